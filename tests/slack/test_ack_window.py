@@ -1,4 +1,4 @@
-"""Nobody waits longer than Slack does; what was begun goes on, for it may be done already."""
+"""No request waits longer than Slack does; work that may already have an effect continues."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ack_window, "ANSWER_SECONDS", 0.05)
 
 
-async def test_an_answer_in_time_is_given() -> None:
+async def test_an_answer_in_time_is_returned() -> None:
     async def answer() -> str:
         return "stored"
 
@@ -31,7 +31,7 @@ async def test_a_failure_in_time_is_raised() -> None:
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError()])
-async def test_what_is_too_slow_is_told_goes_on_and_its_end_is_logged(
+async def test_slow_work_is_reported_and_continues_and_its_end_is_logged(
     error: Exception | None,
 ) -> None:
     may_end, ended = asyncio.Event(), asyncio.Event()
@@ -54,7 +54,7 @@ async def test_what_is_too_slow_is_told_goes_on_and_its_end_is_logged(
     assert logs[0]["error"] == (type(error).__name__ if error else None)
 
 
-async def test_a_request_that_is_given_up_ends_its_work() -> None:
+async def test_a_cancelled_request_cancels_its_work() -> None:
     began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def answer() -> None:

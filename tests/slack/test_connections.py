@@ -1,4 +1,4 @@
-"""Slow, large and many clients over real sockets: who is let go, and who is served anyway."""
+"""Slow, large and many clients over real sockets: which are closed, and who is still served."""
 
 import asyncio
 import logging
@@ -149,7 +149,7 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
         pytest.param((get(), b"GET /he"), id="a part of a second request"),
     ],
 )
-async def test_a_request_that_does_not_become_complete_is_let_go(sent):
+async def test_an_incomplete_request_is_closed_after_a_while(sent):
     async with place(Limits(request_seconds=QUICK)) as here:
         client = await here.client(*sent)
         await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) == 1)
@@ -158,7 +158,7 @@ async def test_a_request_that_does_not_become_complete_is_let_go(sent):
         assert await here.get() == b"HTTP/1.1 200 OK"
 
 
-async def test_a_byte_now_and_then_does_not_keep_a_connection():
+async def test_a_byte_now_and_then_does_not_keep_a_connection_open():
     async with place(Limits(request_seconds=QUICK)) as here:
         client = await here.client(post(100_000))
 
@@ -173,7 +173,7 @@ async def test_a_byte_now_and_then_does_not_keep_a_connection():
         assert here.rejected_requests(RejectionCause.TOO_SLOW) == 1
 
 
-async def test_whoever_does_not_read_the_answer_is_let_go():
+async def test_a_client_that_does_not_read_the_answer_is_closed():
     async with place(Limits(answer_seconds=QUICK, request_seconds=QUICK)) as here:
         client = await here.client(get("/large"))
         await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) >= 1)
@@ -181,7 +181,7 @@ async def test_whoever_does_not_read_the_answer_is_let_go():
             await asyncio.wait_for(client.reader.readexactly(32 * 2**20), PATIENCE_SECONDS)
 
 
-async def test_one_that_idles_between_requests_is_let_go_in_silence():
+async def test_an_idle_connection_is_closed_without_an_error():
     async with place(Limits(idle_seconds=1)) as here:
         client = await here.client(get())
         assert await client.answer() == b"HTTP/1.1 200 OK"
@@ -203,7 +203,7 @@ async def test_one_that_idles_between_requests_is_let_go_in_silence():
         ),
     ],
 )
-async def test_what_is_larger_than_any_of_slacks_requests_is_let_go(begins, part):
+async def test_a_request_larger_than_slacks_is_closed(begins, part):
     async with place(Limits(request_bytes=50_000, request_seconds=FOREVER)) as here:
         client = await here.client(begins)
 
@@ -217,7 +217,7 @@ async def test_what_is_larger_than_any_of_slacks_requests_is_let_go(begins, part
         assert await here.get() == b"HTTP/1.1 200 OK"
 
 
-async def test_all_incomplete_requests_together_are_bounded_and_the_oldest_goes_first():
+async def test_the_total_of_incomplete_requests_is_bounded_and_the_oldest_is_closed_first():
     async with place(Limits(all_bytes=60_000, request_seconds=FOREVER)) as here:
         first, *others = [await here.client(post(90_000), bytes(20_000)) for _ in range(4)]
         assert await first.is_let_go()
@@ -227,7 +227,7 @@ async def test_all_incomplete_requests_together_are_bounded_and_the_oldest_goes_
         assert await others[-1].answer() == b"HTTP/1.1 200 OK"
 
 
-async def test_too_many_cost_the_oldest_incomplete_one_and_nobody_who_is_answered():
+async def test_too_many_connections_close_the_oldest_incomplete_one_first():
     async with place(LONG) as here:
         served = [await here.client(get("/held")) for _ in range(3)]
         slow = [await here.client(post(10), b"x") for _ in range(5)]
@@ -254,7 +254,7 @@ async def test_idle_connections_go_before_incomplete_ones():
         assert all(client.is_open for client in (*slow, *idle[1:], new))
 
 
-async def test_whoever_leaves_in_mid_request_leaves_no_error_behind(caplog):
+async def test_a_client_that_leaves_within_a_request_causes_no_error(caplog):
     async with place(LONG) as here:
         client = await here.client(post(10), b"x")
         await until(_served(here))
@@ -263,7 +263,7 @@ async def test_whoever_leaves_in_mid_request_leaves_no_error_behind(caplog):
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
-async def test_a_server_that_stops_waits_for_no_slow_client(caplog):
+async def test_a_stopping_server_does_not_wait_for_slow_clients(caplog):
     async with place(LONG) as here:
         await here.client(post(10), b"x")
         await here.client()

@@ -1,4 +1,4 @@
-"""Each kind of request gets its error in the form in which Slack shows it."""
+"""Each kind of request gets its error in a form that Slack shows."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ async def test_a_command_is_answered_in_the_ack(
     assert workspace.ephemerals == []
 
 
-async def test_a_press_is_answered_privately_at_its_own_address(
+async def test_a_press_is_answered_privately_at_its_response_url(
     answer: Answer, url: str, workspace: Workspace
 ) -> None:
     told = await answer({"type": "block_actions", "response_url": url})
@@ -68,7 +68,7 @@ async def test_a_press_is_answered_privately_at_its_own_address(
     assert "A reason has" in shown.text
 
 
-async def test_a_press_that_cannot_be_answered_there_is_acked_all_the_same(
+async def test_a_press_that_cannot_be_answered_there_is_acknowledged(
     answer: Answer, url: str, slack: SlackSandbox
 ) -> None:
     slack.faults.add(Fault("response_url", status=404))
@@ -76,7 +76,7 @@ async def test_a_press_that_cannot_be_answered_there_is_acked_all_the_same(
     assert "A reason has" in told["text"]
 
 
-async def test_a_press_whose_answer_is_shown_and_not_confirmed_is_not_answered_again(
+async def test_a_press_with_an_unconfirmed_answer_is_not_answered_again(
     answer: Answer, slack: SlackSandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.error_answers.RESPOND_SECONDS", 0.3)
@@ -92,7 +92,7 @@ async def test_a_press_whose_answer_is_shown_and_not_confirmed_is_not_answered_a
     assert workspace.views == {}
 
 
-async def test_an_address_that_is_not_slacks_is_not_called(answer: Answer) -> None:
+async def test_a_url_that_is_not_slacks_is_not_called(answer: Answer) -> None:
     async with ScriptedServer(answers=[scripted()]) as stranger:
         elsewhere = stranger.url.replace("127.0.0.1", "localhost")
         told = await answer({"type": "block_actions", "response_url": elsewhere})
@@ -100,7 +100,7 @@ async def test_an_address_that_is_not_slacks_is_not_called(answer: Answer) -> No
     assert "A reason has" in told["text"]
 
 
-async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field(
+async def test_a_form_keeps_its_input_and_shows_the_error_below_the_first_field(
     answer: Answer,
 ) -> None:
     blocks = [{"type": "section"}, {"type": "input", "block_id": "reason"}, {"type": "input"}]
@@ -112,7 +112,7 @@ async def test_a_form_keeps_what_was_typed_and_says_it_below_the_first_field(
     assert not set("*`") & set(told["errors"]["reason"])
 
 
-async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> None:
+async def test_a_form_without_a_field_is_replaced_by_the_error(answer: Answer) -> None:
     told = await answer({"type": "view_submission", "view": {"blocks": []}})
 
     assert told["response_action"] == "update"
@@ -127,7 +127,7 @@ async def test_a_form_without_a_field_turns_into_the_words(answer: Answer) -> No
         ("could not extend file: No space left on device", "no space left"),
     ],
 )
-async def test_a_database_that_fails_is_named(answer: Answer, said: str, told: str) -> None:
+async def test_a_failing_database_is_named(answer: Answer, said: str, told: str) -> None:
     error = OperationalError("INSERT", {}, psycopg.OperationalError(said))
     text = (await answer({"command": "/callaudio"}, error))["text"]
 
@@ -136,7 +136,7 @@ async def test_a_database_that_fails_is_named(answer: Answer, said: str, told: s
     assert not [word for word in (said, "INSERT", "mistake") if word in text]
 
 
-async def test_an_unknown_error_shows_a_reference_alone(answer: Answer) -> None:
+async def test_an_unknown_error_shows_only_a_reference(answer: Answer) -> None:
     blocks = [{"type": "input", "block_id": "reason"}]
     body = {"type": "view_submission", "view": {"blocks": blocks}}
     told = await answer(body, RuntimeError("the database password is hunter2"))
@@ -145,7 +145,7 @@ async def test_an_unknown_error_shows_a_reference_alone(answer: Answer) -> None:
     assert "hunter2" not in str(told)
 
 
-async def test_a_shortcut_on_a_message_is_answered_at_its_own_address(
+async def test_a_shortcut_on_a_message_is_answered_at_its_response_url(
     answer: Answer, url: str, workspace: Workspace
 ) -> None:
     body = {"type": "message_action", "response_url": url, "trigger_id": "unused"}
@@ -158,7 +158,7 @@ async def test_a_shortcut_on_a_message_is_answered_at_its_own_address(
 
 
 @pytest.mark.parametrize("kind", ["shortcut", "block_actions"])
-async def test_where_there_is_no_such_address_a_modal_says_it(
+async def test_without_a_response_url_a_modal_shows_the_error(
     answer: Answer, workspace: Workspace, kind: str
 ) -> None:
     body = {"type": kind, "trigger_id": workspace.issue_trigger(ALICE), "view": {"type": "home"}}
@@ -170,7 +170,7 @@ async def test_where_there_is_no_such_address_a_modal_says_it(
     assert "Reference" in str(view.body["blocks"])
 
 
-async def test_an_address_that_is_worn_out_leaves_the_modal(
+async def test_an_expired_response_url_leaves_the_modal(
     answer: Answer, workspace: Workspace, slack: SlackSandbox
 ) -> None:
     trigger_id = workspace.issue_trigger(ALICE)
@@ -186,7 +186,7 @@ async def opened(api: SlackApi, workspace: Workspace) -> str:
     return str((await api.write("views.open", trigger_id=trigger_id, view=view))["view"]["id"])
 
 
-async def test_in_a_modal_it_is_put_on_top_and_the_form_stays(
+async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(
     answer: Answer, api: SlackApi, workspace: Workspace
 ) -> None:
     view_id = await opened(api, workspace)
@@ -199,7 +199,7 @@ async def test_in_a_modal_it_is_put_on_top_and_the_form_stays(
     assert "A reason has" in str(on_top.body)
 
 
-async def test_after_its_three_seconds_the_modal_itself_says_it(
+async def test_after_three_seconds_the_modal_itself_shows_the_error(
     answer: Answer, api: SlackApi, workspace: Workspace
 ) -> None:
     view_id = await opened(api, workspace)
@@ -208,7 +208,7 @@ async def test_after_its_three_seconds_the_modal_itself_says_it(
     assert "A reason has" in str(workspace.views[view_id].body)
 
 
-async def test_when_slack_takes_nothing_the_press_is_acked_all_the_same(
+async def test_if_slack_accepts_no_answer_the_press_is_acknowledged(
     answer: Answer, slack: SlackSandbox
 ) -> None:
     del slack
@@ -217,6 +217,6 @@ async def test_when_slack_takes_nothing_the_press_is_acked_all_the_same(
     assert "A reason has" in told["text"]
 
 
-async def test_an_event_that_failed_is_sent_again(answers: ErrorAnswers) -> None:
+async def test_a_failed_event_is_sent_again_by_slack(answers: ErrorAnswers) -> None:
     response = await answers.answer(ReasonUnusable(), {"type": "event_callback"})
     assert (response.status, response.body) == (500, "")

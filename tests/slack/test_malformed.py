@@ -1,4 +1,4 @@
-"""Signed payloads of any shape, through the whole bot: none is answered with a 500."""
+"""Signed payloads of any shape through the whole bot: none is answered with a 500."""
 
 import asyncio
 import json
@@ -197,7 +197,7 @@ def bot(sqlite_url: str) -> Iterator[Bot]:
         runner.run(stack.aclose())
 
 
-def test_the_payloads_are_of_the_stand_ins_workspace():
+def test_the_payloads_belong_to_the_sandboxs_workspace():
     assert Workspace().team_id == TEAM
 
 
@@ -245,7 +245,7 @@ def test_a_mutilated_command_is_answered(bot, payload):
 )
 @example(PRESSES[0], 30, FORM, "payload=")
 @example(PRESSES[0], 0, JSON, "")
-def test_a_body_that_breaks_off_is_answered(bot, payload, length, kind, before):
+def test_a_truncated_body_is_answered(bot, payload, length, kind, before):
     assert bot.post(before + json.dumps(payload)[:length], kind).status_code in ANSWERS
 
 
@@ -261,5 +261,5 @@ def test_a_body_that_breaks_off_is_answered(bot, payload, length, kind, before):
         pytest.param(b"payload=%7B%7D&payload=1", id="two payloads"),
     ],
 )
-def test_what_cannot_be_read_is_400(bot, body):
+def test_an_unreadable_body_is_400(bot, body):
     assert bot.post(body, FORM).status_code == 400

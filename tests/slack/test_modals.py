@@ -1,4 +1,4 @@
-"""A modal opens at once and shows in the end what was asked for, or why it cannot."""
+"""A modal opens at once and later shows the result or its error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def until_shown(workspace: Workspace, words: str) -> None:
     await until(lambda: words in shown(workspace))
 
 
-async def test_it_says_to_wait_and_then_shows_what_came(modals, workspace):
+async def test_the_modal_shows_a_wait_text_and_then_the_result(modals, workspace):
     known = asyncio.Event()
 
     async def fill() -> View:
@@ -54,7 +54,7 @@ async def test_it_says_to_wait_and_then_shows_what_came(modals, workspace):
     await until_shown(workspace, "Here it is.")
 
 
-async def test_a_refusal_is_said_in_the_modal_with_its_reference(modals, workspace):
+async def test_a_refusal_is_shown_in_the_modal_with_its_reference(modals, workspace):
     async def fill() -> View:
         raise CallAudioError(what="PolyAI does not know that.")
 
@@ -63,7 +63,7 @@ async def test_a_refusal_is_said_in_the_modal_with_its_reference(modals, workspa
     assert "Reference" in shown(workspace)
 
 
-async def test_what_was_asked_for_last_is_shown_however_long_the_first_takes(modals, workspace):
+async def test_the_newest_request_is_shown_however_long_the_first_takes(modals, workspace):
     late = asyncio.Event()
 
     async def first() -> View:
@@ -83,7 +83,7 @@ async def test_what_was_asked_for_last_is_shown_however_long_the_first_takes(mod
     assert modals._filling == {}
 
 
-async def test_a_bug_is_told_by_reference_alone(modals, workspace):
+async def test_a_bug_is_shown_as_a_reference_only(modals, workspace):
     async def fill() -> View:
         raise RuntimeError("+44 20 7946 0000")
 
@@ -92,20 +92,20 @@ async def test_a_bug_is_told_by_reference_alone(modals, workspace):
     assert "7946" not in shown(workspace)
 
 
-async def test_what_does_not_come_is_told(modals, workspace, monkeypatch):
+async def test_a_missing_result_is_reported(modals, workspace, monkeypatch):
     monkeypatch.setattr(modals_module, "FILL_SECONDS", 0.01)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     await until_shown(workspace, "too long")
 
 
-async def test_there_is_room_for_so_many_and_no_more(modals, workspace, monkeypatch):
+async def test_the_number_of_open_modals_is_limited(modals, workspace, monkeypatch):
     monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     with pytest.raises(TooManyModals):
         await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
 
 
-async def test_the_newest_answer_counts_whichever_is_quicker(modals, workspace):
+async def test_the_newest_result_is_kept_whichever_arrives_first(modals, workspace):
     slow = asyncio.Event()
 
     async def old() -> View:
@@ -124,9 +124,7 @@ async def test_the_newest_answer_counts_whichever_is_quicker(modals, workspace):
     assert "New." in shown(workspace)
 
 
-async def test_what_is_refilled_again_and_again_takes_the_room_of_one(
-    modals, workspace, monkeypatch
-):
+async def test_a_modal_filled_again_and_again_counts_once(modals, workspace, monkeypatch):
     monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     (view_id,) = workspace.views
@@ -151,7 +149,7 @@ async def here() -> View:
 
 
 @pytest.mark.parametrize("fault", REFUSALS.values(), ids=REFUSALS)
-async def test_one_refused_update_is_tried_again(modals, workspace, slack, waits, fault):
+async def test_a_refused_update_is_retried(modals, workspace, slack, waits, fault):
     slack.faults.add(fault)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
     await until_shown(workspace, "Here it is.")
@@ -159,7 +157,7 @@ async def test_one_refused_update_is_tried_again(modals, workspace, slack, waits
     assert waited >= (7 if fault.status == 429 else 0)
 
 
-async def test_refused_again_and_again_it_says_what_happened_instead(modals, workspace, slack):
+async def test_an_update_that_is_always_refused_shows_the_error_instead(modals, workspace, slack):
     slack.faults.add(Fault("views.update", error="internal_error", times=4))
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
     await until_shown(workspace, "Slack did not answer clearly.")
@@ -167,7 +165,7 @@ async def test_refused_again_and_again_it_says_what_happened_instead(modals, wor
         assert words in shown(workspace)
 
 
-async def test_a_longer_wait_than_a_try_is_worth_is_waited_for_before_it_is_told(
+async def test_a_long_retry_after_is_awaited_before_the_error_is_shown(
     modals, workspace, slack, waits
 ):
     much = Fault("views.update", status=429, headers={"Retry-After": "45"})
@@ -177,7 +175,7 @@ async def test_a_longer_wait_than_a_try_is_worth_is_waited_for_before_it_is_told
     assert waits == [45]
 
 
-async def test_a_picture_that_slack_does_not_take_is_told_as_such(modals, workspace):
+async def test_a_picture_that_slack_refuses_is_reported(modals, workspace):
     picture = {"type": "image", "slack_file": {"id": "F0GONE"}, "alt_text": "Waveform"}
 
     async def with_picture() -> View:
@@ -189,7 +187,7 @@ async def test_a_picture_that_slack_does_not_take_is_told_as_such(modals, worksp
     assert "Reference" in shown(workspace)
 
 
-async def test_a_modal_that_was_closed_is_left_alone(modals, workspace):
+async def test_a_closed_modal_is_left_alone(modals, workspace):
     known = asyncio.Event()
 
     async def fill() -> View:
@@ -203,6 +201,6 @@ async def test_a_modal_that_was_closed_is_left_alone(modals, workspace):
     assert [call.status for call in workspace.called("views.update")] == ["not_found"]
 
 
-async def test_while_nothing_has_come_it_says_what_to_do_if_nothing_does(modals, workspace):
+async def test_the_wait_text_says_what_to_do_if_nothing_arrives(modals, workspace):
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     assert "close this and try again" in shown(workspace)

@@ -1,4 +1,4 @@
-"""What operators ask, who counts as one, and how often the parts are looked at."""
+"""The operators' endpoints: who may read details, and how often the parts are checked."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ async def test_health_is_one_word_for_everybody():
     assert (response.status_code, response.text) == (200, "ok\n")
 
 
-async def test_metrics_are_in_prometheus_own_format():
+async def test_metrics_are_in_the_prometheus_format():
     response = await caller().get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
     assert "callaudio_relays_in_progress" in response.text
@@ -74,7 +74,7 @@ async def test_metrics_are_in_prometheus_own_format():
         pytest.param(9090, HERE, 3000, {}, False, id="from this machine, but not there"),
     ],
 )
-async def test_details_and_figures_are_for_operators(port, peer, at, headers, is_told):
+async def test_details_and_metrics_are_for_operators_only(port, peer, at, headers, is_told):
     async with caller({"database": no}, port=port, peer=peer, at=at) as client:
         ready = await client.get("/readyz", headers=headers)
         metrics = await client.get("/metrics", headers=headers)
@@ -97,7 +97,7 @@ async def test_details_and_figures_are_for_operators(port, peer, at, headers, is
         ({}, 200, {}),
     ],
 )
-async def test_readiness_names_each_part_and_tells_nothing_of_its_failure(probes, status, found):
+async def test_readiness_names_each_part_without_the_detail_of_its_failure(probes, status, found):
     response = await caller(probes).get("/readyz")
     assert (response.status_code, response.json()) == (status, found)
 
@@ -108,7 +108,7 @@ async def test_a_part_that_does_not_answer_is_not_ready(monkeypatch):
     assert (response.status_code, response.json()) == (503, {"database": False, "engine": True})
 
 
-async def test_readiness_is_looked_up_once_a_second_however_many_ask():
+async def test_readiness_is_checked_once_a_second_however_many_ask():
     now, looks = 0.0, 0
 
     async def look() -> bool:

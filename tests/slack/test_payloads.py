@@ -1,4 +1,4 @@
-"""Where a press happened and what a form asks for, as Slack's payload tells it."""
+"""Where a press happened and what a form requests, read from Slack's payload."""
 
 from bot.slack.payloads import requester_of_submission, submission_id_of, thread_of
 from tests.tables import each_row
@@ -15,7 +15,7 @@ from tests.tables import each_row
         ({}, None),
     ],
 )
-def test_the_thread_of_a_press_is_that_of_its_message(body, thread_ts):
+def test_the_thread_of_a_press_is_the_thread_of_its_message(body, thread_ts):
     assert thread_of(body) == thread_ts
 
 
@@ -42,14 +42,14 @@ def test_another_form_or_another_choice_is_another_request(view, choices):
     assert submission_id_of(view, *choices) != submission_id_of(FORM, "CA1", "both", False)
 
 
-def test_the_name_of_what_a_form_asks_for_is_short_and_tells_nothing_of_it():
+def test_the_fingerprint_of_a_form_is_short_and_does_not_reveal_it():
     name = submission_id_of(FORM, "Because Mrs Private of +44 20 7946 0123 asked. " * 100)
     assert len(name) <= 64
     assert name.isalnum()
     assert "Private" not in name
 
 
-def test_who_sends_a_form_asks_by_what_was_chosen_in_it():
+def test_the_trigger_of_a_form_depends_on_its_choices():
     body = {"user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"}}
     requester = requester_of_submission(body, FORM, "C0QUALITY0", "CA1", None)
     assert (requester.actor.user_id, requester.channel_id) == ("U0ALICE00", "C0QUALITY0")

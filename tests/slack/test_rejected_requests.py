@@ -1,4 +1,4 @@
-"""Each cause is counted, and warned of without filling the log."""
+"""Each cause of a rejection is counted, and logged at a limited rate."""
 
 from structlog.testing import capture_logs
 
@@ -6,11 +6,11 @@ from bot.observability.metrics import Metrics
 from bot.slack.rejected_requests import LIKELY, RejectedRequests, RejectionCause
 
 
-def test_every_cause_says_what_is_likely():
+def test_every_cause_has_a_likely_explanation():
     assert set(LIKELY) == set(RejectionCause)
 
 
-def test_a_cause_is_warned_of_once_a_minute_and_then_with_how_many_there_were():
+def test_a_cause_is_logged_once_a_minute_with_the_number_of_rejections():
     now = 100.0
     rejected_requests = RejectedRequests(Metrics(), monotonic=lambda: now)
     with capture_logs() as lines:

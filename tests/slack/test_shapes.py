@@ -1,4 +1,4 @@
-"""What of Slack's payloads is let in: a table of what has to be there, and of what it is."""
+"""The shapes of Slack's payloads that are accepted: required fields and their types."""
 
 import pytest
 
@@ -64,7 +64,7 @@ EVENT = {
     ],
     ids=str,
 )
-def test_what_slack_sends_is_let_in(body):
+def test_each_payload_of_slack_is_accepted(body):
     assert is_well_formed(body)
 
 
@@ -103,5 +103,5 @@ def test_what_slack_sends_is_let_in(body):
         pytest.param({**EVENT, "authorizations": ["T1"]}, id="an authorization as a text"),
     ],
 )
-def test_what_slack_never_sends_is_not(body):
+def test_each_payload_that_slack_never_sends_is_refused(body):
     assert not is_well_formed(body)

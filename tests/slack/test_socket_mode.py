@@ -1,4 +1,4 @@
-"""The connection of Socket Mode goes to Slack alone: nothing that arrives over it is signed."""
+"""Socket Mode connects to Slack only, because what arrives over it is not signed."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from tests.polyai.scripted_server import ScriptedServer, answer
 
 
 @pytest.mark.usefixtures("api")
-async def test_a_connection_elsewhere_is_not_opened(
+async def test_a_connection_to_another_host_is_not_opened(
     slack: SlackSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -51,7 +51,7 @@ async def test_a_connection_elsewhere_is_not_opened(
         pytest.param({"hang": True}, None, id="no answer"),
     ],
 )
-async def test_a_start_does_not_wait_for_a_slack_that_cannot_be_reached(
+async def test_startup_does_not_wait_for_an_unreachable_slack(
     slack: SlackSandbox, fault: dict[str, Any], cause: str | None
 ) -> None:
     token = slack.workspace.app_token

@@ -1,4 +1,4 @@
-"""The HTTP surface: what is let in, what is answered, and what never shows."""
+"""The HTTP endpoints: what is accepted, how it is answered, and what is never shown."""
 
 import asyncio
 import io
@@ -194,14 +194,14 @@ async def test_a_signed_command_is_stored_and_answered_privately(door):
     assert len(await due_deliveries(door.database)) == 1
 
 
-async def test_the_same_again_says_so(door):
+async def test_a_repeated_command_says_so(door):
     await door.command()
     response = await door.command(trigger_id="111.222.second")
     assert "already on its way" in response.json()["text"]
 
 
 @pytest.mark.parametrize("text", ["", "help"])
-async def test_help_is_private_too(door, text):
+async def test_the_help_is_a_private_answer(door, text):
     answer = (await door.command(text=text)).json()
     assert "`/callaudio CA…`" in answer["text"]
     assert answer["response_type"] == "ephemeral"
@@ -211,7 +211,7 @@ async def test_help_is_private_too(door, text):
     ("text", "said"),
     [("<@U0BOB0000>", "I found no conversation"), (f"nobody:{CALL}", "No agent of the name")],
 )
-async def test_what_cannot_be_done_is_said_with_cause_fix_and_reference(door, text, said):
+async def test_a_refusal_has_cause_fix_and_reference(door, text, said):
     response = await door.command(text=text)
     assert response.status_code == 200
     answer = response.json()
@@ -221,7 +221,7 @@ async def test_what_cannot_be_done_is_said_with_cause_fix_and_reference(door, te
     assert "Reference `" in answer["text"]
 
 
-async def test_the_button_is_heard_and_belongs_to_one_person(door):
+async def test_a_button_works_for_one_person_only(door):
     await door.command()
     (delivery_id,) = await due_deliveries(door.database)
     pressed = await door.press(value=delivery_id)
@@ -235,7 +235,7 @@ async def test_the_button_is_heard_and_belongs_to_one_person(door):
     assert (door.counted("not_yours"), door.counted("outsider")) == (1, 1)
 
 
-async def test_a_press_without_channel_and_team_of_its_own_is_read_from_what_is_there(door):
+async def test_a_press_without_channel_and_team_is_read_from_its_other_fields(door):
     await door.command()
     (delivery_id,) = await due_deliveries(door.database)
     pressed = await door.press(
@@ -284,7 +284,7 @@ STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
         pytest.param(EARLY, "clock_skewed", id="timestamp of the future"),
     ],
 )
-async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, headers, cause):
+async def test_a_request_without_a_valid_signature_is_rejected(door, headers, cause):
     response = await door.post(urlencode(COMMAND), headers)
     assert response.status_code == 401
     assert response.headers["connection"] == "close"
@@ -302,7 +302,7 @@ async def test_whoever_cannot_show_that_they_are_slack_is_turned_away(door, head
         (SIGNED, -900, "clock_skewed", "the clock of this machine"),
     ],
 )
-async def test_the_cause_is_told_once_a_minute_with_what_is_likely(
+async def test_the_cause_of_a_rejection_is_logged_once_a_minute_with_an_explanation(
     sqlite_url, log_lines, headers, now, cause, words
 ):
     database, sent_at = Database(sqlite_url), float(SIGNED[STAMP])
@@ -328,7 +328,7 @@ async def test_the_cause_is_told_once_a_minute_with_what_is_likely(
         pytest.param("between", 0, 401, id="only the one before, none before that"),
     ],
 )
-async def test_a_rotated_signing_secret_turns_nothing_away_that_was_signed_before(
+async def test_after_a_rotation_requests_signed_before_it_are_accepted(
     sqlite_url, secret, seconds_later, status
 ):
     database, now = Database(sqlite_url), [float(round(time.time()))]
@@ -346,18 +346,18 @@ async def test_a_rotated_signing_secret_turns_nothing_away_that_was_signed_befor
     await database.close()
 
 
-async def test_a_body_changed_on_its_way_is_turned_away(door):
+async def test_a_changed_body_is_rejected(door):
     assert (await door.post(urlencode({**COMMAND, "text": "CB"}), SIGNED)).status_code == 401
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"text=\xff"])
-async def test_a_body_that_is_no_text_is_turned_away(door, body):
+async def test_a_body_that_is_not_text_is_rejected(door, body):
     headers = signature_headers(SECRET, "")
     response = await door.post(body, {**headers, SIGNATURE: "v0=" + "0" * 64})
     assert response.status_code == 401
 
 
-async def test_a_body_that_says_that_it_is_larger_than_slack_sends_is_not_read(door):
+async def test_a_body_whose_declared_size_exceeds_slacks_is_not_read(door):
     async def untouched():
         raise AssertionError("read")
         yield
@@ -368,7 +368,7 @@ async def test_a_body_that_says_that_it_is_larger_than_slack_sends_is_not_read(d
     assert door.rejected_requests() == {"too_large": 1}
 
 
-async def test_a_body_larger_than_slack_sends_is_not_read_to_its_end(door):
+async def test_a_body_larger_than_slacks_is_not_read_to_its_end(door):
     read = 0
 
     async def endless():
@@ -382,7 +382,7 @@ async def test_a_body_larger_than_slack_sends_is_not_read_to_its_end(door):
     assert read <= MAX_BODY_BYTES + 200_000
 
 
-async def test_a_turned_away_body_is_not_logged(sqlite_url, log_lines):
+async def test_a_rejected_body_is_not_logged(sqlite_url, log_lines):
     async with build_session() as session:
         door = await open_door(Database(sqlite_url), session)
         body = urlencode({**COMMAND, "text": "private-words"})
@@ -392,7 +392,7 @@ async def test_a_turned_away_body_is_not_logged(sqlite_url, log_lines):
 
 
 @pytest.mark.parametrize("what", [{"command": "/something"}, {"command": "/callaudio-nothing"}])
-async def test_what_nothing_listens_to_is_404_and_its_body_stays_out_of_the_log(
+async def test_a_request_without_a_listener_is_404_and_its_body_is_not_logged(
     sqlite_url, log_lines, what
 ):
     async with build_session() as session:
@@ -410,9 +410,7 @@ async def test_what_nothing_listens_to_is_404_and_its_body_stays_out_of_the_log(
 
 
 @pytest.mark.parametrize("act", [Door.command, Door.press])
-async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_the_log(
-    tmp_path, log_lines, act
-):
+async def test_a_bug_is_a_reference_for_people_and_a_traceback_in_the_log(tmp_path, log_lines, act):
     # A database without tables breaks every use case.
     async with build_session() as session:
         door = await open_door(Database(f"sqlite:///{tmp_path}/empty.db"), session)
@@ -436,7 +434,7 @@ async def test_a_failure_of_ours_is_a_reference_for_people_and_a_traceback_in_th
     assert door.counted("unexpected") == 1
 
 
-async def test_slacks_certificate_check_needs_no_signature_and_reaches_nothing(door):
+async def test_slacks_certificate_check_needs_no_signature_and_reaches_no_listener(door):
     body = urlencode({"ssl_check": "1", "token": "dead"})
     signed = await door.post(body)
     assert signed.status_code == 200
@@ -445,13 +443,13 @@ async def test_slacks_certificate_check_needs_no_signature_and_reaches_nothing(d
     assert await due_deliveries(door.database) == []
 
 
-async def test_metrics_tell_what_was_asked(door):
+async def test_requests_are_counted_in_the_metrics(door):
     await door.command()
     response = await door.client.get("/metrics")
     assert 'callaudio_requests_total{source="command"} 1.0' in response.text
 
 
-async def test_without_listeners_slacks_route_is_not_there(sqlite_url):
+async def test_without_listeners_the_route_of_slack_does_not_exist(sqlite_url):
     database = Database(sqlite_url)
     async with build_session() as session:
         door = await open_door(database, session, listens=False)

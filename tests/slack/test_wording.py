@@ -1,4 +1,4 @@
-"""Sizes, times, reasons and strangers' words, as they stand in messages."""
+"""Sizes, times, reasons and foreign text in messages."""
 
 import html
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +25,7 @@ from tests.tables import each_row
         (1_073_741_824, "1073.7 MB"),
     ],
 )
-def test_sizes(size_bytes, shown):
+def test_each_size_has_its_text(size_bytes, shown):
     assert wording.size(size_bytes) == shown
 
 
@@ -43,12 +43,12 @@ def test_sizes(size_bytes, shown):
         (36_061, "10:01:01"),
     ],
 )
-def test_lengths(seconds, shown):
+def test_each_length_has_its_text(seconds, shown):
     assert wording.length(seconds) == shown
 
 
 @given(st.text())
-def test_escaped_text_holds_no_markup_and_loses_nothing(text):
+def test_escaped_text_contains_no_markup_and_loses_nothing(text):
     escaped = wording.escape(text)
     assert not set("<>") & set(escaped)
     assert escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
@@ -56,13 +56,13 @@ def test_escaped_text_holds_no_markup_and_loses_nothing(text):
 
 
 @given(st.text())
-def test_code_is_one_span_that_its_text_cannot_leave(text):
+def test_text_cannot_leave_its_code_span(text):
     shown = wording.code(text)
     assert shown[0] == shown[-1] == "`"
     assert not set("<>`") & set(shown[1:-1])
 
 
-def test_a_moment_is_shown_in_each_readers_own_zone_and_in_utc_where_that_fails():
+def test_a_time_is_shown_in_each_readers_zone_with_utc_as_fallback():
     noon = datetime(2026, 6, 3, 12, 0, 30, tzinfo=UTC)
     assert wording.moment(noon) == (
         "<!date^1780488030^{date_short_pretty} {time}|2026-06-03 12:00 UTC>"
@@ -74,7 +74,7 @@ NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
 @each_row("deleted_at", [None, NOON])
 @each_row("reason", wording.WHY_REDACTED)
-def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
+def test_the_thread_shows_why_it_is_redacted(reason, deleted_at):
     public = wording.variant(Outcome.REDACTED, reason, deleted_at)
     assert public == f"*Redacted* · {wording.WHY_REDACTED_IN_PUBLIC[reason]}"
     assert "you " not in public
@@ -82,17 +82,17 @@ def test_everyone_in_the_thread_may_read_why_it_is_redacted(reason, deleted_at):
 
 @each_row("is_public", [False, True])
 @each_row("reason", wording.WHY_REDACTED)
-def test_nobody_in_the_thread_reads_who_is_not_cleared(reason, is_public):
+def test_the_thread_does_not_show_who_is_not_cleared(reason, is_public):
     public = wording.variant(Outcome.REDACTED, reason, None, is_public=is_public)
     assert not any(word in public for word in ("cleared", "requester", "everyone", "somebody"))
 
 
 @each_row("cause", wording.WHY_TAKEN_BACK.values())
-def test_nor_whose_right_ended_when_a_file_is_taken_back(cause):
+def test_the_thread_does_not_show_whose_right_ended(cause):
     assert not any(word in cause for word in ("cleared", "the person", "right", "somebody here"))
 
 
-def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
+def test_a_public_channel_is_named_as_the_reason_for_its_audience():
     named = wording.PUBLIC_CHANNEL
     redacted, raw = Outcome.REDACTED, Outcome.RAW
     assert wording.variant(redacted, Reason.AUDIENCE, None, is_public=True) == (
@@ -104,7 +104,9 @@ def test_a_public_channel_is_named_as_the_reason_where_its_audience_is():
 
 @each_row("reason", [*wording.WHY_REDACTED, *wording.WHY_NO_TRANSCRIPT])
 @each_row("tell", [wording.why_redacted, wording.why_no_transcript])
-def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
+def test_the_requester_also_reads_that_the_channel_is_public_and_other_reasons_are_unchanged(
+    reason, tell
+):
     if tell is wording.why_redacted and reason not in wording.WHY_REDACTED:
         return
     is_named = "everybody in the workspace can open" in tell(reason, is_public=True)
@@ -112,14 +114,14 @@ def test_so_is_it_to_the_requester_and_changes_no_other_reason(reason, tell):
     assert "everybody" not in tell(reason, is_public=False)
 
 
-def test_raw_is_said_to_be_raw_and_until_when():
+def test_raw_is_called_raw_with_its_retention():
     stays = wording.variant(Outcome.RAW, Reason.CLEARED, None)
     assert stays == "*Unredacted*"
     goes = wording.variant(Outcome.RAW, Reason.CLEARED, NOON)
     assert goes == f"{stays} · deletes {wording.moment(NOON)}"
 
 
-def test_every_reason_has_words_where_it_may_be_told():
+def test_every_reason_has_words_for_each_surface():
     refused = set(wording.WHY_REFUSED)
     redacted = set(wording.WHY_REDACTED)
     assert refused | redacted == set(Reason) - {Reason.CLEARED}
@@ -146,11 +148,11 @@ def facts(**known):
         (facts(direction="outbound", handoff=True), "outbound · handed over to a person"),
     ],
 )
-def test_facts_of_a_call_in_one_line_or_none(call, shown):
+def test_the_facts_of_a_call_are_one_line_or_none(call, shown):
     assert wording.call_facts(call) == shown
 
 
-def test_all_facts_in_the_order_people_read_them():
+def test_all_facts_are_shown_in_a_fixed_order():
     call = facts(
         direction="inbound",
         started_at=datetime(2026, 6, 3, 14, 0, tzinfo=timezone(timedelta(hours=2))).astimezone(UTC),
@@ -168,11 +170,11 @@ def test_all_facts_in_the_order_people_read_them():
     ("count", "said"),
     [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1000, "1,000 calls")],
 )
-def test_one_is_one_and_all_else_is_several(count, said):
+def test_one_is_singular_and_other_numbers_are_plural(count, said):
     assert wording.counted(count, "call") == said
 
 
-def test_a_plural_may_be_a_word_of_its_own():
+def test_a_plural_can_be_given():
     assert wording.counted(1, "more person", "more people") == "1 more person"
     assert wording.counted(3, "more person", "more people") == "3 more people"
     assert [wording.hours(count) for count in (1, 8)] == ["1 hour", "8 hours"]

@@ -1,4 +1,4 @@
-"""What people are told of their own rights."""
+"""What people read about their own rights."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -50,11 +50,11 @@ def person(*grants: Grant, held: set[Right]) -> Person:
         ),
     ],
 )
-def test_whether_one_may_hear_raw(who, said):
+def test_each_right_to_hear_raw_has_its_sentence(who, said):
     assert said in rights_wording.clearance(who)
 
 
-def test_an_admin_is_told_so_and_others_are_not():
+def test_an_admin_reads_that_they_are_one_and_others_do_not():
     first = person(held={Right.ADMIN})
     given = person(replace(ENDING, right=Right.ADMIN), held={Right.ADMIN})
     assert rights_wording.administration(first) == "You are an admin of callaudio."

@@ -1,4 +1,4 @@
-"""What admins type after `/callaudio-admin`, what it is read as, and what they are told."""
+"""What admins type after `/callaudio-admin`, how it is parsed, and how mistakes are answered."""
 # ruff: noqa: RUF001 - quotes and dashes that look like others are what people type
 
 import re
@@ -70,11 +70,11 @@ READ_AS = {
 
 
 @each_row("typed", READ_AS)
-def test_what_admins_type_is_read_as_they_mean_it(typed: str) -> None:
+def test_each_command_is_parsed_as_meant(typed: str) -> None:
     assert parse_admin_command(typed) == READ_AS[typed]
 
 
-def test_the_stars_and_dashes_of_a_timetable_stay() -> None:
+def test_the_asterisks_and_dashes_of_a_timetable_are_kept() -> None:
     cron = parse_admin_command("digest add access <#C0QUALITY0|q> 0 9 * * 1–5 Europe/London")
     assert isinstance(cron, AddDigest)
     assert (cron.draft.kind, cron.draft.timetable) == (DigestKind.ACCESS, "0 9 * * 1-5")
@@ -101,7 +101,7 @@ REFUSED = {
 
 
 @each_row("typed", REFUSED)
-def test_what_cannot_be_read_is_told_with_how_to_type_it(typed: str) -> None:
+def test_unreadable_input_is_answered_with_the_right_form(typed: str) -> None:
     what, cause = REFUSED[typed]
     with pytest.raises(UsageError) as refused:
         parse_admin_command(typed)
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_told_with_how_to_type_it(typed: str) -> None:
 
 @each_row("parse", [parse_command, parse_admin_command])
 @each_row("part", ["<", "< ", "a<", "&lt;", "_*", "{", "\u200b", "id:"])
-def test_no_more_is_looked_through_than_any_command_takes(parse: object, part: str) -> None:
+def test_text_longer_than_any_command_is_not_parsed(parse: object, part: str) -> None:
     assert callable(parse)
     with pytest.raises(TextTooLong):
         parse(part * MAX_TYPED_CHARACTERS * 2)
@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.text() | st.lists(PIECES | st.text(max_size=3)).map(" ".join))
-def test_any_text_is_a_command_or_a_refusal_in_words(text: str) -> None:
+def test_any_text_is_a_command_or_a_refusal(text: str) -> None:
     def described() -> str:
         try:
             return str(parse_admin_command(text))

@@ -1,4 +1,4 @@
-"""What `explain` says first: the outcome, and the one fact that decided."""
+"""The first line of `explain`: the outcome and the fact that decided."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a digest says: within Slack's limits, in its own zone, and nothing anyone could inject."""
+"""The message of a digest: within Slack's limits, in its own time zone, without injected markup."""
 
 import json
 import re
@@ -68,19 +68,19 @@ def buttons(message) -> list[dict]:
 
 @each_row("render", RENDERINGS.values(), ids=RENDERINGS)
 @each_row("report", REPORTS.values(), ids=REPORTS)
-def test_slack_takes_it(report, render):
+def test_every_digest_is_accepted_by_slack(report, render):
     message = render(post(report))
     assert problems(message["blocks"]) == []
     assert 0 < len(message["text"]) <= 4000
 
 
 @each_row("report", REPORTS.values(), ids=REPORTS)
-def test_the_plain_message_holds_none_of_the_blocks_a_workspace_may_refuse(report):
+def test_the_plain_message_contains_no_block_that_a_workspace_may_refuse(report):
     message = cards.plain_message(post(report))
     assert {block["type"] for block in message["blocks"]} & NEW_BLOCKS == set()
 
 
-def test_the_figures_stand_against_the_period_before():
+def test_the_figures_are_compared_with_the_previous_period():
     (fields,) = [b["fields"] for b in cards.message(post(full_calls()))["blocks"] if "fields" in b]
     told = dict(field["text"].split("\n", 1) for field in fields)
     assert told["*Calls*"] == "*30* (15 before, +100 %)"
@@ -98,7 +98,7 @@ def test_the_figures_stand_against_the_period_before():
     assert told["*Busiest hour*"] == "Tue 2 Jun 00:00, 30 conversations"
 
 
-def test_what_a_list_does_not_tell_is_not_made_up():
+def test_facts_that_a_list_lacks_are_not_invented():
     figures = Figures(conversations=3, timed=0)
     message = cards.message(post(calls_report(figures=figures)))
     said = shown(message)
@@ -107,7 +107,7 @@ def test_what_a_list_does_not_tell_is_not_made_up():
     assert "*Median length*\\n*–*" in said  # noqa: RUF001 - as it is written
 
 
-def test_times_are_in_the_digest_s_own_zone():
+def test_times_are_in_the_digests_own_zone():
     tokyo = Period(SINCE, UNTIL, ZoneInfo("Asia/Tokyo"))
     message = cards.message(post(full_calls(), slot=Slot("2026-06-03T09:00", UNTIL, tokyo)))
     assert "Tue 2 Jun 2026 08:00 to Wed 3 Jun 2026 08:00 (Asia/Tokyo)" in texts(message)[0]
@@ -116,7 +116,7 @@ def test_times_are_in_the_digest_s_own_zone():
     assert table["rows"][1][1]["text"].startswith("Tue 2 Jun 08:")
 
 
-def test_two_charts_of_at_most_twenty_points_one_point_a_category():
+def test_there_are_two_charts_of_at_most_twenty_points_with_one_point_for_each_category():
     by_hour, why = of_type(cards.message(post(full_calls())), "data_visualization")
     assert len(by_hour["chart"]["axis_config"]["categories"]) == 12
     assert [series["name"] for series in by_hour["chart"]["series"]] == [
@@ -128,7 +128,7 @@ def test_two_charts_of_at_most_twenty_points_one_point_a_category():
     assert why["chart"]["axis_config"]["categories"] == [f"reason {n}" for n in (2, 3, 0, 1)]
 
 
-def test_reasons_that_look_alike_when_cut_stay_apart():
+def test_reasons_that_are_equal_after_shortening_stay_separate():
     reasons = tuple(NameCount(f"{'same beginning of a reason'} {n}", 10 - n) for n in range(10))
     figures = Figures(conversations=60, handoff_known=60, handoffs=60, reasons=reasons)
     message = cards.message(post(calls_report(figures=figures)))
@@ -139,7 +139,7 @@ def test_reasons_that_look_alike_when_cut_stay_apart():
 
 
 @pytest.mark.parametrize("render", RENDERINGS.values(), ids=RENDERINGS)
-def test_one_of_anything_is_said_to_be_one(render):
+def test_a_count_of_one_is_singular(render):
     one = replace(GAP, read=1)
     figures, _ = summed([listed(0, handoff=True)])
     said = shown(render(post(calls_report(figures=figures, gap=one))))
@@ -162,7 +162,7 @@ def test_one_of_anything_is_said_to_be_one(render):
     )
 
 
-def test_ten_calls_have_a_button_and_the_table_holds_them_and_more():
+def test_ten_calls_have_a_button_and_the_table_lists_them_and_more():
     report = full_calls(60)
     message = cards.message(post(report))
     table = of_type(message, "data_table")[0]
@@ -180,7 +180,7 @@ def test_ten_calls_have_a_button_and_the_table_holds_them_and_more():
     ]
 
 
-def test_the_plain_message_tells_of_the_same_calls():
+def test_the_plain_message_lists_the_same_calls():
     report = full_calls(60)
     rich, plain = (render(post(report)) for render in RENDERINGS.values())
     assert buttons(plain) == buttons(rich)
@@ -188,7 +188,7 @@ def test_the_plain_message_tells_of_the_same_calls():
         assert each.call.conversation_id in shown(plain)
 
 
-def test_a_part_of_a_period_is_never_told_as_the_whole():
+def test_an_incomplete_period_is_not_shown_as_complete():
     for render in RENDERINGS.values():
         message = render(post(full_calls(before=None, gap=GAP)))
         warning = texts(message)[1]
@@ -199,26 +199,26 @@ def test_a_part_of_a_period_is_never_told_as_the_whole():
         assert "incomplete" in message["text"]
 
 
-def test_a_period_before_that_could_not_be_read_is_said():
+def test_an_unreadable_previous_period_is_mentioned():
     message = cards.message(post(full_calls(before=None, before_problem=PROBLEM)))
     assert "Not compared with the period before" in shown(message)
     assert "incomplete" not in message["text"]
 
 
-def test_a_quiet_period_is_told_as_such():
+def test_a_period_without_calls_says_so():
     message = cards.message(post(calls_report()))
     assert "There were no conversations in this period." in texts(message)
     assert of_type(message, "data_visualization") == []
 
 
-def test_missed_slots_are_told_and_bounded():
+def test_missed_slots_are_listed_up_to_a_limit():
     missed = tuple(f"2026-05-{day:02}T09:00" for day in range(1, 15))
     said = texts(cards.message(post(calls_report(), skipped=missed)))[-1]
     assert said.startswith("Missed and not posted: 2026-05-01T09:00, ")
     assert said.endswith("2026-05-10T09:00 and 4 more.")
 
 
-def test_what_comes_from_outside_stays_text():
+def test_foreign_text_is_not_rendered_as_markup():
     for render in RENDERINGS.values():
         message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
         for text in (*texts(message), message["text"]):
@@ -228,7 +228,7 @@ def test_what_comes_from_outside_stays_text():
         assert any("evil" in text for text in texts(message, "plain_text"))
 
 
-def test_access_tells_who_received_what_and_who_may():
+def test_an_access_digest_lists_who_received_what_and_who_may():
     message = cards.message(post(REPORTS["access"], digest=digest(kind=DigestKind.ACCESS)))
     said = shown(message)
     assert message["text"].endswith("125 recordings requested, 31 delivered unredacted")
@@ -252,7 +252,7 @@ def test_access_tells_who_received_what_and_who_may():
     assert buttons(message) == []
 
 
-def test_checks_of_redaction_are_told_where_there_were_any():
+def test_redaction_checks_are_mentioned_if_there_were_any():
     of_access = digest(kind=DigestKind.ACCESS)
     said = shown(cards.message(post(REPORTS["access"], digest=of_access)))
     assert "*Redaction checked*\\nproven: 18\\nnothing muted: 3\\ndiffers: 1" in said
@@ -260,20 +260,20 @@ def test_checks_of_redaction_are_told_where_there_were_any():
     assert "Redaction checked" not in quiet
 
 
-def test_a_group_is_named_without_calling_its_members():
+def test_a_group_is_named_without_mentioning_its_members():
     for render in RENDERINGS.values():
         said = shown(render(post(REPORTS["access"])))
         assert "`S0GROUP00`" in said
         assert "subteam" not in said
 
 
-def test_an_access_digest_of_nothing_is_valid_and_says_so():
+def test_an_empty_access_digest_is_valid_and_says_so():
     said = shown(cards.message(post(AccessReport())))
     assert "none" in said
     assert "Nothing has been audited yet." in said
 
 
-def test_every_mark_reason_and_cause_has_words_short_enough():
+def test_every_mark_reason_and_cause_has_short_words():
     assert set(words.MARKS) == set(Mark)
     assert set(words.REASONS) == set(Reason)
     assert set(words.TAKEN_BACK) == {cause.value for cause in TakeBackCause}
@@ -292,7 +292,7 @@ COUNTS = st.integers(0, 10**9)
     st.booleans(),
     st.one_of(st.none(), NAMES),
 )
-def test_slack_takes_any_report_on_calls(reasons, hours, count, has_before, reason):
+def test_any_report_on_calls_is_accepted_by_slack(reasons, hours, count, has_before, reason):
     named = tuple(NameCount(name, number) for name, number in reasons)
     figures = Figures(
         conversations=count,

@@ -1,4 +1,4 @@
-"""How a digest is posted: one message, whatever Slack takes of it."""
+"""How a digest is posted: one message, whichever blocks Slack accepts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +34,7 @@ def kinds(message) -> set[str]:
 
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
-async def test_a_digest_is_one_message_with_its_mark(digests, workspace, report):
+async def test_a_digest_is_one_message_with_its_metadata(digests, workspace, report):
     ts = await digests.post(post(report))
     (message,) = workspace.messages(CHANNEL)
     assert (message.ts, message.thread_ts) == (ts, None)
@@ -48,14 +48,14 @@ async def test_a_digest_is_one_message_with_its_mark(digests, workspace, report)
     assert (call.arguments["unfurl_links"], call.arguments["unfurl_media"]) == ("false", "false")
 
 
-async def test_charts_and_a_table_are_slack_s_own_where_it_has_them(digests, workspace):
+async def test_charts_and_a_table_are_slacks_own_blocks_if_it_accepts_them(digests, workspace):
     await digests.post(POST)
     (message,) = workspace.messages(CHANNEL)
     assert kinds(message) >= set(NEW_BLOCKS)
 
 
 @pytest.mark.parametrize("unknown", [*NEW_BLOCKS, "all"])
-async def test_where_they_are_refused_it_is_said_once_more_in_plain_blocks_with_a_picture(
+async def test_refused_charts_are_replaced_by_plain_blocks_with_a_picture(
     digests, workspace, unknown
 ):
     workspace.unknown_blocks |= set(NEW_BLOCKS) if unknown == "all" else {unknown}
@@ -75,7 +75,7 @@ async def test_where_they_are_refused_it_is_said_once_more_in_plain_blocks_with_
     assert workspace.violations == []
 
 
-async def test_where_there_is_nothing_to_draw_there_is_no_picture(digests, slack, workspace):
+async def test_without_data_there_is_no_picture(digests, slack, workspace):
     slack.faults.add(Fault("chat.postMessage", error="invalid_blocks"))
     await digests.post(post(calls_report()))
     assert len(workspace.messages(CHANNEL)) == 1
@@ -92,7 +92,9 @@ async def test_where_there_is_nothing_to_draw_there_is_no_picture(digests, slack
     ],
     ids=lambda fault: f"{fault.route} {fault.when}",
 )
-async def test_a_picture_that_fails_leaves_the_message_as_it_is(digests, slack, workspace, fault):
+async def test_a_failed_upload_of_the_picture_leaves_the_message_as_it_is(
+    digests, slack, workspace, fault
+):
     workspace.unknown_blocks |= set(NEW_BLOCKS)
     slack.faults.add(fault)
     ts = await digests.post(POST)
@@ -101,7 +103,7 @@ async def test_a_picture_that_fails_leaves_the_message_as_it_is(digests, slack, 
     assert len(workspace.called("files.completeUploadExternal")) <= 1
 
 
-async def test_a_picture_that_breaks_does_not_have_the_message_posted_again(
+async def test_a_picture_that_cannot_be_drawn_does_not_post_the_message_twice(
     digests, workspace, monkeypatch
 ):
     def broken(_charts):
@@ -130,20 +132,22 @@ async def test_a_second_refusal_is_an_error(digests, slack, workspace):
     ],
     ids=["answer lost", "503", "internal_error"],
 )
-async def test_what_may_have_been_posted_is_never_posted_again(digests, slack, workspace, fault):
+async def test_a_message_that_may_have_been_posted_is_not_posted_again(
+    digests, slack, workspace, fault
+):
     slack.faults.add(fault)
     with pytest.raises(SlackUnclear):
         await digests.post(POST)
     assert len(workspace.called("chat.postMessage")) == 1
 
 
-async def test_a_channel_that_takes_no_posts_is_an_error(digests, workspace):
+async def test_a_channel_that_accepts_no_posts_is_an_error(digests, workspace):
     workspace.change_channel(CHANNEL, is_archived=True)
     with pytest.raises(ConversationArchived):
         await digests.post(POST)
 
 
-async def test_a_post_is_found_again_by_digest_and_slot(digests, slack, workspace, began):
+async def test_a_post_is_found_by_digest_and_slot(digests, slack, workspace, began):
     workspace.scopes |= {"channels:history"}
     slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True))
     with pytest.raises(SlackUnclear):
@@ -162,7 +166,7 @@ async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(dige
     assert await digests.find(POST.digest, "2026-06-03T09:00", began) is None
 
 
-async def test_the_owner_is_told_in_direct_messages(digests, workspace):
+async def test_the_owner_is_notified_in_direct_messages(digests, workspace):
     await digests.notify_owner(digest(), "I was removed <!channel>.")
     (message,) = workspace.messages("D0ALICE00")
     assert message.text == (
@@ -172,7 +176,7 @@ async def test_the_owner_is_told_in_direct_messages(digests, workspace):
     assert workspace.messages(CHANNEL) == []
 
 
-async def test_an_owner_who_is_gone_is_an_error_of_slack(digests, workspace):
+async def test_a_missing_owner_is_an_error_of_slack(digests, workspace):
     workspace.change_user(ALICE, deleted=True)
     with pytest.raises(CallAudioError):
         await digests.notify_owner(digest(), "why")

@@ -1,4 +1,4 @@
-"""The charts as a picture: a PNG that reads alike on light and on dark."""
+"""The charts as a PNG that is legible on light and dark backgrounds."""
 
 import io
 
@@ -28,7 +28,7 @@ def pixels_of(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png))) / 255
 
 
-def test_it_stands_on_a_ground_of_its_own_with_clear_corners():
+def test_the_picture_has_an_opaque_background_with_transparent_corners():
     pixels = pixels_of(picture.draw(DRAWN["calls"]))
     assert pixels.shape == (624, 1600, 4)
     assert pixels[0, 0, 3] == pixels[-1, -1, 3] == 0
@@ -50,13 +50,13 @@ def test_a_bar_is_as_high_as_its_value():
     assert coloured((0, 0)) < one / 50
 
 
-def test_words_are_drawn_as_they_are_and_unknown_characters_as_boxes():
+def test_text_is_drawn_unchanged_and_unknown_characters_as_boxes():
     names = ("costs $5^", "\\frac{$", "日本", "🎉", "_")
     chart = Chart("$x$ 日", names, (Series("s$", (1,) * 5),), "x", "y", is_ranking=True)
     assert picture.draw([chart])
 
 
-def test_letters_of_european_scripts_are_no_boxes():
+def test_letters_of_european_scripts_are_not_boxes():
     def drawn(text: str) -> bytes:
         return picture.draw([Chart(text, ("a",), (Series("s", (1,)),), "x", "y")])
 

@@ -1,4 +1,4 @@
-"""A search travels in the modal and comes back as it was, however long PolyAI's cursors are."""
+"""The state of a search is stored in the modal and read back, however long PolyAI's cursors are."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ SEARCHES = st.builds(
 
 
 @given(SEARCHES)
-def test_it_fits_and_comes_back_as_it_was_but_for_what_is_farthest_behind(search):
+def test_a_search_is_read_back_unchanged_except_for_the_oldest_pages(search):
     text = search.metadata()
     assert len(text) <= MAX_METADATA_CHARACTERS
     back = Search.of(text)
@@ -35,18 +35,18 @@ def test_it_fits_and_comes_back_as_it_was_but_for_what_is_farthest_behind(search
         assert search.places[-len(back.places) :] == back.places
 
 
-def test_a_day_is_the_persons_own_also_when_the_clocks_change():
+def test_a_day_is_in_the_persons_zone_also_when_the_clocks_change():
     day = Search("default", NOON, day=date(2026, 3, 29)).wanted(LONDON)
     assert day.since == datetime(2026, 3, 29, 0, tzinfo=UTC)
     assert day.until == datetime(2026, 3, 29, 23, tzinfo=UTC)
 
 
-def test_without_a_day_it_looks_back_thirty_days():
+def test_without_a_day_the_search_covers_thirty_days():
     wanted = Search.begin("default", NOON).wanted(LONDON)
     assert (wanted.until - wanted.since).days == 30
 
 
-def test_turning_the_pages():
+def test_the_pages_are_turned_back_and_forth():
     first = Search("default", NOON, older="p2")
     second = first.going_older()
     assert (first.is_first, second.is_first) == (True, False)

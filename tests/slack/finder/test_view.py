@@ -1,4 +1,4 @@
-"""The modal is one Slack takes, whatever the calls are, and shows nobody's data."""
+"""The modal of the finder is accepted by Slack for any calls, and shows no personal data."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -42,7 +42,7 @@ CALLS = st.builds(
     day=st.none() | st.just(date(2026, 6, 3)),
     older=st.none() | st.just("7:cursor:abc") | st.just("x" * 3100),
 )
-def test_slack_takes_it(calls, names, day, older):
+def test_every_view_is_accepted_by_slack(calls, names, day, older):
     search = Search("default", NOON, day=day, places=("", "a"), older=older)
     view = finder(search, Screen(tuple(calls), older), UTC_ZONE, names)
     assert problems(view["blocks"], "modal") == []
@@ -50,24 +50,24 @@ def test_slack_takes_it(calls, names, day, older):
     assert ("submit" in view) is bool(calls)
 
 
-def test_a_call_is_told_in_the_persons_time():
+def test_a_call_is_shown_in_the_persons_time_zone():
     assert wording.when(CALL, ZoneInfo("Europe/London")) == (
         "Wed 3 Jun 14:18 · 2:03 · inbound · handed over"
     )
     assert wording.which(CALL) == "+44••••••••90 · CA1"
 
 
-def test_the_agents_words_for_a_reason_are_not_shown():
+def test_the_agents_own_words_for_a_reason_are_not_shown():
     view = finder(Search("default", NOON), Screen((CALL,), None), UTC_ZONE, ("default",))
     assert "Ada" not in str(view)
 
 
-def test_no_button_leads_where_a_cursor_is_too_long_to_go():
+def test_there_is_no_button_for_a_page_whose_cursor_is_too_long():
     search = Search("default", NOON, older="x" * 3100)
     assert "find_older" not in str(finder(search, Screen((), "x"), UTC_ZONE, ("default",)))
 
 
-def test_another_screen_begins_with_nothing_chosen():
+def test_another_page_begins_without_a_choice():
     views = [
         finder(Search("default", NOON, places=places), Screen((CALL,), None), UTC_ZONE, ("d",))
         for places in (("",), ("", "2:cursor:x"))

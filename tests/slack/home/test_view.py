@@ -1,4 +1,4 @@
-"""App Home in words: within Slack's limits however much there is, and nothing in it speaks."""
+"""The view of App Home: within Slack's limits for any content, without injected markup."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -92,7 +92,7 @@ def words(read_: Home, url: str | None = URL) -> str:
     return str(view["blocks"])
 
 
-def test_the_most_there_can_be_is_within_slack_s_limits():
+def test_the_largest_view_is_within_slacks_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
     wordy = replace(GRANT, given_by="x" * 255)
     many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
@@ -104,7 +104,7 @@ def test_the_most_there_can_be_is_within_slack_s_limits():
     assert text.count("calls digest") == 10
 
 
-def test_grants_that_end_but_were_not_read_are_counted():
+def test_ending_grants_beyond_the_list_are_counted():
     text = words(read(admin=AdminPart((), (GRANT,), (), more_ending=5)))
     assert "… and 5 more: `/callaudio-admin list`" in text
     assert "… and" not in words(read(admin=AdminPart((), (GRANT,), ())))
@@ -140,24 +140,24 @@ def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
         ({}, "reference `d0123456789abcdef0123`"),
     ],
 )
-def test_each_recording_has_its_state(changes, said):
+def test_each_recording_is_shown_with_its_state(changes, said):
     assert said in words(read(deliveries=(replace(PAST, **changes),)))
 
 
 @each_row("state", [s for s in State if s not in (State.DELIVERED, State.UNCONFIRMED)])
-def test_what_is_not_there_has_no_link_and_no_variant(state):
+def test_an_undelivered_recording_has_no_link_and_no_variant(state):
     text = words(read(deliveries=(replace(PAST, state=state),)))
     assert URL not in text
     assert "*unredacted*" not in text
 
 
-def test_without_the_workspace_s_address_there_are_no_links():
+def test_without_the_workspaces_address_there_are_no_links():
     text = words(read(deliveries=(PAST,), admin=AdminPart((PENDING,), (), ())), None)
     assert "archives" not in text
     assert "· delivered ·" in text
 
 
-def test_a_request_stands_above_everything_with_its_reason_in_plain_text_beside_the_buttons():
+def test_a_request_is_shown_first_with_its_reason_as_plain_text_beside_the_buttons():
     part = AdminPart((PENDING,), (GRANT,), ())
     view = home(read(user_id=BOSS, admin=part, deliveries=(PAST,)), URL)
     heading, asked, reason, buttons, *rest = view["blocks"]
@@ -185,7 +185,7 @@ def test_a_person_without_recordings_sees_the_steps_to_the_first_one():
     assert "Your first recording" not in words(read(deliveries=(PAST,)))
 
 
-def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_words():
+def test_the_persons_request_is_shown_with_hours_and_times_and_without_its_reason():
     text = words(read(watched=HomeFacts(frozenset(), (), PENDING, may_use=True)))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
     assert "You requested to hear unredacted recordings for *4 hours*" in text
@@ -195,7 +195,7 @@ def test_the_own_request_is_told_with_its_hours_and_both_times_and_without_its_w
     assert "You requested" not in words(read())
 
 
-def test_others_see_a_single_sentence():
+def test_other_people_see_a_single_sentence():
     view = home(
         read(person=OUTSIDER, watched=HomeFacts(frozenset(), (), PENDING, may_use=True)), URL
     )
@@ -204,5 +204,5 @@ def test_others_see_a_single_sentence():
 
 
 @pytest.mark.parametrize("rule", AudienceRule)
-def test_the_rule_that_is_on_is_told(rule):
+def test_the_audience_rule_in_force_is_shown(rule):
     assert "Recordings are unredacted" in words(read(audience_rule=rule))

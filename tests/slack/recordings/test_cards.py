@@ -1,4 +1,4 @@
-"""Every message of a delivery: valid blocks, plain words, and nothing anyone could inject."""
+"""Every message of a delivery: valid blocks, plain words, and no injected markup."""
 
 import json
 from dataclasses import replace
@@ -114,13 +114,13 @@ def buttons(message) -> list[dict]:
         (delivered(is_follow_up=True), "*Unredacted*"),
     ],
 )
-def test_a_notification_says_which_variant_is_there(result, said):
+def test_a_notification_names_the_variant(result, said):
     text = cards.delivered(result)["text"]
     assert text.startswith(f"Recording of `{CALL}`, requested by <@U0ALICE00>: ")
     assert said in text
 
 
-def test_a_recording_that_slack_may_not_play_is_told_as_what_it_is():
+def test_an_encoding_that_slack_may_not_play_is_named():
     told = shown(cards.delivered(delivered(encoding="GSM 6.10", length_seconds=None)))
     assert "It is GSM 6.10, which Slack may not play. Download it" in told
     assert "may not play" not in shown(cards.delivered(delivered()))
@@ -133,7 +133,7 @@ def assert_harmless(message):
 
 
 @each_row(("kind", "reason", "problem"), NOTES)
-def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, reason, problem):
+def test_every_note_is_valid_and_plain_and_ends_with_its_reference(kind, reason, problem):
     message = cards.private_note(note(kind, reason, problem))
     assert problems(message["blocks"]) == []
     assert message["text"]
@@ -143,7 +143,7 @@ def test_every_note_is_valid_speaks_plainly_and_ends_with_its_reference(kind, re
 
 
 @each_row(("kind", "reason", "problem"), NOTES)
-def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, reason, problem):
+def test_only_a_requester_or_an_audience_that_is_not_cleared_gets_a_button(kind, reason, problem):
     message = cards.private_note(note(kind, reason, problem))
     drawn = [(each["action_id"], each["value"], each["text"]["text"]) for each in buttons(message)]
     offered = {
@@ -158,14 +158,14 @@ def test_only_who_or_whose_audience_is_not_cleared_is_offered_a_button(kind, rea
 
 
 @given(st.text(max_size=128))
-def test_no_id_can_inject_anything(conversation_id):
+def test_no_id_injects_markup(conversation_id):
     for kind in PrivateNoteKind:
         message = cards.private_note(note(kind, conversation_id=conversation_id + LOUD))
         assert problems(message["blocks"]) == []
         assert_harmless(message)
 
 
-def test_a_failure_says_what_why_and_what_to_do():
+def test_a_failure_has_what_cause_and_fix():
     message = cards.private_note(note(PrivateNoteKind.FAILED, problem=PROBLEM))
     text = message["blocks"][0]["text"]["text"]
     assert text.splitlines() == [
@@ -177,7 +177,7 @@ def test_a_failure_says_what_why_and_what_to_do():
     assert "PolyAI `abc-1`" in shown(message["blocks"][-1])
 
 
-def test_a_failure_without_cause_and_fix_has_no_empty_lines_for_them():
+def test_a_failure_without_cause_and_fix_has_no_empty_lines():
     message = cards.private_note(
         note(PrivateNoteKind.FAILED, problem=Problem("x", "It broke.", "", ""))
     )
@@ -185,7 +185,7 @@ def test_a_failure_without_cause_and_fix_has_no_empty_lines_for_them():
     assert "What to do" not in shown(message)
 
 
-def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
+def test_the_card_names_requester_and_call_before_and_after_the_delivery():
     before, after = cards.on_its_way(announcement()), cards.delivered(delivered())
     for message in (before, after):
         assert problems(message["blocks"]) == []
@@ -211,7 +211,7 @@ def test_the_parent_message_says_who_asked_for_which_call_before_and_after():
         *(pytest.param(delivered(direction=side), id=f"side: {side}") for side in Direction),
     ],
 )
-def test_every_delivered_recording_has_a_valid_message_that_says_raw_or_redacted(result):
+def test_every_delivered_recording_has_a_valid_card_that_says_raw_or_redacted(result):
     message = cards.delivered(result)
     assert problems(message["blocks"]) == []
     said = "*Unredacted*" if result.outcome == Outcome.RAW else "*Redacted*"
@@ -222,14 +222,14 @@ def test_every_delivered_recording_has_a_valid_message_that_says_raw_or_redacted
 
 
 @pytest.mark.parametrize("side", Direction)
-def test_the_other_sides_are_the_two_that_the_file_is_not(side):
+def test_the_buttons_offer_the_two_other_sides(side):
     (menu, *_) = buttons(cards.delivered(delivered(direction=side)))
     values = {each["value"] for each in menu["options"]}
     assert values == {f"{other} {DELIVERY}" for other in Direction if other is not side}
 
 
 @pytest.mark.parametrize("percent", [1, 99])
-def test_while_it_comes_the_card_says_how_much_of_it_has(percent):
+def test_during_the_transfer_the_card_shows_its_progress(percent):
     message = cards.progress(announcement(LOUD), percent)
     assert problems(message["blocks"]) == []
     assert f"Fetching … {percent} %" in shown(message)
@@ -237,7 +237,7 @@ def test_while_it_comes_the_card_says_how_much_of_it_has(percent):
 
 
 @pytest.mark.parametrize("kind", DeliveryKind)
-def test_a_follow_up_says_what_it_is_in_one_line(kind):
+def test_a_follow_up_has_a_card_of_one_line(kind):
     told = replace(announcement(), kind=kind)
     message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
     assert problems(message["blocks"]) == []
@@ -247,7 +247,7 @@ def test_a_follow_up_says_what_it_is_in_one_line(kind):
     assert "*Unredacted*" in shown(line)
 
 
-def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own():
+def test_the_card_of_a_transcript_has_no_sides_no_length_and_no_transcript_button():
     told = replace(announcement(), kind=DeliveryKind.TRANSCRIPT)
     message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
     assert [each["action_id"] for each in buttons(message)] == [Action.DELETE]
@@ -256,7 +256,7 @@ def test_a_transcript_has_neither_sides_nor_a_length_nor_a_transcript_of_its_own
 
 
 @each_row("reason", [each for each in Reason if each is not Reason.CLEARED])
-def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
+def test_every_reason_to_refuse_a_transcript_has_words(reason):
     private = replace(note(PrivateNoteKind.REFUSED, reason), delivery_kind=DeliveryKind.TRANSCRIPT)
     message = cards.private_note(private)
     assert problems(message["blocks"]) == []
@@ -266,7 +266,7 @@ def test_every_reason_to_refuse_a_transcript_is_told_in_words(reason):
 
 @each_row("kind", DeliveryKind)
 @each_row("cause", wording.WHY_TAKEN_BACK)
-def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, cause):
+def test_the_card_of_a_file_that_was_taken_back_offers_the_redacted_variant_at_most(kind, cause):
     message = cards.taken_back(TakenBack(replace(announcement(LOUD), kind=kind), cause))
     assert problems(message["blocks"]) == []
     assert_harmless(message)
@@ -275,7 +275,7 @@ def test_a_card_whose_file_was_taken_back_offers_the_redacted_one_at_most(kind, 
 
 
 @each_row("cause", wording.WHY_TAKEN_BACK)
-def test_while_the_redacted_one_follows_a_card_offers_nothing_and_says_what_comes(cause):
+def test_a_card_that_waits_for_its_replacement_offers_nothing_and_says_so(cause):
     message = cards.taken_back(TakenBack(announcement(LOUD), cause, is_followed=True))
     assert problems(message["blocks"]) == []
     assert_harmless(message)
@@ -285,7 +285,7 @@ def test_while_the_redacted_one_follows_a_card_offers_nothing_and_says_what_come
 
 
 @each_row("cause", wording.WHY_TAKEN_BACK)
-def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
+def test_the_card_of_a_replacement_says_what_it_replaces_and_why(cause):
     followed = delivered(Outcome.REDACTED, Reason.ASKED, replaced_because=cause)
     message = cards.delivered(followed)
     assert problems(message["blocks"]) == []
@@ -295,7 +295,7 @@ def test_a_redacted_one_that_followed_says_in_whose_place_it_is_and_why(cause):
 
 
 @pytest.mark.parametrize("kind", DeliveryKind)
-def test_a_card_whose_file_somebody_deleted_names_them_and_offers_nothing(kind):
+def test_the_card_of_a_deleted_file_names_the_person_and_offers_nothing(kind):
     told = replace(announcement(), kind=kind)
     message = cards.taken_back(TakenBack(told, "asked", deleted_by="U0BOSS000"))
     assert problems(message["blocks"]) == []
@@ -303,7 +303,7 @@ def test_a_card_whose_file_somebody_deleted_names_them_and_offers_nothing(kind):
     assert buttons(message) == []
 
 
-def test_an_id_in_the_parent_message_cannot_inject_anything():
+def test_an_id_in_the_card_injects_no_markup():
     for message in (
         cards.on_its_way(announcement(LOUD)),
         cards.delivered(delivered(announcement=announcement(LOUD))),
@@ -311,7 +311,7 @@ def test_an_id_in_the_parent_message_cannot_inject_anything():
         assert_harmless(message)
 
 
-def test_the_ack_says_whether_it_is_a_new_request():
+def test_the_ack_distinguishes_a_new_request_from_a_repeat():
     new = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=False), LOUD)
     repeat = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=True), LOUD)
     assert new.startswith("Got it")
@@ -320,7 +320,7 @@ def test_the_ack_says_whether_it_is_a_new_request():
         assert_harmless(text)
 
 
-def test_help_fits_on_a_phones_screen_and_names_every_word_that_can_be_typed():
+def test_help_fits_on_a_phone_and_lists_every_word_that_can_be_typed():
     lines = [-(-len(line) // 40) for line in replies.HELP.splitlines()]
     assert sum(lines) <= 24
     for word in ("user", "agent", "combined", "redacted", "sales:CA"):

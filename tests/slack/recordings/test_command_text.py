@@ -1,4 +1,4 @@
-"""What people type after `/callaudio`, what it is read as, and what comes of everything else."""
+"""What people type after `/callaudio`, how it is parsed, and how mistakes are answered."""
 # ruff: noqa: RUF001 - quotes, dashes and letters that look like others are what people type
 
 import pytest
@@ -163,11 +163,11 @@ READ_AS = {
 
 
 @each_row("typed", READ_AS)
-def test_what_people_type_is_read_as_they_mean_it(typed):
+def test_each_command_is_parsed_as_meant(typed):
     assert parse_command(typed) == READ_AS[typed]
 
 
-def test_the_table_is_long_enough_to_learn_from():
+def test_the_table_of_examples_is_long_enough():
     assert len(READ_AS) >= 60
 
 
@@ -226,7 +226,7 @@ REFUSED = {
 
 
 @each_row("typed", REFUSED)
-def test_what_is_not_understood_is_told_harmlessly(typed):
+def test_unreadable_input_is_answered_without_repeating_markup(typed):
     what, cause, fix = REFUSED[typed]
     with pytest.raises(UsageError) as refused:
         parse_command(typed)
@@ -255,7 +255,7 @@ def outcome(text):
 
 
 @given(ANYTHING)
-def test_any_text_is_a_value_or_a_refusal_in_words(text):
+def test_any_text_is_a_value_or_a_refusal(text):
     result = outcome(text)
     if isinstance(result, UsageError):
         assert result.what
@@ -265,7 +265,7 @@ def test_any_text_is_a_value_or_a_refusal_in_words(text):
 
 
 @given(ANYTHING)
-def test_nothing_that_may_be_a_persons_number_is_ever_taken_for_an_id(text):
+def test_a_possible_phone_number_is_never_taken_for_an_id(text):
     result = outcome(text)
     if isinstance(result, AskForRecording):
         taken = result.reference.conversation_id
@@ -300,7 +300,7 @@ def plainly(words):
     words=WORDS,
     spaces=st.sampled_from([" ", "   ", "\t", "\u00a0", " \u3000"]),
 )
-def test_order_spaces_and_what_surrounds_a_word_never_matter(data, words, spaces):
+def test_order_spaces_and_surrounding_characters_do_not_matter(data, words, spaces):
     dressed = [data.draw(AROUND).format(each) if each else "" for each in words]
     assert parse_command(spaces.join(data.draw(st.permutations(dressed)))) == plainly(words)
 
@@ -308,13 +308,13 @@ def test_order_spaces_and_what_surrounds_a_word_never_matter(data, words, spaces
 @given(
     words=WORDS, at=st.integers(0, 200), hidden=st.sampled_from("\u200b\u2060\u00ad\ufeff\u200e")
 )
-def test_a_character_that_nobody_sees_never_matters(words, at, hidden):
+def test_invisible_characters_do_not_matter(words, at, hidden):
     text = " ".join(words)
     assert parse_command(text[:at] + hidden + text[at:]) == plainly(words)
 
 
 @given(words=WORDS)
-def test_an_id_is_never_a_channel_and_a_channel_never_an_id(words):
+def test_an_id_is_never_a_channel_and_a_channel_is_never_an_id(words):
     read = plainly(words)
     assert read.reference.conversation_id == words[0]
     assert read.channel_id in (None, "C0123456789", HERE, "G0PRIVATE0", "C0OTHER000")

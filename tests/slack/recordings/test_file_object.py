@@ -1,4 +1,4 @@
-"""Slack's file object: every conversation in it, and what it leaves open."""
+"""Slack's file object: all its shares, and what it leaves unknown."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def share(ts: str, **more: str) -> dict[str, Any]:
     return {"ts": ts, "team_id": "T0TEAM0000", **more}
 
 
-def test_every_conversation_is_found_once_with_its_first_message() -> None:
+def test_every_conversation_is_listed_once_with_its_first_message() -> None:
     found = shares_of(
         {
             **WHOLE,
@@ -72,7 +72,7 @@ def test_every_conversation_is_found_once_with_its_first_message() -> None:
         ),
     ],
 )
-def test_what_is_not_told_is_not_taken_for_a_no(file: object, found: FileShares) -> None:
+def test_a_missing_field_is_unknown_and_not_false(file: object, found: FileShares) -> None:
     assert shares_of(file) == found
 
 
@@ -87,7 +87,7 @@ NAMES = st.sampled_from(
 
 
 @given(st.dictionaries(NAMES, anything))
-def test_whatever_slack_sends_is_read_and_a_link_is_ruled_out_by_a_plain_false_alone(
+def test_any_object_is_read_and_only_a_false_flag_excludes_a_public_link(
     file: dict[str, Any],
 ) -> None:
     found = shares_of(file)
@@ -100,7 +100,7 @@ ids = st.lists(st.sampled_from(("C1", "C2", "C3")), unique=True)
 
 
 @given(ids, ids, ids, ids)
-def test_no_list_hides_another(
+def test_no_list_of_shares_hides_another(
     public: list[str], private: list[str], channels: list[str], ims: list[str]
 ) -> None:
     messages = {"public": {each: [share("1.0")] for each in public}}

@@ -1,4 +1,4 @@
-"""What a delivery does in Slack, against a workspace on loopback and what can go wrong there."""
+"""A delivery's calls to Slack, against a workspace on loopback and its failures."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ async def uploaded(gateway) -> str:
     return ticket.file_id
 
 
-async def test_an_announcement_is_marked_and_found_again_by_its_mark(gateway, workspace):
+async def test_a_card_is_marked_and_found_by_its_metadata(gateway, workspace):
     workspace.scopes |= {"channels:history"}
     began = datetime.now(UTC)
     other = replace(ANNOUNCEMENT, delivery_id="danother")
@@ -65,7 +65,7 @@ async def test_an_announcement_is_marked_and_found_again_by_its_mark(gateway, wo
     assert message.metadata["event_payload"] == {"delivery_id": ANNOUNCEMENT.delivery_id}
 
 
-async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
+async def test_a_card_is_searched_on_every_page_and_not_among_older_messages(
     gateway, workspace, monkeypatch
 ):
     monkeypatch.setattr(history, "HISTORY_PAGE", 1)
@@ -79,9 +79,7 @@ async def test_it_is_looked_for_on_every_page_and_not_among_older_messages(
     assert await gateway.find_announcement(ANNOUNCEMENT, later) is None
 
 
-async def test_a_history_that_leads_in_a_circle_is_left_without_the_message(
-    gateway, workspace, slack
-):
+async def test_a_history_with_a_repeating_cursor_ends_the_search(gateway, workspace, slack):
     workspace.scopes |= {"channels:history"}
     page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "again"}}
     body, headers = json.dumps(page).encode(), {"Content-Type": "application/json"}
@@ -90,7 +88,9 @@ async def test_a_history_that_leads_in_a_circle_is_left_without_the_message(
     assert len(workspace.called("conversations.history")) == 2
 
 
-async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(gateway, workspace):
+async def test_in_an_existing_thread_the_card_is_a_reply_and_found_among_the_replies(
+    gateway, workspace
+):
     workspace.scopes |= {"channels:history"}
     began = datetime.now(UTC)
     parent = workspace.say(CHANNEL, ALICE, "please listen")
@@ -106,7 +106,9 @@ async def test_in_somebodys_thread_it_is_a_reply_and_found_among_the_replies(gat
         await gateway.announce(replace(there, thread_ts="1.000000"))
 
 
-async def test_progress_is_said_once_and_a_refusal_is_not_repeated(gateway, workspace, slack):
+async def test_progress_is_shown_once_and_a_refused_update_is_not_repeated(
+    gateway, workspace, slack
+):
     ts = await gateway.announce(ANNOUNCEMENT)
     await gateway.show_progress(ts, ANNOUNCEMENT, 42)
     (message,) = workspace.messages(CHANNEL)
@@ -122,7 +124,7 @@ async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(gate
     assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
 
 
-async def test_the_parent_message_is_updated_and_withdrawn(gateway, workspace):
+async def test_the_card_is_updated_and_withdrawn(gateway, workspace):
     ts = await gateway.announce(ANNOUNCEMENT)
     await gateway.show_delivered(
         ts,
@@ -135,9 +137,7 @@ async def test_the_parent_message_is_updated_and_withdrawn(gateway, workspace):
     assert workspace.messages(CHANNEL) == []
 
 
-async def test_a_public_channel_is_joined_and_where_that_is_not_allowed_one_must_invite(
-    gateway, workspace
-):
+async def test_a_public_channel_is_joined_or_an_invitation_is_requested(gateway, workspace):
     workspace.add_channel("C0PUBLIC00", bot_is_member=False)
     await gateway.join("C0PUBLIC00")
     assert workspace.channels["C0PUBLIC00"].bot_is_member
@@ -178,7 +178,7 @@ async def test_an_upload_is_invisible_until_it_is_shared_into_its_thread(gateway
         pytest.param("cant_delete_file", "inside", False, id="it is of another app"),
     ],
 )
-async def test_a_file_that_slack_does_not_find_is_gone_only_where_the_bot_would_see_it(
+async def test_a_file_that_slack_cannot_find_is_gone_only_where_the_bot_would_see_it(
     gateway, slack, workspace, error, bot, is_gone
 ):
     workspace.add_channel("C0SHOWN000", bot_is_member=bot == "inside")
@@ -198,11 +198,11 @@ async def test_a_file_that_slack_does_not_find_is_gone_only_where_the_bot_would_
                 await call(*file)
 
 
-async def test_an_upload_that_nobody_can_see_yet_needs_no_proof(gateway):
+async def test_an_unshared_upload_needs_no_proof_of_its_deletion(gateway):
     await gateway.delete_file("F0NEVER000")
 
 
-async def test_a_file_in_direct_messages_that_slack_does_not_find_is_gone(gateway):
+async def test_a_file_in_direct_messages_that_slack_cannot_find_is_gone(gateway):
     dm = await gateway.open_dm(ALICE)
     await gateway.delete_file("F0GONE0000", dm)
 
@@ -215,9 +215,7 @@ async def test_a_share_in_a_private_channel_is_found_too(gateway, workspace):
     assert await gateway.find_share(file_id, "G0PRIVATE0")
 
 
-async def test_where_a_file_was_passed_on_to_is_told_and_whether_it_has_a_public_link(
-    gateway, workspace
-):
+async def test_the_shares_of_a_forwarded_file_and_its_public_link_are_returned(gateway, workspace):
     workspace.add_channel("G0PRIVATE0", members=[ALICE], is_private=True)
     ts = await gateway.announce(ANNOUNCEMENT)
     file_id = await uploaded(gateway)
@@ -238,7 +236,7 @@ async def test_where_a_file_was_passed_on_to_is_told_and_whether_it_has_a_public
     assert await gateway.file_shares(file_id) == FileShares()
 
 
-async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(gateway, workspace):
+async def test_a_share_that_is_not_visible_yet_is_not_found(gateway, workspace):
     workspace.visibility_delay_seconds = 60
     ts = await gateway.announce(ANNOUNCEMENT)
     file_id = await uploaded(gateway)
@@ -246,9 +244,7 @@ async def test_a_share_that_slack_does_not_show_yet_is_not_found_yet(gateway, wo
     assert await gateway.find_share(file_id, CHANNEL) is None
 
 
-async def test_a_file_is_left_out_once_slack_is_done_with_it_and_shows_it_nowhere(
-    gateway, workspace
-):
+async def test_a_file_that_slack_has_processed_and_shows_nowhere_is_hidden(gateway, workspace):
     ts = await gateway.announce(ANNOUNCEMENT)
     late, shown, left_out = [await uploaded(gateway) for _ in range(3)]
     await gateway.share(Share(shown, "title", CHANNEL, ts))
@@ -265,7 +261,7 @@ async def test_a_file_is_left_out_once_slack_is_done_with_it_and_shows_it_nowher
     assert await gateway.is_left_out(shown, CHANNEL)
 
 
-def test_the_address_of_an_upload_is_a_secret():
+def test_an_upload_url_is_a_secret():
     ticket = UploadTicket("F1", SecretStr("https://files.slack.com/upload/v1/bearer"))
     assert "bearer" not in repr(ticket)
 
@@ -285,7 +281,7 @@ def test_the_address_of_an_upload_is_a_secret():
         pytest.param({"status": 500, "when": "halfway"}, id="500 in mid-body"),
     ],
 )
-async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(gateway, slack, fault):
+async def test_an_upload_is_complete_only_if_slack_confirms_every_byte(gateway, slack, fault):
     slack.faults.add(Fault("upload", **fault))
     with pytest.raises(UploadRefused) as refused:
         await uploaded(gateway)
@@ -296,7 +292,7 @@ async def test_an_upload_counts_only_when_slack_says_that_it_got_every_byte(gate
 @pytest.mark.parametrize(
     "said", ["OK - {length}", "OK - {length}\n", " OK-{length}", "OK", "", '{"ok":true}', "\xff"]
 )
-async def test_success_is_the_status_and_a_number_that_does_not_differ(gateway, workspace, said):
+async def test_an_upload_succeeds_by_its_status_with_any_harmless_body(gateway, workspace, said):
     workspace.upload_answer = said
     file_id = await uploaded(gateway)
     assert workspace.file_table[file_id].uploaded
@@ -323,9 +319,7 @@ BREAKS = [{"drop_connection": True}, {"status": 500}, {"status": 413, "body": b"
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_an_upload_broken_off_while_the_source_is_waited_for_lets_go_of_it(
-    gateway, slack, fault
-):
+async def test_an_upload_cut_while_it_waits_for_the_source_closes_the_source(gateway, slack, fault):
     ticket, source = await gateway.start_upload(FILE), Slow()
     slack.faults.add(Fault("upload", when="halfway", **fault))
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source.pieces()) as body:
@@ -334,7 +328,7 @@ async def test_an_upload_broken_off_while_the_source_is_waited_for_lets_go_of_it
     assert source.is_closed
 
 
-async def test_a_shutdown_in_mid_upload_stays_a_shutdown(gateway):
+async def test_a_shutdown_during_an_upload_is_raised_as_a_shutdown(gateway):
     ticket, source = await gateway.start_upload(FILE), Slow()
 
     async def send() -> None:
@@ -350,16 +344,14 @@ async def test_a_shutdown_in_mid_upload_stays_a_shutdown(gateway):
     assert source.is_closed
 
 
-async def test_a_mistake_at_the_source_is_not_told_as_slacks(gateway):
+async def test_a_bug_in_the_source_is_not_reported_as_slacks_fault(gateway):
     ticket = await gateway.start_upload(FILE)
     with pytest.raises(ZeroDivisionError):
         await gateway.send(ticket, FILE, pieces(BODY[:500], ZeroDivisionError()))
 
 
 @pytest.mark.parametrize("sent", [BODY, BODY[:500], b""])
-async def test_what_breaks_at_the_source_is_told_as_the_sources_own_failure(
-    gateway, workspace, sent
-):
+async def test_a_failure_of_the_source_is_reported_as_the_sources(gateway, workspace, sent):
     ticket = await gateway.start_upload(FILE)
     with pytest.raises(BodyTruncated):
         await gateway.send(ticket, FILE, pieces(sent[:-1], BodyTruncated()))
@@ -415,7 +407,7 @@ async def test_a_share_is_refused_rather_than_delayed_after_its_decision(gateway
     assert len(workspace.called(method)) == 1
 
 
-async def test_an_announcement_is_never_repeated_by_itself(gateway, slack, workspace):
+async def test_posting_a_card_is_never_repeated_by_itself(gateway, slack, workspace):
     slack.faults.add(Fault("chat.postMessage", drop_connection=True, when="after"))
     with pytest.raises(SlackUnclear):
         await gateway.announce(ANNOUNCEMENT)
@@ -438,7 +430,7 @@ def ways(workspace) -> list[tuple[str, str, str]]:
     return [(each.via, each.channel, each.user) for each in workspace.ephemerals]
 
 
-async def test_a_private_note_goes_the_commands_own_way(gateway, workspace):
+async def test_a_private_note_uses_the_response_url(gateway, workspace):
     await gateway.notify(note(workspace))
     assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
     assert CALL in workspace.ephemerals[0].text
@@ -446,14 +438,16 @@ async def test_a_private_note_goes_the_commands_own_way(gateway, workspace):
 
 
 @pytest.mark.parametrize("fault", [{"status": 404, "body": b"used_url"}, {"status": 500}])
-async def test_when_that_way_is_gone_it_is_an_ephemeral_message(gateway, slack, workspace, fault):
+async def test_after_an_expired_response_url_the_note_is_an_ephemeral_message(
+    gateway, slack, workspace, fault
+):
     slack.faults.add(Fault("response_url", **fault))
     await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
 @pytest.mark.parametrize("loss", [{"drop_connection": True}, {"hang": True}])
-async def test_when_its_answer_is_lost_the_note_is_not_repeated(
+async def test_a_note_with_a_lost_answer_is_not_repeated(
     gateway, slack, workspace, monkeypatch, loss
 ):
     monkeypatch.setattr("bot.slack.recordings.gateway.NOTE_SECONDS", 0.3)
@@ -463,7 +457,7 @@ async def test_when_its_answer_is_lost_the_note_is_not_repeated(
     assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
 
 
-async def test_when_nothing_listens_at_that_way_the_note_goes_another(gateway, workspace):
+async def test_a_note_with_a_refused_connection_is_sent_another_way(gateway, workspace):
     url = f"http://127.0.0.1:{free_port()}/commands/T0CALLAUDIO/secret"
     await gateway.notify(replace(note(workspace), response_url=SecretStr(url)))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
@@ -482,22 +476,22 @@ async def test_a_direct_message_whose_answer_is_lost_is_not_repeated(gateway, sl
     assert len(workspace.messages(await gateway.open_dm(BOB))) == 1
 
 
-async def test_when_slack_is_away_as_well_the_note_goes_another_way(gateway, slack, workspace):
+async def test_if_slack_itself_fails_as_well_the_note_is_sent_another_way(
+    gateway, slack, workspace
+):
     slack.faults.add(Fault("response_url", drop_connection=True))
     slack.faults.add(Fault("auth.test", status=503))
     await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
-async def test_without_such_a_way_it_is_an_ephemeral_message(gateway, workspace):
+async def test_without_a_response_url_the_note_is_an_ephemeral_message(gateway, workspace):
     await gateway.notify(note(workspace, with_url=False))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, "C0NOWHERE0", "D0OTHERS00"])
-async def test_where_neither_is_possible_it_is_their_own_direct_messages(
-    gateway, slack, workspace, channel
-):
+async def test_otherwise_the_note_is_a_direct_message(gateway, slack, workspace, channel):
     slack.faults.add(Fault("response_url", status=404, body=b"expired_url"))
     await gateway.notify(note(workspace, user=BOB, channel=channel))
     assert workspace.ephemerals == []
@@ -507,14 +501,14 @@ async def test_where_neither_is_possible_it_is_their_own_direct_messages(
     assert workspace.messages(CHANNEL) == []
 
 
-async def test_when_no_way_is_left_the_caller_hears_of_it(gateway, workspace):
+async def test_if_no_way_is_left_an_error_is_raised(gateway, workspace):
     workspace.change_user(BOB, deleted=True)
     with pytest.raises(CallAudioError) as refused:
         await gateway.notify(note(workspace, user=BOB, with_url=False))
     assert refused.value.code == "slack_person_unknown"
 
 
-async def test_a_redirect_of_the_private_way_is_not_followed(gateway, slack, workspace):
+async def test_a_redirect_of_the_response_url_is_not_followed(gateway, slack, workspace):
     slack.faults.add(Fault("response_url", status=307, headers={"Location": "http://127.0.0.1:1/"}))
     await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]

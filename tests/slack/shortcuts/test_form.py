@@ -1,4 +1,4 @@
-"""The form behind *Get call audio*: within Slack's limits, and read back as it was filled in."""
+"""The form of *Get call audio*: within Slack's limits, and read back as it was filled in."""
 
 from datetime import UTC, datetime
 
@@ -60,7 +60,7 @@ DECISIONS = [
 @each_row("decision", DECISIONS, ids=lambda each: f"{each.outcome} {each.reason}")
 @each_row("goes_to_dm", [True, False])
 @each_row("found", [(), ONE, (*ONE, Choice("sales", CALL))])
-def test_whatever_would_be_decided_it_is_a_valid_modal_that_says_so(found, decision, goes_to_dm):
+def test_each_decision_has_a_valid_modal_that_names_it(found, decision, goes_to_dm):
     view = drawn(found, decision, call=FACTS, goes_to_dm=goes_to_dm)
     assert problems(view["blocks"], "modal") == []
     assert len(view["title"]["text"]) <= 24
@@ -83,7 +83,7 @@ def test_a_public_channel_is_named_as_the_reason():
 
 @settings(max_examples=examples(20))
 @given(found=choices, not_configured=st.lists(ids, max_size=10).map(tuple))
-def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, not_configured):
+def test_the_largest_form_is_within_slacks_limits(found, not_configured):
     not_configured = not_configured[: 10 - len(found)]  # ten references in all
     view = drawn(found, not_configured=not_configured)
     assert problems(view["blocks"], "modal") == []
@@ -92,7 +92,7 @@ def test_the_most_and_longest_there_can_be_stay_within_slack_s_limits(found, not
 
 
 @given(found=choices.filter(lambda each: len(each) > 1), data=st.data())
-def test_what_was_chosen_is_what_is_asked_for(found, data):
+def test_the_request_follows_the_input(found, data):
     at = data.draw(st.integers(0, len(found) - 1))
     view = drawn(found)
     selected = {"selected_option": {"value": str(at)}}
@@ -101,14 +101,14 @@ def test_what_was_chosen_is_what_is_asked_for(found, data):
     assert reference == Reference(found[at].conversation_id, agent_name=found[at].agent_name)
 
 
-def test_the_one_call_needs_no_choice_and_its_facts_are_told():
+def test_a_single_call_needs_no_choice_and_its_facts_are_shown():
     view = drawn(call=FACTS)
     assert Action.CHOOSE_CALL not in words(view)
     assert "+44••••••••90" in words(view)
     assert form.reference_of(thread(), view) == Reference(CALL, agent_name="default")
 
 
-def test_another_agent_is_named_and_the_usual_one_is_not():
+def test_another_agent_is_named_and_the_default_one_is_not():
     assert "of the agent `sales`" in words(drawn((Choice("sales", CALL),)))
     assert "default" not in words(drawn())
 
@@ -122,7 +122,7 @@ def test_a_typed_conversation_is_read_and_a_mistake_refused():
 
 
 @each_row("value", [None, "", "7", "x", "-1"])
-def test_a_choice_that_is_none_of_those_drawn_chooses_nothing_else(value):
+def test_an_unknown_choice_chooses_no_other_call(value):
     found = (*ONE, Choice("sales", CALL))
     sent = submitted(drawn(found), **{Action.CHOOSE_CALL: {"selected_option": {"value": value}}})
     assert form.filled(thread(found), sent).chosen in (found[0], None)
@@ -132,14 +132,14 @@ def test_a_choice_that_is_none_of_those_drawn_chooses_nothing_else(value):
     ("value", "side"),
     [("user", Direction.USER), ("agent", Direction.AGENT), ("x", Direction.COMBINED)],
 )
-def test_the_side_is_read_and_both_are_meant_otherwise(value, side):
+def test_the_side_is_read_and_both_sides_are_the_default(value, side):
     sent = submitted(drawn(), **{Input.DIRECTION: {"selected_option": {"value": value}}})
     assert form.direction_of(sent) is side
     assert form.direction_of(drawn()) is Direction.COMBINED
 
 
 @pytest.mark.parametrize(("ticked", "redacted"), [([{"value": "redacted"}], True), ([], False)])
-def test_redacted_is_read_and_stays_ticked(ticked, redacted):
+def test_redacted_is_read_and_stays_checked(ticked, redacted):
     sent = submitted(drawn(), **{Action.CHOOSE_REDACTED: {"selected_options": ticked}})
     state = form.filled(thread(), sent)
     assert state.redacted is redacted
@@ -149,7 +149,7 @@ def test_redacted_is_read_and_stays_ticked(ticked, redacted):
 
 
 @pytest.mark.parametrize("is_repeat", [True, False])
-def test_the_form_turns_into_what_happens_next(is_repeat):
+def test_the_form_is_replaced_by_the_result(is_repeat):
     view = form.accepted(StoredRequest("d0", is_repeat=is_repeat), CALL)
     assert problems(view["blocks"], "modal") == []
     assert CALL in words(view)

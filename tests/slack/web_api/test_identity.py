@@ -1,4 +1,4 @@
-"""Who the bot is: asked of Slack once in ten minutes, however many ask at once."""
+"""The bot's identity: read from Slack once in ten minutes, however many callers need it."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ def identity(api, workspace, clock) -> Identity:
     return Identity(api, token=workspace.bot_token, clock=clock)
 
 
-async def test_it_is_remembered_for_ten_minutes(identity, workspace, clock):
+async def test_the_identity_is_cached_for_ten_minutes(identity, workspace, clock):
     known = await identity.read()
     assert known == BotIdentity(
         team_id=workspace.team_id,
@@ -47,12 +47,12 @@ async def test_it_is_remembered_for_ten_minutes(identity, workspace, clock):
     assert len(workspace.called("auth.test")) == 2
 
 
-async def test_many_who_ask_at_once_are_one_question(identity, workspace):
+async def test_simultaneous_callers_cause_one_call(identity, workspace):
     await asyncio.gather(*(identity.read() for _ in range(8)))
     assert len(workspace.called("auth.test")) == 1
 
 
-async def test_a_failure_is_not_remembered(identity, slack, workspace):
+async def test_a_failure_is_not_cached(identity, slack, workspace):
     slack.faults.add(Fault("auth.test", error="invalid_auth"))
     with pytest.raises(CallAudioError) as refused:
         await identity.read()
@@ -70,7 +70,7 @@ async def test_a_failure_is_not_remembered(identity, slack, workspace):
     ],
     ids=["connections break", "service unavailable", "rate limited", "no answer"],
 )
-async def test_while_slack_cannot_be_asked_what_it_told_before_stays_good(
+async def test_while_slack_fails_the_cached_identity_remains_valid(
     identity, slack, clock, workspace, away, monkeypatch
 ):
     monkeypatch.setattr("bot.slack.web_api.identity.ASKED_FOR_SECONDS", 0.2)
@@ -87,7 +87,7 @@ async def test_while_slack_cannot_be_asked_what_it_told_before_stays_good(
     assert len(workspace.called("auth.test")) == asked + 1
 
 
-async def test_a_definite_refusal_ends_what_was_told_before(identity, slack, clock):
+async def test_a_definite_refusal_ends_the_cached_identity(identity, slack, clock):
     await identity.read()
     clock.now = NOON + TEN_MINUTES
     slack.faults.everywhere = Fault("auth.test", error="token_revoked")
@@ -107,7 +107,7 @@ async def test_bolt_gets_the_installation_with_its_token(identity, workspace):
     assert workspace.bot_token not in repr(identity)
 
 
-async def test_whether_it_is_installed_is_asked_anew_and_no_answer_is_no(
+async def test_whether_the_app_is_installed_is_read_again_and_no_answer_means_no(
     identity, slack, workspace
 ):
     await identity.read()

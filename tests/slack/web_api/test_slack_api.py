@@ -1,4 +1,4 @@
-"""Calls over real HTTP on loopback: reads are repeated, writes never, and nothing leaks."""
+"""Calls over real HTTP on loopback: reads are retried, writes never, and nothing leaks."""
 
 import json
 import socket
@@ -23,13 +23,13 @@ def say(api, text="hello"):
     return api.write("chat.postMessage", channel=CHANNEL, text=text)
 
 
-async def test_a_call_gives_slacks_answer(api, workspace):
+async def test_a_call_returns_slacks_answer(api, workspace):
     answer = await say(api)
     (message,) = workspace.messages(CHANNEL)
     assert (answer["ok"], answer["ts"], message.text) == (True, message.ts, "hello")
 
 
-async def test_arguments_travel_in_the_body_alone_and_the_token_in_its_header(api, workspace):
+async def test_arguments_are_in_the_body_only_and_the_token_in_its_header(api, workspace):
     await api.write(
         "chat.postMessage",
         channel=CHANNEL,
@@ -78,7 +78,7 @@ TRANSIENT = [
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-async def test_a_read_is_repeated_until_it_succeeds(api, slack, waits, workspace, fault):
+async def test_a_read_is_retried_until_it_succeeds(api, slack, waits, workspace, fault):
     slack.faults.add(Fault("users.info", times=2, **fault))
     answer = await api.read("users.info", user=ALICE)
     assert answer["user"]["id"] == ALICE
@@ -88,7 +88,7 @@ async def test_a_read_is_repeated_until_it_succeeds(api, slack, waits, workspace
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-async def test_a_write_is_made_once_and_what_became_of_it_is_said_to_be_unclear(
+async def test_a_failed_write_is_not_repeated_and_reported_as_unclear(
     api, slack, waits, workspace, fault
 ):
     slack.faults.add(Fault("chat.postMessage", **fault))
@@ -105,20 +105,20 @@ async def test_a_read_gives_up_after_four_tries(api, slack, workspace):
     assert len(workspace.called("users.info")) == 4
 
 
-async def test_a_refusal_is_not_asked_again(api, workspace, waits):
+async def test_a_refusal_is_not_retried(api, workspace, waits):
     with pytest.raises(ConversationUnseen):
         await api.read("conversations.info", channel="C0NOWHERE0")
     assert len(workspace.called("conversations.info")) == 1
     assert waits == []
 
 
-async def test_429_is_waited_out_for_as_long_as_slack_says(api, slack, waits):
+async def test_429_is_waited_for_as_long_as_slack_says(api, slack, waits):
     slack.faults.add(Fault("users.info", status=429, headers={"Retry-After": "7"}))
     await api.read("users.info", user=ALICE)
     assert waits == [7.0]
 
 
-async def test_429_that_asks_for_more_patience_than_we_have_is_told_at_once(api, slack, waits):
+async def test_429_with_too_long_a_wait_is_raised_at_once(api, slack, waits):
     slack.faults.add(Fault("users.info", status=429, headers={"Retry-After": "120"}))
     with pytest.raises(SlackRateLimited) as limited:
         await api.read("users.info", user=ALICE)
@@ -126,7 +126,7 @@ async def test_429_that_asks_for_more_patience_than_we_have_is_told_at_once(api,
     assert waits == []
 
 
-async def test_429_on_a_write_is_not_done_and_left_to_the_caller(api, slack, waits, workspace):
+async def test_429_on_a_write_is_raised_to_the_caller(api, slack, waits, workspace):
     slack.faults.add(Fault("chat.postMessage", status=429, headers={"Retry-After": "3"}))
     with pytest.raises(SlackRateLimited) as limited:
         await say(api)
@@ -142,20 +142,20 @@ async def test_a_refused_connection_means_that_nothing_was_done(workspace):
             await say(SlackApi(build_client(workspace.bot_token, closed, session)))
 
 
-async def test_an_answer_that_does_not_come_in_time_is_unclear(slack, workspace):
+async def test_a_missing_answer_is_unclear(slack, workspace):
     slack.faults.add(Fault("chat.postMessage", hang=True))
     async with build_session(timeout_seconds=0.1) as session:
         with pytest.raises(SlackUnclear):
             await say(SlackApi(build_client(workspace.bot_token, slack.url, session)))
 
 
-async def test_slack_gets_half_a_minute():
+async def test_a_call_may_take_half_a_minute():
     # The SDK's own time-out binds only the sessions it opens itself, and ours is none of them.
     async with build_session() as session:
         assert session.timeout.total == 30
 
 
-async def test_an_error_tells_nothing_of_what_was_sent_or_answered(api, slack, workspace):
+async def test_an_error_contains_nothing_of_the_request_or_the_answer(api, slack, workspace):
     slack.faults.add(
         Fault("chat.postMessage", status=200, body=b'{"ok": false, "error": "Zq7vB2nL9xK4!"}')
     )
@@ -191,11 +191,11 @@ async def one_route(answer):
         ({}, {}),
     ],
 )
-def test_arguments_as_a_form(arguments, form):
+def test_arguments_are_encoded_as_a_form(arguments, form):
     assert form_of(arguments) == form
 
 
-async def test_the_sdks_own_retries_and_proxies_are_off(workspace):
+async def test_retries_and_proxies_of_the_sdk_are_off(workspace):
     async with build_session() as session:
         client = build_client(workspace.bot_token, None, session)
         assert client.retry_handlers == []
@@ -205,12 +205,12 @@ async def test_the_sdks_own_retries_and_proxies_are_off(workspace):
 
 
 @pytest.mark.parametrize("scopes", [{"chat:write", "commands"}, {"commands"}])
-async def test_the_scopes_of_the_token_come_with_any_answer(api, workspace, scopes):
+async def test_the_scopes_of_the_token_are_read_from_any_answer(api, workspace, scopes):
     workspace.scopes = scopes
     assert (await api.introduce()).scopes == scopes
 
 
-def test_every_error_of_slacks_is_one_people_may_be_told():
+def test_every_error_of_slack_can_be_shown_to_people():
     for kind in (SlackUnclear, SlackUnreachable, SlackRateLimited):
         assert issubclass(kind, CallAudioError)
         assert kind.retryable

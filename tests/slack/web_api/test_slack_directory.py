@@ -1,4 +1,4 @@
-"""Slack's people and conversations: a flag that is missing is never read as a good one."""
+"""Slack's people and conversations: a missing flag is never read as a favourable one."""
 
 import json
 
@@ -75,7 +75,7 @@ def standing(*, enterprise_id=None, **changes):
         pytest.param({"is_stranger": True, "is_bot": True}, Standing.EXTERNAL, id="a strange bot"),
     ],
 )
-def test_standing_by_flags(changes, expected):
+def test_each_set_of_flags_has_its_standing(changes, expected):
     assert standing(**changes) is expected
 
 
@@ -115,7 +115,7 @@ def test_standing_by_flags(changes, expected):
         pytest.param(ORG, {}, Standing.MEMBER, id="our own team needs no org"),
     ],
 )
-def test_standing_on_enterprise_grid(enterprise_id, changes, expected):
+def test_each_set_of_enterprise_flags_has_its_standing(enterprise_id, changes, expected):
     assert standing(enterprise_id=enterprise_id, **changes) is expected
 
 
@@ -123,7 +123,7 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.
 
 
 @given(st.dictionaries(st.sampled_from([*MEMBER, "is_stranger", "enterprise_user"]), ANYTHING))
-def test_only_a_whole_and_good_object_makes_a_member(odd):
+def test_only_a_complete_object_makes_a_member(odd):
     if standing(**odd) is Standing.MEMBER:
         whole = user(**odd)
         flags = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted")
@@ -132,7 +132,7 @@ def test_only_a_whole_and_good_object_makes_a_member(odd):
         assert not whole.get("is_stranger")
 
 
-def test_an_empty_object_is_nobody_known():
+def test_an_empty_object_has_an_unknown_standing():
     assert standing_of({}, team_id=TEAM, enterprise_id=None) is Standing.UNKNOWN
 
 
@@ -160,17 +160,17 @@ async def test_the_standing_of_people_and_of_the_bot_itself(people, workspace):
     assert len(workspace.called("users.info")) == asked
 
 
-async def test_whom_slack_does_not_know_is_an_error_and_not_a_standing(people):
+async def test_an_unknown_person_is_an_error_and_not_a_standing(people):
     with pytest.raises(CallAudioError):
         await people.standing("U0NOBODY0")
 
 
-async def test_an_answer_without_a_person_leaves_them_unknown(people, slack):
+async def test_an_answer_without_a_person_is_an_unknown_standing(people, slack):
     slack.faults.add(answering("users.info", user="?"))
     assert await people.standing(ALICE) is Standing.UNKNOWN
 
 
-async def test_a_public_channel_with_all_its_flags(people):
+async def test_a_public_channel_is_read_with_all_its_flags(people):
     assert await people.conversation(CHANNEL) == Conversation(
         channel_id=CHANNEL,
         is_external=False,
@@ -183,7 +183,7 @@ async def test_a_public_channel_with_all_its_flags(people):
     )
 
 
-async def test_ones_own_direct_messages_are_known_by_their_person(people, workspace):
+async def test_direct_messages_are_read_with_their_person(people, workspace):
     workspace.add_channel("D0ALICE00", members=[ALICE], is_im=True)
     dm = await people.conversation("D0ALICE00")
     assert (dm.is_im, dm.im_user_id, dm.bot_is_member) == (True, ALICE, True)
@@ -212,7 +212,7 @@ async def test_ones_own_direct_messages_are_known_by_their_person(people, worksp
         ({"omit": ["num_members"]}, "member_count", None),
     ],
 )
-async def test_flags_of_a_conversation_as_told_and_as_missing(
+async def test_missing_flags_of_a_conversation_are_unknown(
     people, workspace, made, field, expected
 ):
     workspace.add_channel("C0MADEUP00", members=[ALICE], **made)
@@ -232,7 +232,7 @@ async def test_flags_of_a_conversation_as_told_and_as_missing(
         ("nothing", (None, None)),
     ],
 )
-async def test_an_odd_answer_about_a_conversation_is_never_read_as_a_good_one(
+async def test_an_odd_answer_about_a_conversation_is_never_favourable(
     people, slack, answered, expected
 ):
     slack.faults.add(answering("conversations.info", channel=answered))
@@ -241,7 +241,7 @@ async def test_an_odd_answer_about_a_conversation_is_never_read_as_a_good_one(
     assert not found.is_im
 
 
-async def test_members_come_page_by_page(people, workspace, monkeypatch):
+async def test_members_are_read_page_by_page(people, workspace, monkeypatch):
     monkeypatch.setattr(directory, "MEMBERS_PER_PAGE", 2)
     workspace.add_channel("C0MANY0000", members=[f"U0PERSON{n}" for n in range(4)])
     first = await people.members("C0MANY0000", None)
@@ -251,7 +251,7 @@ async def test_members_come_page_by_page(people, workspace, monkeypatch):
     assert third == MemberPage((workspace.bot_user_id,), None)
 
 
-async def test_members_are_asked_for_in_pages_as_small_as_slack_documents(people, workspace):
+async def test_members_are_requested_in_pages_of_the_documented_size(people, workspace):
     await people.members(CHANNEL, None)
     (asked,) = workspace.called("conversations.members")
     assert asked.arguments["limit"] == "200"
@@ -263,7 +263,7 @@ async def test_an_answer_without_a_list_of_members_is_an_error(people, slack):
         await people.members(CHANNEL, None)
 
 
-async def test_everything_is_read_afresh(people, workspace):
+async def test_nothing_is_cached(people, workspace):
     assert not (await people.conversation(CHANNEL)).is_external
     workspace.change_channel(CHANNEL, is_ext_shared=True)
     assert (await people.conversation(CHANNEL)).is_external

@@ -1,4 +1,4 @@
-"""Slack's words for what went wrong, as people are told them."""
+"""The texts for Slack's errors."""
 
 import inspect
 import re
@@ -52,7 +52,7 @@ def translated(code, status=200, retry_after=None):
         ("ratelimited", SlackRateLimited),
     ],
 )
-def test_a_known_code_has_words_of_its_own(code, kind):
+def test_a_known_code_has_its_own_text(code, kind):
     assert type(translated(code)) is kind
 
 
@@ -65,7 +65,7 @@ def test_a_known_code_has_words_of_its_own(code, kind):
         *("msg_too_long", "view_too_large", "no_text", "not_allowed_token_type"),
     ],
 )
-def test_a_call_that_is_wrong_in_itself_is_our_mistake_and_says_nothing_about_anybody(code):
+def test_a_malformed_call_is_our_mistake_and_says_nothing_about_people(code):
     error = translated(code)
     assert type(error) is SlackCallInvalid
     assert error.is_own_mistake
@@ -74,7 +74,7 @@ def test_a_call_that_is_wrong_in_itself_is_our_mistake_and_says_nothing_about_an
 
 
 @each_row("code", ["invalid_auth", "invalid_blocks", "missing_scope", "not_found"])
-def test_what_others_have_to_mend_is_no_mistake_of_ours(code):
+def test_errors_that_others_have_to_fix_are_not_our_mistakes(code):
     assert not translated(code).is_own_mistake
 
 
@@ -90,16 +90,16 @@ def test_what_others_have_to_mend_is_no_mistake_of_ours(code):
         (200, "never_heard_of_it", SlackError),
     ],
 )
-def test_the_status_counts_before_the_code(status, code, kind):
+def test_the_status_takes_precedence_over_the_code(status, code, kind):
     assert type(translated(code, status)) is kind
 
 
-def test_the_wait_slack_asks_for_is_kept():
+def test_the_retry_after_is_kept():
     assert translated("", 429, 12.0).retry_after_seconds == 12.0
     assert translated("ratelimited", 200, 3.0).retry_after_seconds == 3.0
 
 
-def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
+def test_an_unknown_code_is_kept_for_the_log():
     error = translated("team_access_not_granted")
     assert error.likely_cause == "Slack answers `team_access_not_granted`."
     assert not error.retryable
@@ -109,12 +109,12 @@ def test_an_unknown_word_of_slacks_is_passed_on_for_whoever_looks_into_it():
     "odd",
     ["", "<!channel>", "xoxb-123", "+44 7700 900123", "a" * 61, "Hello", "a`b", "a\nb", "a\n", "ü"],
 )
-def test_an_odd_code_is_never_echoed(odd):
+def test_a_code_with_odd_characters_is_never_shown(odd):
     assert translated(odd).likely_cause == "Slack answers `unknown`."
 
 
 @given(code=st.text() | st.sampled_from(sorted(BY_CODE)), status=st.integers(100, 599))
-def test_whatever_slack_answers_becomes_an_error_with_harmless_words(code, status):
+def test_any_answer_becomes_an_error_with_harmless_words(code, status):
     error = translated(code, status)
     shown = error.what + error.likely_cause + error.fix
     assert re.fullmatch(r"[A-Za-z0-9 _.,;:`'()/@-]*", shown), shown
@@ -128,13 +128,13 @@ KINDS = {
 
 
 @each_row("kind", sorted(KINDS, key=lambda kind: kind.__name__))
-def test_every_error_says_what_happened_under_a_code_of_its_own(kind):
+def test_every_error_has_a_text_and_a_code_of_its_own(kind):
     assert kind.what != SlackError.what
     assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
     assert [each for each in KINDS if each.code == kind.code] == [kind]
 
 
-def test_what_may_have_been_done_is_told_apart_from_what_was_not():
+def test_errors_that_leave_the_effect_unclear_are_distinguished():
     maybe_done = {code for code, kind in BY_CODE.items() if kind is SlackUnclear}
     assert {"internal_error", "fatal_error", "file_update_failed"} <= maybe_done
     assert "ratelimited" not in maybe_done

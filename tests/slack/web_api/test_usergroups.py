@@ -1,4 +1,4 @@
-"""Members of user groups: remembered for a minute, forgotten on a change, never made up."""
+"""Members of user groups: cached for a minute, dropped after a change, never invented."""
 
 import json
 from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def setup(sqlite_url: str) -> AsyncIterator[GroupsSetup]:
         (timedelta(seconds=60), 2, {ALICE, BOB}),
     ],
 )
-async def test_a_group_is_remembered_for_a_minute(
+async def test_a_group_is_cached_for_a_minute(
     setup: GroupsSetup, later: timedelta, calls: int, members: set[str]
 ) -> None:
     assert await setup.members() == {ALICE}
@@ -86,7 +86,7 @@ async def test_a_group_is_remembered_for_a_minute(
     assert setup.calls() == calls
 
 
-async def test_a_change_empties_what_every_process_remembers(setup: GroupsSetup) -> None:
+async def test_a_change_empties_the_cache_of_every_process(setup: GroupsSetup) -> None:
     await setup.members()
     await setup.other.members(setup.workspace.team_id, ONE)
     setup.workspace.usergroups[ONE] = ()
@@ -97,7 +97,7 @@ async def test_a_change_empties_what_every_process_remembers(setup: GroupsSetup)
     assert await setup.other.members(setup.workspace.team_id, ONE) == set()
 
 
-async def test_a_change_in_the_very_moment_of_reading_counts(setup: GroupsSetup) -> None:
+async def test_a_change_during_the_read_counts(setup: GroupsSetup) -> None:
     await setup.members()
     setup.workspace.usergroups[ONE] = ()
     await setup.changed()
@@ -105,7 +105,7 @@ async def test_a_change_in_the_very_moment_of_reading_counts(setup: GroupsSetup)
     assert await setup.members() == set()
 
 
-async def test_a_change_noted_by_a_machine_whose_clock_is_behind_counts(setup: GroupsSetup) -> None:
+async def test_a_change_noted_by_a_slow_clock_counts(setup: GroupsSetup) -> None:
     await setup.members()
     setup.workspace.usergroups[ONE] = ()
     setup.now -= timedelta(seconds=30)
@@ -115,7 +115,7 @@ async def test_a_change_noted_by_a_machine_whose_clock_is_behind_counts(setup: G
     assert await setup.members() == set()
 
 
-async def test_after_a_change_the_new_members_are_remembered_again(setup: GroupsSetup) -> None:
+async def test_after_a_change_the_new_members_are_cached(setup: GroupsSetup) -> None:
     await setup.members()
     setup.now += timedelta(seconds=1)
     await setup.changed()
@@ -127,7 +127,7 @@ async def test_after_a_change_the_new_members_are_remembered_again(setup: Groups
     assert setup.calls() == 2
 
 
-async def test_a_change_of_one_group_leaves_the_others_remembered(setup: GroupsSetup) -> None:
+async def test_a_change_of_one_group_keeps_the_others_cached(setup: GroupsSetup) -> None:
     assert await setup.members(ONE) == {ALICE}
     assert await setup.members(TWO) == {BOB}
     setup.now += timedelta(seconds=1)
@@ -138,7 +138,7 @@ async def test_a_change_of_one_group_leaves_the_others_remembered(setup: GroupsS
     assert setup.calls() == 2
 
 
-async def test_a_failure_is_raised_and_not_remembered(setup: GroupsSetup) -> None:
+async def test_a_failure_is_raised_and_not_cached(setup: GroupsSetup) -> None:
     setup.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
 
     with pytest.raises(CallAudioError):
@@ -147,7 +147,7 @@ async def test_a_failure_is_raised_and_not_remembered(setup: GroupsSetup) -> Non
     assert await setup.members() == {ALICE}
 
 
-async def test_what_was_remembered_does_not_outlive_its_minute_when_slack_fails(
+async def test_a_cached_group_expires_after_its_minute_even_if_slack_fails(
     setup: GroupsSetup,
 ) -> None:
     await setup.members()
@@ -164,13 +164,13 @@ def page(users: list[str], cursor: str, times: int = 1) -> Fault:
     return Fault(METHOD, body=json.dumps(body).encode(), headers=headers, times=times)
 
 
-async def test_a_group_that_comes_in_pages_is_read_whole(setup: GroupsSetup) -> None:
+async def test_a_group_of_several_pages_is_read_completely(setup: GroupsSetup) -> None:
     setup.slack.faults.add(page([BOB], "more"))
 
     assert await setup.members() == {ALICE, BOB}
 
 
-async def test_a_list_that_leads_in_a_circle_is_no_list_of_members(setup: GroupsSetup) -> None:
+async def test_a_list_with_a_repeating_cursor_is_refused(setup: GroupsSetup) -> None:
     setup.slack.faults.add(page([ALICE], "again", times=50))
 
     with pytest.raises(PagingStuck):

@@ -1,4 +1,4 @@
-"""A person's zone is Slack's word for it, and UTC where there is none that is known."""
+"""A person's time zone comes from Slack; it is UTC if unknown."""
 
 from bot.sandbox.faults import Fault
 from bot.slack.web_api.zones import Zones, zone_named
@@ -17,15 +17,15 @@ from tests.tables import each_row
         (7, "UTC"),
     ],
 )
-def test_a_name_is_a_zone_or_utc(name, key):
+def test_each_name_is_a_zone_or_utc(name, key):
     assert zone_named(name).key == key
 
 
-async def test_it_is_read_from_slack(api, workspace):
+async def test_the_zone_is_read_from_slack(api, workspace):
     workspace.add_user(ALICE, tz="Asia/Tokyo")
     assert (await Zones(api).zone_of(ALICE)).key == "Asia/Tokyo"
 
 
-async def test_it_is_utc_where_slack_does_not_tell(api, slack):
+async def test_without_an_answer_the_zone_is_utc(api, slack):
     slack.faults.add(Fault("users.info", error="user_not_found"))
     assert (await Zones(api).zone_of(ALICE)).key == "UTC"
