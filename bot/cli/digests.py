@@ -7,10 +7,10 @@ import typer
 from bot.cli import console
 from bot.cli.grants import AsJson, Team, operator
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_administration import (
+from bot.digests.digest_administration import listed
+from bot.digests.digest_draft import (
     DigestPreview,
     Draft,
-    listed,
     new_digest,
     new_draft_id,
     preview,

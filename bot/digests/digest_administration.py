@@ -7,65 +7,21 @@ from datetime import datetime
 
 from bot.access.administration import Actor, Administration
 from bot.access.directory import Directory
-from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.digest import Digest
+from bot.digests.digest_draft import DigestPreview, Draft, new_digest, preview
+from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.steps import check_channel
 from bot.digests.timetable import Timetable
-from bot.digests.timetable_text import (
-    TimetableUnclear,
-    read_timetable,
-    timetable_for_people,
-    timetable_of,
-)
+from bot.digests.timetable_text import read_timetable, timetable_of
 from bot.digests.zone_names import ZoneUnknown
-from bot.errors import UsageError
-from bot.ids import new_id
-from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.store.once import AlreadyDone
 
-SHOWN_RUNS = 3
-LONGEST_TIMETABLE = 100
 NO_SUCH_ZONE = "never, as my machine does not know the time zone"
 
 
-class DigestAgentUnknown(UsageError):
-    """The agent of a digest is not configured."""
-
-    code = "digest_agent_unknown"
-
-
-class AgentNotWanted(UsageError):
-    """An agent was named for the digest of access, which covers all agents."""
-
-    code = "digest_agent_not_wanted"
-    what = "The access digest covers all agents."
-    fix = "Leave the agent out."
-
-
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A digest that is not saved yet; saving a draft twice has the effect of saving it once."""
-
-    id: str
-    kind: DigestKind
-    channel_id: str
-    agent_name: str
-    timetable: str
-    zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class DigestPreview:
-    """A draft, its timetable in words, and its next runs."""
-
-    draft: Draft
-    in_words: str
-    next_runs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
+class ListedDigest:
     """A digest and its next run; None while it is paused.
 
     If this machine does not know its time zone, the next run says so instead.
@@ -76,62 +32,16 @@ class Listed:
     next_run: str | None
 
 
-def new_draft_id() -> str:
-    """Create the id of a draft and of the digest it becomes; short enough to type."""
-    return new_id("g", 10)
-
-
-def preview(draft: Draft, agents: Collection[str], now: datetime) -> DigestPreview:
-    """Check a draft, and describe when it would run.
-
-    Raises:
-        UsageError: the timetable or the agent is invalid.
-    """
-    if len(draft.timetable) > LONGEST_TIMETABLE:
-        raise TimetableUnclear(what="That timetable is too long.")
-    if draft.kind is DigestKind.CALLS and draft.agent_name not in agents:
-        known = ", ".join(f"`{name}`" for name in sorted(agents))
-        raise DigestAgentUnknown(
-            what="No agent of that name is configured.", fix=f"Name one of these: {known}."
-        )
-    if draft.kind is DigestKind.ACCESS and draft.agent_name:
-        raise AgentNotWanted
-    timetable = timetable_for_people(draft.timetable, draft.zone)
-    next_runs = timetable.upcoming(now, SHOWN_RUNS)
-    return DigestPreview(
-        draft, timetable.in_words(), tuple(timetable.moment(each, now) for each in next_runs)
-    )
-
-
-def usual_agent(kind: DigestKind) -> str:
-    """Return the default agent for a kind of digest."""
-    return DEFAULT_AGENT if kind is DigestKind.CALLS else ""
-
-
-def new_digest(draft: Draft, team_id: str, owner_id: str) -> NewDigest:
-    """Turn a draft into a digest with an owner."""
-    return NewDigest(
-        id=draft.id,
-        team_id=team_id,
-        kind=draft.kind,
-        channel_id=draft.channel_id,
-        agent_name=draft.agent_name,
-        timetable=" ".join(draft.timetable.split()),
-        zone=timetable_for_people(draft.timetable, draft.zone).zone.key,
-        owner_id=owner_id,
-    )
-
-
-def listed(digest: Digest, now: datetime) -> Listed:
+def listed(digest: Digest, now: datetime) -> ListedDigest:
     """Add the next run to a digest."""
     is_running = digest.paused_because is None
     try:
         timetable: Timetable = timetable_of(digest)
     except ZoneUnknown:  # one digest must not hide the others
         in_words = read_timetable(digest.timetable, "UTC").in_words()
-        return Listed(digest, in_words, NO_SUCH_ZONE if is_running else None)
+        return ListedDigest(digest, in_words, NO_SUCH_ZONE if is_running else None)
     next_run = timetable.moment(timetable.after(now), now) if is_running else None
-    return Listed(digest, timetable.in_words(), next_run)
+    return ListedDigest(digest, timetable.in_words(), next_run)
 
 
 class DigestAdministration:
@@ -188,7 +98,7 @@ class DigestAdministration:
         async with self._refusals_audited(actor, "digest_add"):
             return await self._store.add(new, actor.user_id)
 
-    async def list(self, actor: Actor) -> tuple[Listed, ...]:
+    async def list(self, actor: Actor) -> tuple[ListedDigest, ...]:
         """List the digests of the workspace.
 
         Raises:
@@ -210,7 +120,7 @@ class DigestAdministration:
             await self._store.pause(digest, actor.user_id, actor.trigger_id)
         return digest
 
-    async def resume(self, actor: Actor, digest_id: str) -> Listed:
+    async def resume(self, actor: Actor, digest_id: str) -> ListedDigest:
         """Resume a digest from its next slot.
 
         Raises:

@@ -12,7 +12,7 @@ from bot.access.grant_pages import next_to_end
 from bot.access.grants import Grant, Right
 from bot.access.person import People, Person
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, request_of
-from bot.digests.digest_administration import Listed, listed
+from bot.digests.digest_administration import ListedDigest, listed
 from bot.digests.digest_store import DigestStore
 from bot.recordings.deliveries.past_deliveries import PastDelivery, past_deliveries
 from bot.settings.choices import AudienceRule
@@ -54,7 +54,7 @@ class AdminPart:
     pending: tuple[AccessRequest, ...]
     ending: tuple[Grant, ...]
     """The grants that end within a week, the earliest first."""
-    digests: tuple[Listed, ...]
+    digests: tuple[ListedDigest, ...]
     more_ending: int = 0
     """How many more grants end within a week."""
 

@@ -14,7 +14,7 @@ from bot.access.policy import Decision, Outcome, Reason, Standing
 from bot.access_requests.request import AccessRequest, AccessState
 from bot.access_requests.submit import Offer
 from bot.digests.digest import DigestKind
-from bot.digests.digest_administration import DigestPreview, Draft
+from bot.digests.digest_draft import DigestPreview, Draft
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary

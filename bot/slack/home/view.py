@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.grants import Grant, Right
 from bot.access.policy import Outcome, Reason
 from bot.access_requests.request import AccessRequest
-from bot.digests.digest_administration import Listed
+from bot.digests.digest_administration import ListedDigest
 from bot.home.reading import MOST_ENDING, AdminPart, Home
 from bot.recordings.deliveries.past_deliveries import PastDelivery
 from bot.recordings.deliveries.states import State
@@ -167,7 +167,7 @@ def _admin_part(part: AdminPart) -> list[Block]:
     ]
 
 
-def _digests(digests: tuple[Listed, ...]) -> list[Block]:
+def _digests(digests: tuple[ListedDigest, ...]) -> list[Block]:
     lines = [context(line(each)) for each in digests[:MOST_DIGESTS]]
     if not lines:
         lines = [context("None is scheduled.")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.digests.digest import DigestKind
-from bot.digests.digest_administration import Draft, new_draft_id, usual_agent
+from bot.digests.digest_draft import Draft, new_draft_id, usual_agent
 from bot.digests.zone_names import is_meant_as_zone, is_zone, zone_of
 from bot.errors import UsageError, quoted
 from bot.recordings.references.typed_words import plain_word

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 from bot.digests.digest import DigestKind
-from bot.digests.digest_administration import Draft
+from bot.digests.digest_draft import Draft
 from bot.errors import UsageError
 
 

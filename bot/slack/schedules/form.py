@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.digests.digest import DigestKind
-from bot.digests.digest_administration import (
+from bot.digests.digest_draft import (
     LONGEST_TIMETABLE,
     DigestPreview,
     Draft,

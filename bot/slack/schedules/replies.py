@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_administration import DigestPreview, Listed
+from bot.digests.digest_administration import ListedDigest
+from bot.digests.digest_draft import DigestPreview
 from bot.digests.pause_causes import WHY_PAUSED
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.identifiers import Action
@@ -42,7 +43,7 @@ def saved(digest: Digest) -> str:
     return f"Saved as {code(digest.id)}: {_of(digest)}."
 
 
-def listing(digests: Sequence[Listed]) -> str:
+def listing(digests: Sequence[ListedDigest]) -> str:
     """List the digests of the workspace."""
     if not digests:
         return "No digest is scheduled. `/callaudio-admin help` shows how to add one."
@@ -58,7 +59,7 @@ def paused(digest: Digest) -> str:
     return f"Paused {code(digest.id)}. `/callaudio-admin digest resume {digest.id}` lets it go on."
 
 
-def resumed(item: Listed) -> str:
+def resumed(item: ListedDigest) -> str:
     """Word that a digest is resumed."""
     return f"{code(item.digest.id)} goes on; next: {item.next_run}."
 
@@ -73,7 +74,7 @@ def running(digest: Digest) -> str:
     return f"I post {code(digest.id)} in <#{digest.channel_id}> in a few seconds."
 
 
-def line(item: Listed) -> str:
+def line(item: ListedDigest) -> str:
     """Word a digest, and when it is posted next."""
     digest = item.digest
     when = f"next: {item.next_run}"

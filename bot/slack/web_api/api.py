@@ -21,12 +21,12 @@ from bot.network.retry import parse_retry_after, retrying
 from bot.observability.logs import get_logger, logged_call
 from bot.observability.metrics import Metrics
 from bot.slack.web_api.admission import use_reserved
+from bot.slack.web_api.error_mapping import error_of
 from bot.slack.web_api.errors import (
     SlackAnswerLost,
     SlackRateLimited,
     SlackUnclear,
     SlackUnreachable,
-    error_of,
 )
 from bot.slack.web_api.hosts import is_trusted
 from bot.slack.web_api.rate_limiter import RateLimiter

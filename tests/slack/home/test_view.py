@@ -10,7 +10,7 @@ from bot.access.person import Person
 from bot.access.policy import Outcome, Standing
 from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_administration import Listed
+from bot.digests.digest_administration import ListedDigest
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.recordings.deliveries.past_deliveries import PastDelivery
 from bot.recordings.deliveries.states import State
@@ -66,7 +66,7 @@ def read(**changes) -> Home:
     return replace(usual, **changes)
 
 
-LISTED = Listed(
+LISTED = ListedDigest(
     digest=Digest(
         id="g0123456789",
         team_id="T0CALLAUDIO",

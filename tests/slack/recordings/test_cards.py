@@ -25,7 +25,7 @@ from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.identifiers import Action
 from bot.slack.recordings import cards, replies
-from bot.slack.web_api.errors import BY_CODE
+from bot.slack.web_api.error_mapping import BY_CODE
 from tests.conftest import NOON
 from tests.tables import each_row
 

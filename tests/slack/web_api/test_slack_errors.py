@@ -10,8 +10,8 @@ from bot.errors import Unexpected
 from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
 from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
 from bot.slack.web_api import errors
+from bot.slack.web_api.error_mapping import BY_CODE, error_of
 from bot.slack.web_api.errors import (
-    BY_CODE,
     FilesRestricted,
     PersonUnknown,
     PostingRestricted,
@@ -21,7 +21,6 @@ from bot.slack.web_api.errors import (
     SlackRateLimited,
     SlackTokenRejected,
     SlackUnclear,
-    error_of,
 )
 from tests.tables import each_row
 
