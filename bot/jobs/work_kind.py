@@ -45,7 +45,8 @@ class WorkKind:
         at_once: how many pieces a worker runs at the same time.
         waiting: returns how many running pieces only wait for their turn elsewhere. They take no
             room, so that the slow calls of one agent do not delay all other work.
-        in_turn: whether requesters are served in turn; otherwise the oldest work comes first.
+        in_turn: whether flows, and requesters in each, are served in turn; otherwise the oldest
+            work comes first.
         urgency: the priority where work of all kinds waits for the same resource.
         admission: limits how many may start; without it, as many as there is room for.
         give_up: ends a piece whose workers died ``MOST_TAKEOVERS`` times in a row while running

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -162,6 +163,7 @@ class WorkLoop:
                 takes_over=takes_over,
                 suspects=suspects,
                 in_turn=self._kinds[name].in_turn,
+                passed_over=self._passed_over(self._kinds[name]),
             )
             if admission:
                 admission.note_claimed(wanted, len(claimed))
@@ -170,6 +172,16 @@ class WorkLoop:
                     self._start(self._kinds[name], due)
             if claimed:
                 self._woken.set()  # more may be due, and when the next is due is not known
+
+    def _passed_over(self, kind: WorkKind) -> list[int]:
+        """Return the flows that hold as much here as is left for all others.
+
+        However many pieces of an agent wait here because it is slow, those of another one find
+        room (after dynamic queue length thresholds, Choudhury and Hahne, 1998).
+        """
+        held = Counter(due.flow for due, _ in self._held.values() if due.kind == kind.name)
+        left = (1 + MOST_WAITING) * kind.at_once - held.total()
+        return [flow for flow, count in held.items() if count >= left] if kind.in_turn else []
 
     def _continues_here(self, due: Due) -> bool:
         """Continue work that runs here already under its new claim; its lease had expired.

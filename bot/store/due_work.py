@@ -6,9 +6,11 @@ any more, because its own claim id no longer matches.
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,6 +34,7 @@ from bot.store.due_work_statements import (
     set_free,
     set_postponed,
 )
+from bot.store.schedule import first_of, flow_in
 from bot.store.tables import DueWorkRow
 
 SUSPECT_FROM: Final = 2
@@ -53,6 +56,8 @@ class Due:
     takeovers: int = 0
     """How many times in a row its lease expired."""
     due_at: datetime | None = None
+    flow: int = 0
+    """The flow in whose turn it was claimed."""
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:
@@ -71,6 +76,7 @@ class DueWork:
         self._database = database
         self._clock = clock
         self._lease = lease
+        self._next_turns: defaultdict[str, int] = defaultdict(int)
 
     async def free_all(self) -> None:
         """Release every lease: the only worker of this database has just started."""
@@ -98,32 +104,39 @@ class DueWork:
         takes_over: bool,
         suspects: int = 1,
         in_turn: bool = False,
+        passed_over: Collection[int] = (),
     ) -> list[Due]:
         """Claim due work, the oldest first or ``in_turn``, under one lease.
 
         ``takes_over`` includes work whose lease has expired. At most ``suspects`` of the claimed
-        pieces may have killed their workers: see ``SUSPECT_FROM``.
+        pieces may have killed their workers: see ``SUSPECT_FROM``. ``in_turn`` serves the flows
+        after the last one served, and none of those in ``passed_over``.
         """
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
         wanted = {"of": kind, "now": self._clock(), "most": limit}
-        select_any = select_due(takes_over=takes_over, in_turn=in_turn)
+        selects = partial(
+            select_due, takes_over=takes_over, in_turn=in_turn, passes_over=bool(passed_over)
+        )
+        if in_turn:
+            wanted["next_turn"] = self._next_turns[kind]
+        if passed_over:
+            wanted["passed_over"] = sorted(passed_over)
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
-            found = [_due(kind, claim, row) for row in await connection.execute(select_any, wanted)]
+            found = [_due(kind, claim, row) for row in await connection.execute(selects(), wanted)]
             claimed = _within(found, suspects)
             if len(claimed) < len(found):
                 # Other work must not wait until all suspects before it are done.
-                select_others = select_due(
-                    takes_over=takes_over, in_turn=in_turn, fewer_takeovers=True
-                )
                 suspected = [due for due in claimed if due.takeovers >= SUSPECT_FROM]
                 wanted |= {"most": limit - len(suspected), "suspect_from": SUSPECT_FROM}
-                others = await connection.execute(select_others, wanted)
+                others = await connection.execute(selects(fewer_takeovers=True), wanted)
                 claimed = suspected + [_due(kind, claim, row) for row in others]
             if claimed:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
                 await connection.execute(set_claims(self._lease_or_none()), taken)
+        if claimed:
+            self._next_turns[kind] = first_of(claimed[-1].flow + 1)
         return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:
@@ -172,7 +185,17 @@ class DueWork:
 def _due(kind: str, claim: str, row: Row[Any]) -> Due:
     was_held = row.claim is not None
     takeovers = row.takeovers + was_held
-    return Due(kind, row.key, row.tries, claim, row.revision, was_held, takeovers, row.due_at)
+    return Due(
+        kind,
+        row.key,
+        row.tries,
+        claim,
+        row.revision,
+        was_held,
+        takeovers,
+        row.due_at,
+        flow_in(row.turn),
+    )
 
 
 def _within(found: Sequence[Due], suspects: int) -> list[Due]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from bot.store.schedule import ROUNDS_OF_FLOW
 from bot.store.tables import DueWorkRow
 
 
@@ -37,10 +38,15 @@ def select_first_due(kinds: tuple[str, ...], *, takes_over: bool) -> Executable:
 
 
 @cache
-def select_due(*, takes_over: bool, in_turn: bool, fewer_takeovers: bool = False) -> Executable:
-    """Select and lock free work that is due, of one kind; ``in_turn``: by turn, then by time.
+def select_due(
+    *, takes_over: bool, in_turn: bool, fewer_takeovers: bool = False, passes_over: bool = False
+) -> Executable:
+    """Select and lock free work that is due, of one kind.
 
+    ``in_turn``: by turn, then by time, from the first turn at or after ``next_turn`` on; from the
+    very first one if none is left there.
     ``fewer_takeovers``: only work that was taken over less often than ``suspect_from``.
+    ``passes_over``: no work of the flows in ``passed_over``.
     """
     row = DueWorkRow
     free = _is_free(takes_over=takes_over)
@@ -49,9 +55,19 @@ def select_due(*, takes_over: bool, in_turn: bool, fewer_takeovers: bool = False
     # work by turn at each claim.
     due_at = func.coalesce(row.due_at, row.due_at) if in_turn else row.due_at
     trusted = (row.takeovers + _was_held() < bindparam("suspect_from"),) if fewer_takeovers else ()
+    conditions = [row.kind == bindparam("of"), due_at <= bindparam("now"), free, *trusted]
+    if passes_over:
+        passed_over: BindParameter[list[int]] = bindparam("passed_over", expanding=True)
+        conditions.append((row.turn // ROUNDS_OF_FLOW).not_in(passed_over))
+    if in_turn:
+        first = select(func.min(row.turn)).where(*conditions)
+        following = first.where(row.turn >= bindparam("next_turn"))
+        conditions.append(
+            row.turn >= func.coalesce(following.scalar_subquery(), first.scalar_subquery())
+        )
     return (
-        select(row.key, row.tries, row.revision, row.claim, row.takeovers, row.due_at)
-        .where(row.kind == bindparam("of"), due_at <= bindparam("now"), free, *trusted)
+        select(row.key, row.tries, row.revision, row.claim, row.takeovers, row.due_at, row.turn)
+        .where(*conditions)
         .order_by(*order)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)

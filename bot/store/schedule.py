@@ -17,6 +17,7 @@ from bot.store.tables import DueWorkRow
 
 LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
 """Work due now is stored with this earlier time, so that a worker with a slow clock sees it."""
+ROUNDS_OF_FLOW: Final = 2**40
 CHANNEL: Final = "callaudio_due_work"
 """On PostgreSQL a notification on this channel follows each transaction that stored work."""
 SCHEDULED: Final = "scheduled_work"
@@ -32,10 +33,30 @@ class _Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The requester of a piece of work, and the round it is served in; lower rounds come first."""
+    """The requester of a piece of work, its flow, and the round of the flow it is served in.
+
+    Flows are served in turn, and in each the lower rounds come first. Flow 0 has the work of no
+    requester, and what versions before the flows stored.
+    """
 
     requester: str | None = None
-    number: int = 0
+    flow: int = 0
+    round: int = 0
+
+    @property
+    def number(self) -> int:
+        """The flow and the round as one number, so that one index finds each flow's rounds."""
+        return first_of(self.flow) + self.round
+
+
+def first_of(flow: int) -> int:
+    """Return the number of a flow's first round."""
+    return flow * ROUNDS_OF_FLOW
+
+
+def flow_in(number: int) -> int:
+    """Return the flow in the number of a turn."""
+    return number // ROUNDS_OF_FLOW
 
 
 def schedule(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -30,6 +30,7 @@ class Table:
     def __init__(self, *keys: str) -> None:
         self.now = NOON
         self.due: dict[str, datetime] = dict.fromkeys(keys, NOON)
+        self.flows: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.held: dict[str, Due] = {}
         self.released: list[str] = []
@@ -54,17 +55,29 @@ class Table:
         return {kinds[0]: min(free)} if free and kinds else {}
 
     async def claim(
-        self, kind: str, limit: int, *, takes_over: bool, suspects: int = 1, in_turn: bool = False
+        self,
+        kind: str,
+        limit: int,
+        *,
+        takes_over: bool,
+        suspects: int = 1,
+        in_turn: bool = False,
+        passed_over: Collection[int] = (),
     ) -> list[Due]:
         del takes_over, in_turn
         self.suspects_asked.append(suspects)
         self._answer()
-        free = [k for k, at in self.due.items() if at <= self.now and k not in self.held]
+        free = [
+            key
+            for key, at in self.due.items()
+            if at <= self.now and key not in self.held and self.flows[key] not in passed_over
+        ]
         claimed = []
         for key in free[:limit]:
             self._claims += 1
             taken = self.takeovers[key]
-            due = Due(kind, key, self.tries[key], str(self._claims), 0, taken > 0, taken)
+            tries, flow = self.tries[key], self.flows[key]
+            due = Due(kind, key, tries, str(self._claims), 0, taken > 0, taken, flow=flow)
             self.held[key] = due
             claimed.append(due)
         return claimed
@@ -102,6 +115,7 @@ async def running(
     lease: timedelta = timedelta(hours=1),
     poll_seconds: float = LOOK_NEVER,
     waiting: Callable[[], int] = lambda: 0,
+    in_turn: bool = False,
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
     admission: AdmissionControl | None = None,
@@ -118,6 +132,7 @@ async def running(
                 run,
                 at_once=at_once,
                 waiting=waiting,
+                in_turn=in_turn,
                 give_up=give_up,
                 urgency=Urgency.DELIVERY,
                 admission=admission,
@@ -156,6 +171,28 @@ class Runs:
         if isinstance(result, Exception):
             raise result
         return result  # type: ignore[return-value]
+
+
+async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one_are_run() -> None:
+    slow = [f"{name}{number}" for number in range(40) for name in "st"]
+    table, runs = Table(*slow), Runs()
+    table.flows |= {key: 1 if key.startswith("s") else 2 for key in slow}
+    runs.hold.clear()
+
+    def all_but_one() -> int:
+        return max(0, runs.now - 1)
+
+    async with running(
+        table, runs, at_once=2, poll_seconds=0.01, waiting=all_but_one, in_turn=True
+    ):
+        # Of eighteen, each of the two agents and all others may hold a third.
+        await until(lambda: runs.now == 12)
+        table.flows["other"] = 3
+        table.due["other"] = table.now
+
+        await until(lambda: "other" in runs.ran)
+        runs.hold.set()
+        await until(lambda: not table.due)
 
 
 async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> None:

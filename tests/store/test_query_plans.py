@@ -12,6 +12,7 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
+from bot.recordings.requests.turns import read_turns
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
@@ -76,11 +77,14 @@ async def test_no_statement_of_the_loop_reads_the_whole_table(
             await work.first_due(KINDS, takes_over=takes_over)
             for in_turn in (False, True):
                 await work.claim("deliver", 4, takes_over=takes_over, in_turn=in_turn)
+            await work.claim("deliver", 4, takes_over=takes_over, in_turn=True, passed_over=[1])
         await work.renew({"w-100", "w-200"})
         await work.release([held])
         await work.finish(held, LATER)
         await work.finish(held, None)
         await forget_recent(database, NOON)
+        async with database.read() as session:
+            await read_turns(await session.connection(), [f"{TEAM}:U1"], [0, 1], NOON)
 
     assert len(said) >= 6
     assert await whole_tables(database, said, "due_work", "recent_requests") == {}

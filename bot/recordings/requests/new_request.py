@@ -11,7 +11,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.states import State
 from bot.recordings.requests.requester import Requester
-from bot.recordings.requests.turns import TooManyWaiting, requester_key
+from bot.recordings.requests.turns import TooManyWaiting, flow_of, requester_key
 from bot.store.once import hashed
 
 
@@ -93,6 +93,11 @@ def requester_of(request: NewRequest) -> str:
     """Return the key of the person in whose turn it is served."""
     actor = request.requester.actor
     return requester_key(actor.team_id, actor.user_id)
+
+
+def flow_of_request(request: NewRequest) -> int:
+    """Return the flow in whose turn it is served: its agent's in its workspace."""
+    return flow_of(request.requester.actor.team_id, request.agent_name)
 
 
 def delivery_id_of(request: NewRequest) -> str:

@@ -14,6 +14,7 @@ from bot.recordings.requests.new_request import (
     NewRequest,
     delivery_id_of,
     fingerprint_of,
+    flow_of_request,
     refusal_event,
     request_event,
     requester_of,
@@ -94,9 +95,12 @@ class RequestWriter:
         if not new:
             return {}
         requesters = {each: requester_of(new[each]) for each in as_they_came}
-        turns = await read_turns(connection, sorted(set(requesters.values())), now)
+        flows = {each: flow_of_request(new[each]) for each in as_they_came}
+        turns = await read_turns(
+            connection, sorted(set(requesters.values())), sorted(set(flows.values())), now
+        )
         taken = {
-            delivery_id: turns.take(requester)
+            delivery_id: turns.take(requester, flows[delivery_id])
             for delivery_id, requester in requesters.items()
             if turns.waiting(requester) < self._max_waiting
         }

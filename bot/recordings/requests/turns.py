@@ -1,25 +1,41 @@
-"""Fair queueing of deliveries: in each round, every requester is served once.
+"""Fair queueing of deliveries, in two levels: flows in turn, and in each flow requesters in turn.
 
-A new request goes into the round after its requester's last one, or into the round after the
-current one, whichever is later. A person who requests five hundred recordings gets them in five
-hundred rounds, and a person who requests one meanwhile waits for two rounds (after start-time fair
-queueing, Goyal et al., 1996). The current round accepts no new requests, so that people who arrive
-one after another cannot prolong it.
+A flow has what is requested of one agent in one workspace, or what follows automatically in one
+workspace. Each claim of a worker serves the flow after the last one, so that one flow cannot delay
+another one, however many people wait in it.
+
+In each round of a flow, every requester is served once. A new request goes into the round after its
+requester's last one, or into the round after the current one, whichever is later. A person who
+requests five hundred recordings gets them in five hundred rounds, and a person who requests one
+meanwhile waits for two rounds (after start-time fair queueing, Goyal et al., 1996). The current
+round accepts no new requests, so that people who arrive one after another cannot prolong it.
 """
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Executable, and_, bindparam, case, func, literal, null, select, union_all
+from sqlalchemy import (
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery_store import DELIVER
-from bot.store.schedule import Turn
+from bot.store.once import hashed
+from bot.store.schedule import ROUNDS_OF_FLOW, Turn, first_of, flow_in
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 SECONDS_EACH: Final = 2.4
@@ -48,9 +64,14 @@ class TooManyWaiting(CallAudioError):
 
 
 class Turns:
-    """The turns of all requesters, as one transaction read them; assigns the next ones."""
+    """The turns of requesters in flows, as one transaction read them; assigns the next ones."""
 
-    def __init__(self, opens: int, last: dict[str, int], waiting: dict[str, int]) -> None:
+    def __init__(
+        self,
+        opens: Mapping[int, int],
+        last: dict[tuple[str, int], int],
+        waiting: Mapping[str, int],
+    ) -> None:
         self._opens = opens
         self._last = last
         self._waiting = Counter(waiting)
@@ -59,25 +80,30 @@ class Turns:
         """Count a requester's unfinished deliveries."""
         return self._waiting[requester]
 
-    def take(self, requester: str) -> Turn:
-        """Assign a requester's next turn."""
-        number = max(self._opens, self._last.get(requester, -1) + 1)
-        self._last[requester] = number
+    def take(self, requester: str, flow: int) -> Turn:
+        """Assign a requester's next turn in a flow."""
+        number = max(self._opens[flow], self._last.get((requester, flow), -1) + 1)
+        self._last[requester, flow] = number
         self._waiting[requester] += 1
-        return Turn(requester, number)
+        return Turn(requester, flow, number)
 
 
 async def read_turns(
-    connection: AsyncConnection, requesters: Collection[str], now: datetime
+    connection: AsyncConnection, requesters: Collection[str], flows: Collection[int], now: datetime
 ) -> Turns:
-    """Read the first open round, and the waiting work of these requesters."""
+    """Read the first open round of these flows, and the waiting work of these requesters."""
     asked = {"of": DELIVER, "now": now, "requesters": list(requesters)}
-    (opens, *theirs) = (await connection.execute(_reading(), asked)).all()
-    return Turns(
-        opens.turn,
-        {each.requester: each.turn for each in theirs},
-        {each.requester: each.waiting for each in theirs},
-    )
+    for number, flow in enumerate(flows):
+        asked |= {f"first_{number}": first_of(flow), f"end_{number}": first_of(flow + 1)}
+    opens, last, waiting = {}, {}, Counter[str]()
+    for each in await connection.execute(_reading(len(flows)), asked):
+        flow = flow_in(each.turn)
+        if each.requester is None:
+            opens[flow] = each.turn - first_of(flow)
+        else:
+            last[each.requester, flow] = each.turn - first_of(flow)
+            waiting[each.requester] += each.waiting
+    return Turns(opens, last, waiting)
 
 
 async def count_people(connection: AsyncConnection) -> int:
@@ -91,21 +117,37 @@ def requester_key(team_id: str, user_id: str) -> str:
     return f"{team_id}:{user_id}"
 
 
+def flow_of(team_id: str, name: str) -> int:
+    """Return the flow of an agent's deliveries in a workspace, or of automatic ones.
+
+    It is a hash of twenty bits and never 0; two flows with the same hash are served as one.
+    """
+    return 1 + int(hashed(team_id, name)[:5], 16)
+
+
 @cache
-def _reading() -> Executable:
-    """Build one statement, whose first row is the first open round."""
+def _reading(flows: int) -> Executable:
+    """Build one statement, whose rows without a requester are the first open rounds of flows."""
     row, delivery = DueWorkRow, DeliveryRow
     is_of_kind = row.kind == bindparam("of")
-    is_next = and_(is_of_kind, row.claim.is_(None), row.due_at <= bindparam("now"))
-    first_waiting = select(func.min(row.turn)).where(is_next).scalar_subquery()
-    last_held = select(func.max(row.turn)).where(is_of_kind).scalar_subquery()
-    opens = func.coalesce(first_waiting + 1, last_held + 1, 0)
     is_open = case((delivery.ended_at.is_(None), 1), else_=0)
     theirs = (
         select(row.requester, func.max(row.turn), func.sum(is_open))
         .join(delivery, delivery.id == row.key)
         .where(is_of_kind, row.requester.in_(bindparam("requesters", expanding=True)))
-        .group_by(row.requester)
+        .group_by(row.requester, row.turn // ROUNDS_OF_FLOW)
     )
-    newcomers = select(null().label("requester"), opens.label("turn"), literal(0).label("waiting"))
-    return union_all(newcomers, theirs)
+    return union_all(*(_opening(number) for number in range(flows)), theirs)
+
+
+def _opening(number: int) -> Select[Any, Any, Any]:
+    """Select the first open round of a flow."""
+    row = DueWorkRow
+    first = bindparam(f"first_{number}", type_=row.turn.type)
+    end = bindparam(f"end_{number}", type_=row.turn.type)
+    is_in_flow = and_(row.kind == bindparam("of"), row.turn >= first, row.turn < end)
+    is_next = and_(is_in_flow, row.claim.is_(None), row.due_at <= bindparam("now"))
+    first_waiting = select(func.min(row.turn)).where(is_next).scalar_subquery()
+    last_held = select(func.max(row.turn)).where(is_in_flow).scalar_subquery()
+    opens = func.coalesce(first_waiting + 1, last_held + 1, first)
+    return select(null().label("requester"), opens.label("turn"), literal(0).label("waiting"))

@@ -20,7 +20,7 @@ from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requests.requester import Requester
-from bot.recordings.requests.turns import read_turns, requester_key
+from bot.recordings.requests.turns import flow_of, read_turns, requester_key
 from bot.recordings.take_back.causes import RAW_IS_NOT_ALLOWED
 from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
@@ -68,10 +68,11 @@ class Downgrading:
 
 
 async def schedule_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
-    """Schedule the follower in a turn of its own, so that it does not delay people's requests."""
+    """Schedule the follower in a flow of its own, so that it does not delay people's requests."""
     key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
-    turns = await read_turns(await session.connection(), [key], now)
-    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(key))
+    flow = flow_of(follower.team_id, SOURCE)
+    turns = await read_turns(await session.connection(), [key], [flow], now)
+    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(key, flow))
 
 
 def _is_followed(taken_back: Delivery) -> bool:

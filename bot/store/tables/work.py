@@ -42,7 +42,7 @@ class DueWorkRow(Base):
     lease_ends_at: Mapped[datetime | None]
     # The person it is done for, if requesters are served in turn: see `requests/turns.py`.
     requester: Mapped[str | None]
-    # The round in which it is served; lower ones come first.
+    # Its flow and the round in which it is served: see `store/schedule.py`.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

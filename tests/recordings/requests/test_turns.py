@@ -2,20 +2,21 @@
 
 import tracemalloc
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.requests.turns import TooManyWaiting, Turns
+from bot.recordings.requests.turns import TooManyWaiting, Turns, flow_of
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.schedule import Turn, first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request
@@ -23,6 +24,8 @@ from tests.recordings.requests.test_request_store import REQUEST
 from tests.tables import each_row
 
 NUMBERS = count()
+TEAM = REQUEST.requester.actor.team_id
+FLOW = 7
 
 
 @dataclass
@@ -39,11 +42,13 @@ class Queue:
             database=self.database, clock=lambda: self.now, lease=timedelta(minutes=1)
         )
 
-    async def ask(self, person: str, times: int = 1) -> list[str]:
+    async def ask(
+        self, person: str, times: int = 1, *, team: str = TEAM, agent: str = "default"
+    ) -> list[str]:
         store = RequestStore(
             database=self.database, clock=lambda: self.now, max_waiting=self.max_waiting
         )
-        asked = [request_of(person, next(NUMBERS)) for _ in range(times)]
+        asked = [request_of(person, next(NUMBERS), team=team, agent=agent) for _ in range(times)]
         ids = []
         for at in range(0, times, 50):
             found = await store._writer.write(asked[at : at + 50])
@@ -65,10 +70,15 @@ class Queue:
         return seen
 
 
-def request_of(person: str, number: int) -> NewRequest:
-    asked = changed_request(REQUEST, trigger_id=f"1.{number}", conversation_id=f"CA{number:032x}")
-    actor = replace(asked.requester.actor, user_id=person)
-    return replace(asked, requester=replace(asked.requester, actor=actor))
+def request_of(person: str, number: int, *, team: str = TEAM, agent: str = "default") -> NewRequest:
+    return changed_request(
+        REQUEST,
+        trigger_id=f"1.{number}",
+        conversation_id=f"CA{number:032x}",
+        user_id=person,
+        team_id=team,
+        agent_name=agent,
+    )
 
 
 @pytest.fixture
@@ -87,10 +97,10 @@ def queue(database: Database) -> Queue:
     ],
 )
 def test_which_round_a_new_request_comes_into(opens, last, turn) -> None:
-    turns = Turns(opens, {} if last is None else {"me": last}, {})
+    turns = Turns({FLOW: opens}, {} if last is None else {("me", FLOW): last}, {})
 
-    assert turns.take("me").number == turn
-    assert turns.take("me").number == turn + 1
+    assert turns.take("me", FLOW) == Turn("me", FLOW, turn)
+    assert turns.take("me", FLOW) == Turn("me", FLOW, turn + 1)
 
 
 async def test_somebody_who_asks_for_one_behind_five_hundred_is_served_next(queue) -> None:
@@ -114,6 +124,64 @@ async def test_people_who_wait_are_served_one_each_in_every_round(queue) -> None
     assert [Counter(served[at : at + 3]) for at in (1, 4)] == [everybody, everybody]
     assert Counter(served[7:9]) == Counter(["U0A", "U0B"])
     assert served[9:] == ["U0A"] * 2
+
+
+@each_row(
+    ("many", "one"),
+    [
+        pytest.param({"team": "T0MANY"}, {"team": "T0ONE"}, id="of another workspace"),
+        pytest.param({"agent": "sales"}, {"agent": "care"}, id="of another agent"),
+        pytest.param({"agent": "downgrade"}, {"agent": "care"}, id="beside automatic ones"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 8])
+async def test_one_beside_fifty_people_who_wait_is_served_in_the_next_claim_or_the_one_after(
+    queue, many, one, at_once
+) -> None:
+    for number in range(50):
+        await queue.ask(f"U0PERSON{number:02}", 10, **many)
+    await queue.served(3, at_once)
+
+    await queue.ask("U0ONE0000", **one)
+
+    assert "U0ONE0000" in await queue.served(2, at_once)
+
+
+async def test_a_workspace_with_many_people_and_one_with_one_are_served_alike(queue) -> None:
+    for number in range(20):
+        await queue.ask(f"U0PERSON{number:02}", 5, team="T0MANY")
+    await queue.ask("U0ONE0000", 10, team="T0ONE")
+
+    served = await queue.served(20)
+
+    assert served.count("U0ONE0000") == 10
+    assert max(Counter(served).values()) == 10, "and in the other one nobody is served twice"
+
+
+async def test_a_flow_that_is_passed_over_keeps_its_work_for_later(queue) -> None:
+    await queue.ask("U0A", 3, agent="sales")
+    await queue.ask("U0B", 2, agent="care")
+    sales = flow_of(TEAM, "sales")
+
+    taken = await queue.worker.claim(
+        DELIVER, 9, takes_over=False, in_turn=True, passed_over=[sales]
+    )
+    assert [queue.people[each.key] for each in taken] == ["U0B", "U0B"]
+    assert await queue.served(1, at_once=9) == ["U0A"] * 3
+
+
+async def test_what_a_version_without_flows_stored_is_served_in_turn_with_the_rest(queue) -> None:
+    before = await queue.ask("U0OLD", 4)
+    async with queue.database.write() as session:
+        rounds = DueWorkRow.turn - first_of(flow_of(TEAM, "default"))
+        await session.execute(update(DueWorkRow).values(turn=rounds))
+    await queue.ask("U0NEW", 4)
+    await queue.ask("U0OLD", 1)
+
+    served = await queue.served(9)
+
+    assert set(served[:2]) == {"U0OLD", "U0NEW"}
+    assert Counter(served) == {"U0OLD": len(before) + 1, "U0NEW": 4}
 
 
 async def test_people_who_come_one_after_another_do_not_keep_away_who_waits(queue) -> None:
