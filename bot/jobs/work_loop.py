@@ -103,7 +103,9 @@ class WorkLoop:
                 continue
             for (kind, key), due in held.items():
                 now_held = self._held.get((kind, key))
-                if now_held and now_held[0] is due and (kind, key, due.claim) not in kept:
+                if not now_held or now_held[0] is not due or now_held[1].done():
+                    continue
+                if (kind, key, due.claim) not in kept:
                     # Another worker has it; here each further step would fail.
                     self._note_lost(due)
                     now_held[1].cancel()
