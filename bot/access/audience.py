@@ -53,7 +53,7 @@ class AudienceReader:
             seen += len(some)
             if seen > self._max_audience:
                 return Audience.TOO_LARGE
-            heard = await self._classify(team_id, some, has_unknown=has_unknown)
+            heard = await self._classify(team_id, some)
             if heard is Audience.NOT_CLEARED:
                 return heard
             has_unknown = has_unknown or heard is Audience.UNKNOWN
@@ -92,9 +92,7 @@ class AudienceReader:
             self._standings.stored(team_id, user_ids),
         )
 
-    async def _classify(
-        self, team_id: str, user_ids: tuple[str, ...], *, has_unknown: bool
-    ) -> Audience:
+    async def _classify(self, team_id: str, user_ids: tuple[str, ...]) -> Audience:
         """Classify some members: by one query, by stored standings, then by asking Slack."""
         now = self._clock()
         since = now - STANDING_VALID_FOR
@@ -104,7 +102,7 @@ class AudienceReader:
         heard = _worst(known, holders)
         if heard is Audience.NOT_CLEARED:
             return heard
-        has_unknown = has_unknown or heard is Audience.UNKNOWN
+        has_unknown = heard is Audience.UNKNOWN
         unknown = frozenset(user_ids) - known.keys()
         may_hold = holders.everyone | holders.unknown
         # People without a grant first: a single human among them settles the answer.

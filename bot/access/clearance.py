@@ -7,10 +7,8 @@ from bot.access.grants import Right
 from bot.access.policy import Held, Standing, counts, may_use
 from bot.access.rights import Rights
 from bot.access.standings import Standings
+from bot.access.unknown_facts import log_unknown_fact
 from bot.errors import CallAudioError
-from bot.observability.logs import get_logger
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Clearances:
             async for some in self._standings.learn(team_id, set(user_ids) - standings.keys()):
                 standings |= some
         except CallAudioError as error:
-            log.warning("fact_unknown", fact="standing", code=error.code)
+            log_unknown_fact("standing", error)
         return {
             user_id: counts(standings.get(user_id) or Standing.UNKNOWN, Held.BY_NAME)
             for user_id in user_ids

@@ -21,13 +21,11 @@ from bot.access.policy import (
     decide,
     raw_or_nothing,
 )
-from bot.access.unknown_facts import note_unknown_fact
+from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both
 from bot.errors import CallAudioError, TooManyLookups
-from bot.observability.logs import get_logger
 
 T = TypeVar("T")
-log = get_logger(__name__)
 
 DIRECT_MESSAGES: Final = "D"
 """The first letter of the ids of direct messages. It only saves a call; Slack's flags decide."""
@@ -112,7 +110,7 @@ class PolicyEvaluator:
         try:
             conversation = await self._directory.conversation(channel_id)
         except CallAudioError as error:
-            log.warning("fact_unknown", fact="conversation", code=error.code)
+            log_unknown_fact("conversation", error)
             is_withheld = not error.retryable and not error.is_own_mistake
             return ConversationFacts(None, Audience.UNKNOWN, is_withheld=is_withheld)
         audience = Audience.UNKNOWN
@@ -225,6 +223,5 @@ async def _read_or(
         is_raised = error.is_own_mistake and raise_own_mistakes
         if is_raised or isinstance(error, TooManyLookups):  # Slack was not asked
             raise
-        log.warning("fact_unknown", fact=fact, code=error.code)
-        note_unknown_fact(error)
+        note_unknown_fact(fact, error)
         return unknown

@@ -10,10 +10,7 @@ from bot.access.grants_in_force import GroupGrant, read_grants_in_force
 from bot.access.policy import Held
 from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
-from bot.observability.logs import get_logger
 from bot.store.database import Database, is_few
-
-log = get_logger(__name__)
 
 
 class Groups(Protocol):
@@ -144,8 +141,7 @@ class Rights:
         try:
             return await self._groups.members(team_id, group_id)
         except CallAudioError as error:
-            log.warning("group_unknown", group_id=group_id, code=error.code)
-            note_unknown_fact(error)
+            note_unknown_fact("group", error, group_id=group_id)
             return None
 
 

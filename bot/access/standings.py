@@ -16,15 +16,12 @@ from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.rights_check import schedule_rights_check
 from bot.access.stored_standings import read_stored_standings
-from bot.access.unknown_facts import note_unknown_fact
+from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError
-from bot.observability.logs import get_logger
 from bot.store.database import Database, is_few
 from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow
-
-log = get_logger(__name__)
 
 STANDING_VALID_FOR: Final = timedelta(minutes=14)
 """With a check each minute, a change without an event is seen within 15 minutes."""
@@ -150,7 +147,7 @@ class Standings:
             try:
                 return await self._directory.standing(user_id)
             except CallAudioError as error:
-                log.warning("fact_unknown", fact="standing", code=error.code)
+                log_unknown_fact("standing", error)
                 return error
 
     async def _store(
@@ -190,6 +187,5 @@ async def forget_standings(database: Database, now: datetime) -> None:
 
 
 def _unknown(error: CallAudioError) -> Standing:
-    log.warning("fact_unknown", fact="standing", code=error.code)
-    note_unknown_fact(error)
+    note_unknown_fact("standing", error)
     return Standing.UNKNOWN

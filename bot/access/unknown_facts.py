@@ -1,4 +1,4 @@
-"""Collects the temporary errors that left a fact unknown, so that a delivery can retry.
+"""Logs each unknown fact, and collects its error if it is temporary, so that a delivery can retry.
 
 A decision fails closed at once if a person waits for it. A delivery can decide again later, so it
 needs to know whether a fact is only temporarily unknown.
@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
+
+log = get_logger(__name__)
 
 _NOTED: ContextVar[list[CallAudioError] | None] = ContextVar("unknown_facts", default=None)
 
@@ -24,8 +27,14 @@ def collect_unknown_facts() -> Iterator[list[CallAudioError]]:
         _NOTED.reset(token)
 
 
-def note_unknown_fact(error: CallAudioError) -> None:
-    """Collect the error if a retry may succeed."""
+def note_unknown_fact(fact: str, error: CallAudioError, **about: str) -> None:
+    """Log the fact that is unknown, and collect the error if a retry may succeed."""
+    log_unknown_fact(fact, error, **about)
     noted = _NOTED.get()
     if noted is not None and error.retryable:
         noted.append(error)
+
+
+def log_unknown_fact(fact: str, error: CallAudioError, **about: str) -> None:
+    """Log the fact that is unknown, where no delivery can depend on it or its error is raised."""
+    log.warning("fact_unknown", fact=fact, code=error.code, **about)

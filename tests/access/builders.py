@@ -179,6 +179,20 @@ def conversation(
     )
 
 
+class Passing(CallAudioError):
+    """Slack does not answer now."""
+
+    code = "passing"
+    retryable = True
+
+
+class Malformed(CallAudioError):
+    """The call itself was wrong."""
+
+    code = "malformed"
+    is_own_mistake = True
+
+
 class Clock:
     """A clock that is set."""
 
@@ -198,6 +212,7 @@ class Workspace:
     standings: Mapping[str, Standing] = field(default_factory=dict)
     place: Conversation = field(default_factory=conversation)
     failing: Collection[str] = ()
+    error: type[CallAudioError] = Silent
     calls: list[str] = field(default_factory=list)
 
     async def conversation(self, channel_id: str) -> Conversation:
@@ -224,4 +239,4 @@ class Workspace:
     def _called(self, call: str) -> None:
         self.calls.append(call)
         if call in self.failing:
-            raise Silent
+            raise self.error

@@ -15,8 +15,10 @@ from bot.access.policy import (
     Outcome,
     Reason,
     Standing,
+    audited_facts,
     counts,
     decide,
+    is_certain,
     is_stricter,
     may_listen,
     may_use,
@@ -370,3 +372,89 @@ def test_a_listener_of_raw_is_a_bot_or_would_be_cleared_as_requester(standing, h
 def test_may_use_agrees_with_row_1(standing, held):
     passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
     assert may_use(standing, held) == passes
+
+
+@each_row(
+    ("known", "certain"),
+    [
+        pytest.param(facts(), True, id="all is known: raw"),
+        pytest.param(facts(standing=Standing.UNKNOWN), False, id="who the requester is"),
+        pytest.param(facts(requester_in_destination=None), False, id="whether they are there"),
+        pytest.param(facts(destination_is_external=None), False, id="whether outsiders are"),
+        pytest.param(facts(destination_is_private=None), False, id="whether it is private"),
+        pytest.param(facts(audience=Audience.UNKNOWN), False, id="whether all are cleared"),
+        pytest.param(facts(held=Held.PERHAPS_BY_NAME), False, id="whether a group is denied"),
+        pytest.param(facts(held=Held.PERHAPS_BY_GROUP), False, id="whether a group holds them"),
+        pytest.param(
+            facts(standing=Standing.UNKNOWN, held=Held.PERHAPS_BY_GROUP),
+            False,
+            id="a member might hold it by that group",
+        ),
+        pytest.param(
+            facts(standing=Standing.GUEST, held=Held.PERHAPS_BY_NAME),
+            False,
+            id="a guest might hold it by name",
+        ),
+        pytest.param(
+            facts(standing=Standing.GUEST, held=Held.PERHAPS_BY_GROUP),
+            True,
+            id="a guest never holds it by a group",
+        ),
+        pytest.param(
+            facts(standing=Standing.EXTERNAL, audience=Audience.UNKNOWN),
+            True,
+            id="an external person is refused before any audience",
+        ),
+        pytest.param(
+            facts(requester_in_destination=False, destination_is_external=None),
+            True,
+            id="so is one who is not there, whoever else is",
+        ),
+        pytest.param(
+            facts(destination_is_external=True, held=Held.PERHAPS_BY_GROUP),
+            True,
+            id="a shared destination is refused whatever the requester holds",
+        ),
+        pytest.param(
+            facts(asked_redacted=True, audience=Audience.UNKNOWN),
+            True,
+            id="who asks for redacted gets it in any audience",
+        ),
+        pytest.param(
+            facts(held=Held.NOT, audience=Audience.UNKNOWN),
+            True,
+            id="so does one who is not cleared",
+        ),
+        pytest.param(
+            facts(destination_is_private=False, audience=Audience.UNKNOWN),
+            True,
+            id="a public channel is open to everybody",
+        ),
+        *(
+            pytest.param(
+                facts(destination_is_private=None, audience=audience),
+                True,
+                id=f"of a known audience it does not matter who may join ({audience})",
+            )
+            for audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE)
+        ),
+    ],
+)
+def test_a_decision_is_certain_if_no_unknown_fact_could_change_it(known, certain):
+    assert is_certain(known) is certain
+
+
+def test_the_facts_are_audited_as_codes():
+    assert audited_facts(facts(requester_in_destination=None)) == {
+        "standing": "member",
+        "held": "by_name",
+        "requester_in_destination": None,
+        "destination_is_external": False,
+        "destination_is_private": True,
+        "destination_is_allow_listed": False,
+        "asked_redacted": False,
+        "has_raw_key": True,
+        "audience_must_be_cleared": True,
+        "audience": "cleared",
+    }
+    assert {type(each) for each in audited_facts(facts()).values()} == {str, bool}

@@ -5,17 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.policy import (
-    Audience,
-    Decision,
-    Held,
-    Outcome,
-    Reason,
-    Standing,
-    is_certain,
-)
+from bot.access.policy import Audience, Decision, Outcome, Reason
 from bot.access.policy_evaluation import Evaluation
-from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
+from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.freeze import DeliveriesFrozen
@@ -24,7 +16,6 @@ from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import RequestStoreSetup
-from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
 ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
@@ -52,7 +43,7 @@ class Evaluator:
     async def evaluate(self, question: object, conversation: object) -> Evaluation:
         del question, conversation
         if self.error:
-            note_unknown_fact(self.error)
+            note_unknown_fact("audience", self.error)
         decision = Decision(self.outcome, Reason.AUDIENCE)
         return Evaluation(decision, UNKNOWN if self.error else KNOWN)
 
@@ -148,37 +139,3 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
         return evaluation.decision.outcome.value
 
     assert await outcome() == code
-
-
-@each_row(
-    ("changes", "certain"),
-    [
-        pytest.param({}, True, id="all is known"),
-        pytest.param({"audience": Audience.UNKNOWN}, False, id="who is here"),
-        pytest.param({"standing": Standing.UNKNOWN}, False, id="who the requester is"),
-        pytest.param({"requester_in_destination": None}, False, id="whether they are there"),
-        pytest.param({"destination_is_external": None}, False, id="who else is"),
-        pytest.param({"held": Held.PERHAPS_BY_GROUP}, False, id="a group"),
-        pytest.param(
-            {"asked_redacted": True, "audience": Audience.UNKNOWN}, True, id="redacted was asked"
-        ),
-        pytest.param(
-            {"destination_is_external": True, "held": Held.PERHAPS_BY_GROUP}, True, id="external"
-        ),
-        pytest.param(
-            {"destination_is_private": False, "audience": Audience.UNKNOWN}, True, id="public"
-        ),
-    ],
-)
-def test_a_decision_that_no_unknown_fact_can_change_is_returned_at_once(changes, certain) -> None:
-    assert is_certain(replace(KNOWN, **changes)) is certain
-
-
-def test_only_temporary_failures_are_collected_and_only_within_the_context() -> None:
-    note_unknown_fact(Passing())
-    with collect_unknown_facts() as outer:
-        with collect_unknown_facts() as inner:
-            note_unknown_fact(Definite())
-            note_unknown_fact(Passing())
-        assert [error.code for error in inner] == ["passing"]
-        assert outer == []

@@ -1,0 +1,35 @@
+"""Unknown facts: each is logged; errors that may pass are collected for whoever can retry."""
+
+from structlog.testing import capture_logs
+
+from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
+from tests.access.builders import Passing, Silent
+
+
+def test_each_unknown_fact_is_logged_with_its_code() -> None:
+    with capture_logs() as logs:
+        note_unknown_fact("group", Silent(), group_id="S1")
+
+    assert logs == [
+        {
+            "event": "fact_unknown",
+            "fact": "group",
+            "group_id": "S1",
+            "code": "silent",
+            "log_level": "warning",
+        }
+    ]
+
+
+def test_errors_that_may_pass_are_collected_by_the_innermost_block() -> None:
+    passing = Passing()
+    with capture_logs():
+        note_unknown_fact("standing", Passing())
+        with collect_unknown_facts() as outer:
+            with collect_unknown_facts() as inner:
+                note_unknown_fact("standing", Silent())
+                note_unknown_fact("standing", passing)
+            assert inner == [passing]
+            assert outer == []
+            note_unknown_fact("standing", passing)
+            assert outer == [passing]
