@@ -116,7 +116,7 @@ class WorldGroups:
         self._world = world
 
     async def members(self, team_id: str, group_id: str) -> frozenset[str]:
-        del team_id
+        assert team_id.startswith("T"), "Slack needs the workspace"
         self._world.ask(f"group {group_id}")
         self._world.ask("group")
         return frozenset(self._world.groups[group_id])

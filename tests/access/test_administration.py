@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,7 +27,8 @@ from bot.access.rights import Rights
 from bot.access.rights_check import RECHECK_RIGHTS
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from bot.store.tables import AuditEventRow
+from bot.store.once import AlreadyDone
+from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Silent, Workspace, readers_on
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
@@ -112,14 +114,15 @@ async def test_a_refusal_is_audited_with_the_action(database: Database) -> None:
         lambda: setup.give(ALICE, BOB.user_id, effect=Effect.DENY),
         lambda: setup.admin.revoke(ALICE, subject(BOB.user_id), Right.PII),
         lambda: setup.admin.who(ALICE, BOB.user_id),
+        lambda: setup.admin.list(ALICE, 30),
     ):
         with pytest.raises(NotAdmin):
             await attempt()
 
-    assert await setup.audit() == [("slack:admin:refused", ALICE.user_id)] * 4
+    assert await setup.audit() == [("slack:admin:refused", ALICE.user_id)] * 5
     async with database.read() as session:
         rows = (await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))).all()
-    assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who"]
+    assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who", "list"]
     assert {row.payload["code"] for row in rows} == {"not_admin"}
     assert await setup.checks() == []
 
@@ -471,9 +474,54 @@ async def test_who_lists_rights_and_the_grants_behind_them(database: Database) -
     await setup.appoint(GROUP)
     await setup.give(BOSS, BOB.user_id)
 
+    boss = await setup.admin.who(BOSS, BOSS.user_id)
     bob = await setup.admin.who(BOSS, BOB.user_id)
     alice = await setup.admin.who(BOSS, ALICE.user_id)
 
+    assert (boss.is_first_admin, bob.is_first_admin) == (True, False)
+    assert (boss.held, boss.grant_of(Right.ADMIN)) == ({Right.ADMIN}, None)
     assert bob.held == {Right.PII, Right.ADMIN}
     assert {grant.subject.id for grant in bob.grants} == {GROUP, BOB.user_id}
     assert (alice.held, alice.grants) == (frozenset(), ())
+
+
+async def test_the_list_names_the_first_admins_in_order(sqlite_store: Database) -> None:
+    setup = AdministrationSetup(sqlite_store, "U0BOSS", "U0ALICE")
+    assert (await setup.admin.list(BOSS, 30)).first_admins == ("U0ALICE", "U0BOSS")
+
+
+async def test_a_grant_ends_after_its_duration_and_keeps_the_enterprise(
+    sqlite_store: Database,
+) -> None:
+    setup = AdministrationSetup(sqlite_store, "U0BOSS")
+    boss = replace(BOSS, enterprise_id="E0QUALITY")
+    given = await setup.admin.give(
+        boss, subject("U0BOB"), Right.PII, Effect.GRANT, lasting=MINUTE, reason="why"
+    )
+    assert given.expires_at == NOON + MINUTE
+    async with sqlite_store.read() as session:
+        assert await session.scalar(select(GrantRow.enterprise_id)) == "E0QUALITY"
+
+
+async def test_a_change_that_slack_sends_twice_is_made_once(sqlite_store: Database) -> None:
+    setup = AdministrationSetup(sqlite_store, "U0BOSS")
+    once, then = (replace(BOSS, trigger_id=each) for each in ("1.2", "3.4"))
+
+    await setup.give(once, "U0BOB")
+    with pytest.raises(AlreadyDone):
+        await setup.give(once, "U0BOB")
+    assert await setup.admin.revoke(then, subject("U0BOB"), Right.PII) == 1
+    await setup.give(BOSS, "U0BOB")
+    with pytest.raises(AlreadyDone):
+        await setup.admin.revoke(then, subject("U0BOB"), Right.PII)
+
+    assert await setup.codes() == [
+        ("U0BOSS", "grant", "already_done"),
+        ("U0BOSS", "revoke", "already_done"),
+    ]
+
+
+async def test_a_change_of_pii_asks_slack_about_its_actor_only(sqlite_store: Database) -> None:
+    setup = AdministrationSetup(sqlite_store, "U0BOSS", "U0ALICE")
+    await setup.give(BOSS, "U0BOB", effect=Effect.DENY)
+    assert setup.people.calls == ["standing of U0BOSS"]

@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 
 from bot.access.members import Members
 from bot.access.policy import Audience, Standing
+from bot.access.standings import AT_ONCE
 from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,
@@ -115,9 +116,36 @@ async def test_reading_stops_at_the_first_human_who_is_not_cleared(sqlite_store)
 async def test_a_stored_person_without_a_right_saves_every_call(sqlite_store):
     await give(sqlite_store, ALICE)
     await read(sqlite_store, Workspace(members_in=(ALICE, CAROL)))
-    workspace = Workspace(members_in=(ALICE, CAROL, BOB))
+    others = [f"U0BOB{number:04d}" for number in range(AT_ONCE)]
+    workspace = Workspace(members_in=(ALICE, CAROL, *others), page_size=20)
     assert await read(sqlite_store, workspace) is Audience.NOT_CLEARED
     assert workspace.calls == ["members from 0"]
+
+
+async def test_stored_cleared_people_cost_one_query(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace()
+    assert await read(sqlite_store, workspace) is Audience.CLEARED
+    asked = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.extend([statement] if "SELECT" in statement else [])
+
+    engine = sqlite_store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert await read(sqlite_store, workspace) is Audience.CLEARED
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("uncleared", "pages"), [(0, 1), (1, 5), (4, 5), (5, 21)])
+async def test_later_pages_are_read_four_then_sixteen_at_a_time(sqlite_store, uncleared, pages):
+    robots = {f"U0ROBOT{number:02d}": Standing.BOT for number in range(30)}
+    members = [*robots]
+    members[uncleared] = BOB
+    workspace = Workspace(members_in=members, page_size=1, standings=robots)
+    assert await read(sqlite_store, workspace, most=30) is Audience.NOT_CLEARED
+    assert len([call for call in workspace.calls if call.startswith("members")]) == pages
 
 
 async def test_a_denied_listener_is_not_cleared(sqlite_store):
@@ -169,6 +197,7 @@ async def test_an_unknown_standing_makes_the_audience_unknown(sqlite_store, unto
     failing = {f"standing of {untold}"}
     workspace = Workspace(members_in=(ALICE, ROBOT), standings=BOTS, failing=failing)
     assert await read(sqlite_store, workspace) is Audience.UNKNOWN
+    assert asked_after(workspace) == [ALICE, ROBOT], "each once"
     assert (TEAM, untold) not in await remembered(sqlite_store)
 
 
@@ -210,6 +239,8 @@ async def test_an_unreadable_granted_group_makes_its_members_unknown(
     await deny(sqlite_store, DENIED)
     workspace = Workspace(members_in=members, standings=standings)
     assert await read(sqlite_store, workspace, groups={GROUP: None}) is found
+    again = await read(sqlite_store, workspace, groups={GROUP: None})
+    assert again is found, "also by stored standings"
 
 
 async def test_an_unreadable_denied_group_makes_everybody_unknown(sqlite_store):
@@ -242,14 +273,47 @@ async def test_every_member_on_every_page_counts(sqlite_store, pages):
     assert await read(sqlite_store, workspace, most=pages - 1) is Audience.TOO_LARGE
 
 
+DAVE, EVE = "U0DAVE000", "U0EVE0000"
+
+
 @pytest.mark.parametrize(
-    ("limit", "named"), [(1, 1), (2, 2), (9, 2)], ids=["the first", "so many", "all there are"]
+    ("limit", "named", "calls"),
+    [
+        pytest.param(1, [BOB], ["members from 0"], id="a stored one needs no call"),
+        pytest.param(2, [BOB, EVE], ["members from 0", EVE], id="no page more than needed"),
+        pytest.param(
+            3,
+            [BOB, EVE, CAROL],
+            ["members from 0", EVE, "members from 2"],
+            id="stored and asked, page after page",
+        ),
+        pytest.param(
+            9,
+            [BOB, EVE, CAROL, DAVE],
+            ["members from 0", EVE, "members from 2", DAVE, "members from 4", ROBOT],
+            id="all there are, without those who are cleared and bots",
+        ),
+    ],
 )
-async def test_an_admin_sees_the_uncleared_listeners(sqlite_store, limit, named):
+async def test_an_admin_sees_the_first_uncleared_listeners(sqlite_store, limit, named, calls):
     await give(sqlite_store, ALICE)
-    listeners = (ALICE, ROBOT, BOB, CAROL)
-    workspace = Workspace(members_in=listeners, standings=BOTS)
-    reader = readers_on(sqlite_store, workspace).audience
-    found = await reader.not_cleared(TEAM, Members(workspace, CHANNEL), limit)
-    assert len(found) == named
-    assert set(found) <= {BOB, CAROL}
+    workspace = Workspace(members_in=(BOB, EVE, CAROL, DAVE, ALICE, ROBOT), standings=BOTS)
+    readers = readers_on(sqlite_store, workspace)
+    async for _ in readers.standings.learn(TEAM, [ALICE, BOB, CAROL]):
+        workspace.calls.clear()
+    found = await readers.audience.not_cleared(TEAM, Members(workspace, CHANNEL), limit)
+    assert found == tuple(named)
+    assert [call.removeprefix("standing of ") for call in workspace.calls] == calls
+
+
+async def test_the_search_for_uncleared_listeners_ends_at_the_limits(sqlite_store):
+    workspace = Workspace(members_in=(BOB, CAROL, DAVE, EVE))
+    reader = readers_on(sqlite_store, workspace, most=2).audience
+    found = await reader.not_cleared(TEAM, Members(workspace, CHANNEL), 9)
+    assert found == (BOB, CAROL), "those on the pages within the largest audience"
+
+    crowd = [f"U0PERSON{number:02d}" for number in range(2 * AT_ONCE)]
+    workspace = Workspace(members_in=crowd, page_size=2 * AT_ONCE)
+    reader = readers_on(sqlite_store, workspace, most=2 * AT_ONCE).audience
+    assert await reader.not_cleared(TEAM, Members(workspace, CHANNEL), 1) == (crowd[0],)
+    assert asked_after(workspace) == crowd[:AT_ONCE], "nobody else once one is found"

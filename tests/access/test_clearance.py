@@ -3,15 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.access.clearance import Clearance
 from bot.access.grants import Right
 from bot.access.policy import Held, Standing
 from bot.access.standings import STANDING_VALID_FOR
 from tests.access.builders import (
     ALICE,
+    BOB,
+    CAROL,
     GROUP,
     TEAM,
     Clock,
+    Passing,
     Readers,
     Silent,
     Workspace,
@@ -112,8 +117,25 @@ async def test_slack_is_not_asked_about_people_without_a_grant(sqlite_store):
     slack = workspace(is_away=True)
     clearances = readers_on(sqlite_store, slack).clearances
     assert not await clearances.holds(TEAM, Right.PII, ALICE)
-    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts is False
+    without = await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)
+    assert without == Clearance(Standing.UNKNOWN, Held.NOT)
     assert slack.calls == []
+
+
+async def test_a_grant_by_name_counts_by_stored_standings_and_else_by_slack(sqlite_store):
+    standings = {BOB: Standing.GUEST, CAROL: Standing.DEACTIVATED}
+    slack = Workspace(standings=standings)
+    clearances = readers_on(sqlite_store, slack).clearances
+    asked = [ALICE, BOB, CAROL]
+    assert await clearances.by_name(TEAM, asked) == {ALICE: True, BOB: True, CAROL: False}
+
+    slack.failing, slack.error = {"standing of U0OTHER00"}, Passing
+    with capture_logs() as logs:
+        found = await clearances.by_name(TEAM, [*asked, "U0OTHER00"])
+    assert found == {ALICE: True, BOB: True, CAROL: False, "U0OTHER00": None}
+    unknown = {"event": "fact_unknown", "fact": "standing", "log_level": "warning"}
+    assert logs == [{**unknown, "code": "passing"}] * 2
+    assert len(slack.calls) == 4
 
 
 async def test_a_decision_asks_slack_each_time_and_a_check_uses_stored_standings(sqlite_store):

@@ -155,7 +155,7 @@ async def test_grants_that_end_within_a_time_are_listed_by_their_end(
     await give(database, lasting=lasting, effect=effect)
     async with database.read() as session:
         page = await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=5)
-    assert len(page.shown) == shown
+    assert (len(page.shown), page.more) == (shown, 0)
 
 
 async def test_sqlite_uses_the_indexes_of_people_groups_and_ends(sqlite_store):

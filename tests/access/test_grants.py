@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +16,8 @@ from bot.access.grants import (
     NothingToRevoke,
     Right,
     SelfGrantRefused,
+    Subject,
+    SubjectKind,
     add_grant,
     revoke,
     revoke_all,
@@ -50,15 +52,23 @@ async def test_a_revocation_ends_grants_and_denies_and_a_second_one_fails(databa
     await give(database, ALICE)
     await deny(database, ALICE)
     await give(database, BOB)
+    await give(database, ALICE, right=Right.ADMIN)
+    await give(database, ALICE, team=OTHER_TEAM)
+    alike = replace(new_grant(ALICE), subject=Subject(TEAM, SubjectKind.GROUP, ALICE))
+    async with database.write() as session:
+        await add_grant(session, alike)
     async with database.write() as session:
         ended = await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON + HOUR)
     assert ended == 2
-    assert await who_holds(database, at=NOON + HOUR) == {BOB}
+    assert await who_holds(database, at=NOON + HOUR, groups={ALICE: set()}) == {BOB}
     grants, tags = await written(database)
     assert [(row.subject_id, row.revoked_by, row.revoked_at) for row in grants] == [
         (ALICE, BOSS, NOON + HOUR),
         (ALICE, BOSS, NOON + HOUR),
         (BOB, None, None),
+        (ALICE, None, None),  # another right
+        (ALICE, None, None),  # another workspace
+        (ALICE, None, None),  # a group
     ]
     assert tags[-2:] == ["admin:grant:revoked"] * 2
     with pytest.raises(NothingToRevoke):
@@ -73,8 +83,13 @@ async def test_revoking_all_ends_every_grant_and_keeps_denies(database):
     await give(database, CAROL, lasting=HOUR / 2)
     await give(database, ALICE, team=OTHER_TEAM)
     await deny(database, CAROL)
+    await give(database, BOB, lasting=2 * HOUR)
+    await give(database, BOB, lasting=HOUR)
+    await give(database, "U0GONE000")
     async with database.write() as session:
-        assert await revoke_all(session, TEAM, by=BOSS, now=NOON + HOUR) == 2
+        await revoke(session, subject("U0GONE000"), Right.PII, by=BOSS, now=NOON)
+    async with database.write() as session:
+        assert await revoke_all(session, TEAM, by=BOSS, now=NOON + HOUR) == 3
 
     grants, tags = await written(database)
     assert [(row.subject_id, row.revoked_at) for row in grants] == [
@@ -83,8 +98,11 @@ async def test_revoking_all_ends_every_grant_and_keeps_denies(database):
         (CAROL, None),  # had ended by itself
         (ALICE, None),  # of another workspace
         (CAROL, None),  # a deny
+        (BOB, NOON + HOUR),
+        (BOB, None),  # ends by itself now
+        ("U0GONE000", NOON),  # was revoked before
     ]
-    assert tags.count("admin:grant:revoked") == 2
+    assert tags.count("admin:grant:revoked") == 1 + 3
 
 
 async def test_a_group_grant_or_deny_counts_in_its_workspace_until_revoked(database):
@@ -178,6 +196,7 @@ async def test_the_list_shows_grants_in_force_and_optionally_ended_ones(sqlite_s
     await give(sqlite_store, ALICE, lasting=HOUR)
     await give(sqlite_store, BOB)
     await give(sqlite_store, BOB, team=OTHER_TEAM)
+    await give(sqlite_store, CAROL, team="T0LATER", now=NOON + 2 * HOUR)
 
     async def listed(**wanted):
         async with sqlite_store.read() as session:
@@ -188,6 +207,7 @@ async def test_the_list_shows_grants_in_force_and_optionally_ended_ones(sqlite_s
     assert await listed(team_id=TEAM, ended=False) == [(TEAM, BOB)]
     assert await listed(team_id=TEAM, ended=True) == [(TEAM, ALICE), (TEAM, BOB)]
     assert await listed(team_id="T0NOBODY", ended=True) == []
+    assert await listed(team_id="T0LATER", ended=False) == []
 
 
 async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(sqlite_store):
@@ -208,6 +228,12 @@ async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(sqlite_store):
         assert await list_grants(session, team_id=TEAM, now=NOON, ended=False) == (given,)
     with pytest.raises(FrozenInstanceError):
         given.right = Right.ADMIN
+
+    async with sqlite_store.write() as session:
+        await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON)
+    async with sqlite_store.read() as session:
+        ended = await list_grants(session, team_id=TEAM, now=NOON, ended=True)
+    assert ended == (replace(given, revoked_by=BOSS, revoked_at=NOON),)
 
 
 async def test_one_of_many_concurrent_revocations_ends_the_grant_and_the_others_fail(database):

@@ -5,8 +5,21 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Right
+from bot.access.person import Person
+from bot.access.policy import Standing
 from bot.access.rights import Rights
-from tests.access.builders import ALICE, BOB, GROUP, TEAM, Silent, Workspace, deny, give, readers_on
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    GROUP,
+    OTHER_TEAM,
+    TEAM,
+    Silent,
+    Workspace,
+    deny,
+    give,
+    readers_on,
+)
 from tests.conftest import NOON
 
 
@@ -38,6 +51,41 @@ async def test_the_grant_that_ends_last_is_returned(sqlite_store, hours, longest
         await give(sqlite_store, lasting=timedelta(hours=each) if each else None)
     grant = (await person(sqlite_store)).grant_of(Right.PII)
     assert grant.expires_at == (NOON + timedelta(hours=longest) if longest else None)
+
+
+async def test_a_grant_of_another_right_is_not_returned(sqlite_store):
+    ending = await give(sqlite_store, lasting=timedelta(hours=1))
+    await give(sqlite_store, right=Right.ADMIN)
+    assert (await person(sqlite_store)).grant_of(Right.PII) == ending
+
+
+async def test_grants_of_another_workspace_are_not_read(sqlite_store):
+    own = await give(sqlite_store)
+    await give(sqlite_store, team=OTHER_TEAM)
+    assert (await person(sqlite_store)).grants == (own,)
+
+
+async def test_a_deny_counts_for_every_standing_and_a_grant_only_where_rights_do(sqlite_store):
+    granted, denied = await give(sqlite_store), await deny(sqlite_store, BOB)
+    outsider = Person(Standing.EXTERNAL, frozenset(), (granted, denied))
+    assert [outsider.is_counted(each) for each in (granted, denied)] == [False, True]
+
+
+async def test_a_recent_reading_has_the_rights_without_the_grants(sqlite_store):
+    await give(sqlite_store)
+    await give(sqlite_store, BOB, right=Right.ADMIN)
+    people = readers_on(sqlite_store, Workspace()).people
+    for user_id, right in ((ALICE, Right.PII), (BOB, Right.ADMIN)):
+        found = await people.recent(TEAM, user_id)
+        assert found == Person(Standing.MEMBER, frozenset({right}), grants=())
+    assert (await people.recent(OTHER_TEAM, ALICE)).held == frozenset()
+
+
+async def test_a_denied_group_concerns_its_members_only(sqlite_store):
+    denied = await deny(sqlite_store, GROUP)
+    groups = {GROUP: {ALICE}}
+    assert (await person(sqlite_store, ALICE, groups)).grants == (denied,)
+    assert (await person(sqlite_store, BOB, groups)).grants == ()
 
 
 async def test_grants_of_a_persons_groups_count_and_others_do_not(sqlite_store):

@@ -7,18 +7,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from structlog.testing import capture_logs
 
 from bot.access.directory import Conversation
 from bot.access.exposure import Exposure
 from bot.access.grants import Right, revoke
+from bot.access.place import ConversationFacts
 from bot.access.policy import Audience, Held, Outcome, Reason, Standing
 from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
+from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import TooManyLookups
 from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,
     BOB,
     BOSS,
+    CAROL,
     CHANNEL,
     DM,
     GROUP,
@@ -26,6 +30,9 @@ from tests.access.builders import (
     ROBOT,
     TEAM,
     Clock,
+    Malformed,
+    Passing,
+    Silent,
     Workspace,
     conversation,
     deny,
@@ -165,7 +172,9 @@ async def test_the_audience_is_not_read_if_an_earlier_rule_decides(
 ):
     await give(sqlite_store, ALICE)
     workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
-    assert result(await evaluate(sqlite_store, workspace, ask=ask)) == expected
+    evaluation = await evaluate(sqlite_store, workspace, ask=ask)
+    assert result(evaluation) == expected
+    assert evaluation.facts.audience is Audience.UNKNOWN
     assert sorted(workspace.calls) == CHEAP
 
 
@@ -241,6 +250,9 @@ async def test_another_persons_direct_messages_are_no_own_ones(sqlite_store):
             sqlite_store, Workspace(members_in=members, place=theirs), ask=question(DM)
         )
         assert evaluation.decision.outcome is Outcome.REFUSED
+    elsewhere = Workspace(members_in=(BOB,), place=replace(theirs, is_external=False))
+    evaluation = await evaluate(sqlite_store, elsewhere, ask=question(DM))
+    assert result(evaluation) == (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)
 
 
 async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_store):
@@ -292,22 +304,83 @@ async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
 
 
 @pytest.mark.parametrize(
-    ("lost", "expected"),
+    ("lost", "fact", "expected"),
     [
-        (f"standing of {ALICE}", (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
-        ("conversation", (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)),
-        ("members from 0", (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)),
-        ("members from 2", (Outcome.REDACTED, Reason.AUDIENCE)),
-        (f"standing of {ROBOT}", (Outcome.REDACTED, Reason.AUDIENCE)),
+        (f"standing of {ALICE}", "standing", (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
+        ("conversation", "conversation", (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)),
+        ("members from 0", "members", (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)),
+        ("members from 2", "audience", (Outcome.REDACTED, Reason.AUDIENCE)),
+        (f"standing of {ROBOT}", "standing", (Outcome.REDACTED, Reason.AUDIENCE)),
     ],
 )
-async def test_each_unknown_fact_fails_closed(sqlite_store, lost, expected):
+async def test_each_unknown_fact_fails_closed_and_is_logged(sqlite_store, lost, fact, expected):
+    """Only an error that may pass is collected for a delivery, which then decides again."""
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     workspace = Workspace(
         members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
     )
-    assert result(await evaluate(sqlite_store, workspace)) == expected
+    with capture_logs() as logs, collect_unknown_facts() as temporary:
+        evaluation = await evaluate(sqlite_store, workspace)
+    assert result(evaluation) == expected
+    assert evaluation.facts.audience is Audience.UNKNOWN
+    assert (logs, temporary) == ([logged(fact)], [])
+
+    workspace.error = Passing
+    with capture_logs(), collect_unknown_facts() as temporary:
+        assert result(await evaluate(sqlite_store, workspace)) == expected
+    assert [type(error) for error in temporary] == [Passing]
+
+
+def logged(fact: str, code: str = "silent") -> dict[str, str]:
+    return {"event": "fact_unknown", "fact": fact, "code": code, "log_level": "warning"}
+
+
+@pytest.mark.parametrize("lost", CHEAP)
+async def test_a_malformed_call_about_requester_or_destination_is_no_decision(sqlite_store, lost):
+    await give(sqlite_store, ALICE)
+    with pytest.raises(Malformed):
+        await evaluate(sqlite_store, Workspace(failing={lost}, error=Malformed))
+
+
+async def test_a_malformed_call_about_a_listener_makes_it_redacted(sqlite_store):
+    await give(sqlite_store, ALICE)
+    workspace = Workspace(
+        members_in=(ALICE, ROBOT, BOB), failing={"members from 2"}, error=Malformed
+    )
+    workspace.standings = {ROBOT: Standing.BOT}
+    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.AUDIENCE)
+
+
+async def test_an_admin_sees_the_first_uncleared_listeners_or_none_if_slack_fails(sqlite_store):
+    await give(sqlite_store, ALICE)
+    await give(sqlite_store, BOB, team="T0ELSEWHERE")
+    workspace = Workspace(members_in=(ALICE, BOB, CAROL))
+    policy = evaluator(sqlite_store, workspace)
+    assert await policy.not_cleared(TEAM, CHANNEL, 1) == (BOB,)
+    assert await policy.not_cleared(TEAM, CHANNEL, 9) == (BOB, CAROL)
+    workspace.failing = {"members from 0"}
+    with capture_logs() as logs:
+        assert await policy.not_cleared(TEAM, CHANNEL, 9) == ()
+    assert logs == [logged("audience")]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_withheld"),
+    [
+        pytest.param(Silent, True, id="Slack does not show the conversation to the bot"),
+        pytest.param(Passing, False, id="Slack does not answer now"),
+        pytest.param(Malformed, False, id="the call was wrong"),
+    ],
+)
+async def test_conversation_facts_say_whether_slack_withholds_the_conversation(
+    sqlite_store, error, is_withheld
+):
+    policy = evaluator(sqlite_store, Workspace(failing={"conversation"}, error=error))
+    with capture_logs() as logs:
+        around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert around == ConversationFacts(None, Audience.UNKNOWN, is_withheld=is_withheld)
+    assert logs == [logged("conversation", error.code)]
 
 
 LOOKUPS = (
@@ -417,6 +490,7 @@ async def test_conversation_facts_list_no_members_if_they_do_not_matter(
     workspace = Workspace(place=place)
     policy = evaluator(sqlite_store, workspace, audience_rule=audience_rule)
     around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
+    assert around == ConversationFacts(place, Audience.UNKNOWN)
     assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is found
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.access.policy import Held
@@ -255,16 +256,27 @@ async def test_a_giver_holds_no_pii_by_an_unreadable_group(
     database: Database, rights: Rights, world: World
 ) -> None:
     await say(database, GIVE, ONE, by=ALICE)
-    world.away = frozenset({f"group {ONE}"})
+    world.away = frozenset({f"group {ONE}", f"group {TWO}"})
 
-    found = await rights.holders(TEAM, Right.PII, EVERYBODY)
+    with capture_logs() as logs:
+        found = await rights.holders(TEAM, Right.PII, EVERYBODY)
 
     assert (found.everyone, found.unknown) == (frozenset(), {BOB, CAROL})
+    unknown = {"event": "fact_unknown", "fact": "group", "code": "failed", "log_level": "warning"}
+    assert logs == [{**unknown, "group_id": ONE}]
+
+    await say(database, GIVE, TWO, by=BOB)
+    found = await rights.holders(TEAM, Right.PII, EVERYBODY)
+
+    assert found.unknown == {ALICE, BOB, CAROL}, "each may be in the group of another giver"
 
 
 async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(
     database: Database, rights: Rights, world: World
 ) -> None:
+    await say(database, GIVE, ALICE)
+    await say(database, DENY, BOB)
+    assert await rights.is_denied(TEAM, Right.PII, BOB)
     await say(database, DENY, TWO)
     assert not await rights.is_denied(TEAM, Right.PII, ALICE)
 
@@ -277,6 +289,7 @@ async def test_first_admins_hold_only_admin_and_a_deny_beats_that(
 ) -> None:
     assert await holders(rights, right=Right.ADMIN) == {CAROL}
     assert await holders(rights) == set()
+    assert [each for each in EVERYBODY if rights.is_first_admin(each)] == [CAROL]
 
     await say(database, DENY, CAROL, right=Right.ADMIN)
     assert await holders(rights, right=Right.ADMIN) == set()

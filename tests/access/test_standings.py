@@ -4,11 +4,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bot.access.policy import Standing
 from bot.access.standings import AT_ONCE, KEPT_FOR, STANDING_VALID_FOR, Standings, forget_standings
 from bot.errors import CallAudioError
 from bot.store.database import Database
+from bot.store.tables import StandingRow
 from tests.access.builders import (
     ALICE,
     BOB,
@@ -140,9 +143,41 @@ async def test_an_expired_standing_still_shows_whether_an_event_is_a_change(offi
     assert not await office.known.changed(TEAM, BOB, DEACTIVATED)
 
 
+async def test_an_unchanged_standing_is_not_stored_again(office):
+    await office.learn(ALICE)
+    office.clock.now += STANDING_VALID_FOR - SECOND
+    assert await office.known.now(TEAM, ALICE) is MEMBER
+    office.clock.now += SECOND
+    assert await office.stored() == {}
+
+
+async def test_an_event_about_a_member_who_is_not_stored_writes_nothing(office):
+    assert not await office.known.changed(TEAM, ALICE, MEMBER)
+    async with office.database.read() as session:
+        assert (await session.scalars(select(StandingRow))).all() == []
+
+
+async def test_an_event_noted_by_a_clock_that_is_behind_invalidates_too(office):
+    await office.learn(ALICE)
+    past = office.clock.now - SECOND
+    behind = Standings(database=office.database, directory=office.slack, clock=lambda: past)
+    assert await behind.changed(TEAM, ALICE, GUEST)
+    assert await office.stored() == {}
+
+
+async def test_a_failed_look_up_is_logged(office):
+    office.slack.failing = {f"standing of {ALICE}"}
+    with capture_logs() as logs:
+        await office.learn(ALICE, BOB)
+        await office.known.recent_or_unknown(TEAM, ALICE)
+    unknown = {"event": "fact_unknown", "fact": "standing", "log_level": "warning"}
+    assert logs == [{**unknown, "code": "silent"}] * 2
+
+
+@pytest.mark.parametrize("passes", [SECOND, timedelta(0)], ids=["later", "at the same time"])
 @pytest.mark.parametrize("knew", [True, False])
 @pytest.mark.parametrize("way", ["learn", "now"])
-async def test_an_answer_requested_before_the_event_is_not_stored(office, knew, way):
+async def test_an_answer_requested_before_the_event_is_not_stored(office, knew, way, passes):
     if knew:
         await office.learn(ALICE)
         office.clock.now += STANDING_VALID_FOR
@@ -160,7 +195,7 @@ async def test_an_answer_requested_before_the_event_is_not_stored(office, knew, 
     late = office.learn(ALICE) if way == "learn" else office.known.now(TEAM, ALICE)
     asking = asyncio.create_task(late)
     await asked.wait()
-    office.clock.now += SECOND
+    office.clock.now += passes
     await office.known.changed(TEAM, ALICE, GUEST)
     go_on.set()
     await asking
