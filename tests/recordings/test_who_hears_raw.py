@@ -40,7 +40,7 @@ teams = itertools.count(1)
 
 @dataclass(frozen=True)
 class Case:
-    """What somebody is to the workspace, and what was said of them."""
+    """A person's standing in the workspace, and the grants and denies that concern them."""
 
     standing: Standing
     has_grant_by_name: bool
@@ -53,7 +53,7 @@ class Case:
 
     @property
     def is_cleared(self) -> bool:
-        """Whether they would get raw if they asked: never in doubt."""
+        """Return whether they would get raw themselves; never unknown."""
         of_group = self.is_in_granted_group and not self.gave_it_themselves
         by_group = self.standing is Standing.MEMBER and of_group and GRANTED not in self.unread
         by_name = self.standing in (Standing.MEMBER, Standing.GUEST) and self.has_grant_by_name
@@ -74,7 +74,7 @@ CASES = st.builds(
 
 
 class UseCases:
-    """The use cases for one workspace of its own."""
+    """The use cases of one workspace."""
 
     def __init__(self, database: Database, case: Case) -> None:
         self.database, self.team_id = database, f"T{next(teams):08d}"
@@ -151,7 +151,7 @@ class UseCases:
             await deny(self.database, DENIED, team=self.team_id)
 
     async def would_be_raw(self, user_id: str, channel_id: str) -> dict[str, bool]:
-        """Every way in which somebody's wish would bring raw, or leave it, in a conversation."""
+        """Return each way by which a person could bring raw to a conversation, or keep it there."""
         question = Question(
             self.team_id, user_id, channel_id, asked_redacted=False, has_raw_key=True
         )
@@ -175,7 +175,7 @@ class UseCases:
         }
 
     async def sees_waveform(self, actor: Actor, channel_id: str) -> bool:
-        """Press *Waveform* on a raw recording that is there."""
+        """Press *Waveform* on a visible raw recording."""
         delivery_id = f"d{self.team_id}{channel_id}"
         async with self.database.write() as session:
             await session.merge(
@@ -207,7 +207,7 @@ class UseCases:
 
 @pytest.fixture
 async def store(sqlite_url: str) -> AsyncIterator[Database]:
-    """What is said here is true on either database: tests/access holds them together."""
+    """SQLite is enough here: tests/access compares the statements of both databases."""
     database = Database(sqlite_url)
     yield database
     await database.close()
@@ -230,7 +230,7 @@ async def test_nobody_hears_raw_whose_own_request_would_be_refused_raw(
     asks_before_alice = await use_cases.would_be_raw(PERSON, SHARED)
 
     assert asks == dict.fromkeys(asks, case.is_cleared)
-    # While a denied group cannot be read Alice may be in it, too.
+    # While a denied group cannot be read, Alice may also be in it.
     alice_is_cleared = DENIED not in case.unread
     no_listener_is_refused = case.is_cleared or case.standing is Standing.BOT
     assert hears == dict.fromkeys(hears, alice_is_cleared and no_listener_is_refused)

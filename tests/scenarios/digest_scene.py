@@ -32,7 +32,7 @@ async def add_digest(
     channel_id: str = CHANNEL,
     clock: Callable[[], datetime] = utc_now,
 ) -> Digest:
-    """Store a digest as it stands, without the bounds that are set for people."""
+    """Store a digest without the limits for people."""
     store = DigestStore(database=database, clock=clock)
     new = NewDigest(
         id=digest_id,
@@ -48,7 +48,7 @@ async def add_digest(
 
 
 async def ask_for(database: Database, digest: Digest, *, seconds_later: int = 0) -> str:
-    """Claim a post out of turn as `run` does: a worker finds the row by itself."""
+    """Claim a requested post as `run` does; a worker finds the row."""
     slot = timetable_of(digest).slot_on_request(utc_now() + timedelta(seconds=seconds_later))
     await SlotClaims(database=database, clock=utc_now).ask(digest, slot, BOSS)
     return slot.local
@@ -65,7 +65,7 @@ async def runs(database: Database) -> Sequence[DigestRunRow]:
 
 
 async def ended(database: Database, count: int = 1) -> Sequence[DigestRunRow]:
-    """Wait until so many runs are there and all have ended."""
+    """Wait until this number of runs exists and all have ended."""
 
     async def look() -> Sequence[DigestRunRow] | None:
         found = await runs(database)

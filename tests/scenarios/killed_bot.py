@@ -68,10 +68,10 @@ QUICK = Pace(
     poll_seconds=1.5,  # as in production, so short that an idle worker meets each outage of a lease
     drain_seconds=5,
     check_every=timedelta(seconds=1),
-    # Slots a second apart would be let go whenever the machine is busy.
+    # Slots a second apart would be skipped whenever the machine is busy.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
-# Among outages of seconds: what is passing is waited out as in production, in shorter steps.
+# Outages last seconds here: temporary faults are retried as in production, at shorter intervals.
 STORMY = replace(
     QUICK,
     retry=RetryRule(attempts=100, first_wait_seconds=0.2, max_wait_seconds=2.0),
@@ -83,16 +83,16 @@ STORMY = replace(
 PACES = {
     "quick": QUICK,
     "stormy": STORMY,
-    "impatient": replace(QUICK, drain_seconds=0.5),  # a stop cuts off what hangs
+    "impatient": replace(QUICK, drain_seconds=0.5),  # a stop cuts off calls that hang
 }
-# A busy machine is no reason to give an answer up, unless that is what is looked at.
+# A busy machine must not cancel an answer, unless the test is about that.
 ANSWER_SECONDS = dict.fromkeys(PACES, PATIENCE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
 
 
 def main() -> None:
     """Fork bots until standard input ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the children
     ack_window.ANSWER_SECONDS = PATIENCE_SECONDS
     share_compiled_statements()
     with redirect_stdout(StringIO()):
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 async def _rehearse(template: Path) -> None:
-    """Deliver a recording of each kind: every bot then has what that loads and compiles."""
+    """Deliver a recording of each kind, so that every bot starts with the code loaded."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(template, folder, dirs_exist_ok=True)
         async with open_stage(f"sqlite:///{folder}/callaudio.db", pace=QUICK) as stage:
@@ -199,7 +199,7 @@ class Nursery:
         clock_ahead_seconds: float = 0.0,
         probe_seconds: float | None = None,
     ) -> int:
-        """Fork a bot; gives its pid."""
+        """Fork a bot; returns its pid."""
         order = {
             "environment": environment,
             "roles": {"listens": roles.listens, "works": roles.works},
@@ -214,7 +214,7 @@ class Nursery:
     async def command(
         self, *arguments: str, folder: Path, **environment: str
     ) -> tuple[int, str, str]:
-        """Run a command as an operator types it; gives how it ended, and both its outputs."""
+        """Run a command as an operator types it; returns its exit code and both outputs."""
         log, errors = folder / "printed", folder / "errors"
         for left in (log, errors):
             left.unlink(missing_ok=True)
@@ -245,7 +245,7 @@ class Bot:
     log: Path
 
     async def is_up(self) -> None:
-        """Wait until it listens, which is the last thing it does as it starts."""
+        """Wait until it listens, which is the last step of its start."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 assert self.is_alive, f"it ended as it started: {self.log.read_text()[-3000:]}"
@@ -260,7 +260,7 @@ class Bot:
         os.kill(self.pid, number)
 
     async def kill(self) -> None:
-        """End it as a power cut would, and wait until it is gone."""
+        """Kill it without notice, and wait until the process has ended."""
         self.signal(signal.SIGKILL)
         await self.is_gone()
 
@@ -280,7 +280,7 @@ class Bot:
 
 @dataclass
 class Street:
-    """The stand-ins in this process, and bots of the same settings in theirs."""
+    """The stand-ins in this process, and bots with the same settings in their own."""
 
     scene: Scene
     environment: dict[str, str]

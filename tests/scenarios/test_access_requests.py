@@ -54,7 +54,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 
 
 def assert_in_order(scene: Scene) -> None:
-    """Slack refused nothing of what was drawn."""
+    """Check that Slack refused no message or view."""
     assert scene.workspace.violations == []
     refused = {
         (call.method, call.status) for call in scene.workspace.calls if call.status != "ok"
@@ -99,7 +99,7 @@ async def tags(scene: Scene) -> list[str]:
 
 
 async def move(scene: Scene, row: Any, by: timedelta, *names: str, is_seen: bool = True) -> None:
-    """Let the first row be older than it is, and the requests looked at as time would have it."""
+    """Move the first request into the past, and check the requests as time would."""
     async with scene.stage.application.database.write() as session:
         if is_seen:
             await hasten(session, ATTEND, "", now=utc_now())
@@ -111,14 +111,14 @@ async def move(scene: Scene, row: Any, by: timedelta, *names: str, is_seen: bool
 
 
 async def is_rested(scene: Scene) -> bool:
-    """Whether nothing more can come of the oldest request."""
+    """Return whether the oldest request causes no further work."""
     oldest = (await rows(scene))[0].id
     async with scene.stage.application.database.read() as session:
         return await session.get(DueWorkRow, (ATTEND, oldest)) is None
 
 
 async def is_put_off(scene: Scene) -> bool:
-    """Whether nothing comes of the oldest request within half an hour."""
+    """Return whether the oldest request causes no work within half an hour."""
     due = await scene.due(ATTEND, (await rows(scene))[0].id)
     soon = utc_now() + timedelta(minutes=30)
     return due is None or (due.claim is None and due.due_at > soon)
@@ -131,7 +131,7 @@ async def redacted(scene: Scene, user: str = ALICE) -> Seen:
 
 
 async def open_form(scene: Scene, seen: Seen, user: str = ALICE) -> str:
-    """Press *Request access*; gives the view's id."""
+    """Press *Request access*; returns the view's id."""
     (button,) = seen.buttons
     assert button["text"]["text"] == "Request access"
     return await press_open(scene, button, seen.note.channel, seen.note.ts, user)
@@ -163,7 +163,7 @@ async def submit(
 
 
 async def ask(scene: Scene, *, user: str = ALICE, hours: str = "4") -> Seen:
-    """Get a recording redacted, and ask for access."""
+    """Get a redacted recording, and request access."""
     seen = await redacted(scene, user)
     ack = await submit(scene, await open_form(scene, seen, user), user=user, hours=hours)
     assert (ack.status, dict(ack.body)) == (200, {"text": ""})
@@ -178,7 +178,7 @@ async def press(scene: Scene, asked: Message, label: str, user: str) -> Ack:
 
 
 def told(scene: Scene, user: str) -> str:
-    """What somebody was told privately last."""
+    """Return the last private message to a person."""
     return [e.text for e in scene.workspace.ephemerals if e.user == user][-1]
 
 
@@ -728,7 +728,7 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
 
 
 async def test_an_expired_request_cannot_be_approved(new_scene: OpenScene) -> None:
-    """Even before a worker has seen that it is."""
+    """Also before a worker has noticed the expiry."""
     async with new_scene(environment=ADMINS) as scene:
         scene.workspace.add_user(CHIEF)
         await ask(scene)

@@ -58,7 +58,7 @@ async def test_a_deny_beats_a_grant(scene: Scene) -> None:
 
 
 async def refused_changes(scene: Scene) -> list[tuple[str, str, str]]:
-    """Who was refused which change of rights, and under which code."""
+    """Return the refused changes of rights: the person, the change and the code."""
     return [
         (event.actor_id, event.payload["action"], event.payload["code"])
         for event in await scene.all_audit()
@@ -143,7 +143,7 @@ async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(
 async def test_a_deny_of_a_group_cannot_remove_every_admin(
     scene: Scene, members: tuple[str, ...] | None
 ) -> None:
-    """Neither one that all admins are in nor one that Slack does not list."""
+    """Neither a group of all admins nor a group that Slack does not list."""
     await scene.grant(BOB, right=Right.ADMIN)
     if members:
         scene.workspace.usergroups[TEAM_GROUP] = members
@@ -251,7 +251,7 @@ async def test_explain_shows_the_decision_with_every_fact_and_fetches_nothing(sc
     assert f"• `pii` <@{ALICE}>, permanently, by <@{BOSS}>: call quality" in ack.text
     assert "redacted was requested: no" in ack.text
     facts, _, _ = ack.text.partition("Grants and denies:")
-    # The reason, every fact, and whether the person is cleared, which follows from two of them.
+    # The reason, every fact, and whether the person is cleared, which follows from two facts.
     assert facts.count("• ") == 2 + len(fields(Facts))
     assert scene.polyai.requests == []
     assert scene.workspace.messages(CHANNEL) == []

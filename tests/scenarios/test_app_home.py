@@ -84,7 +84,7 @@ async def press(scene: Scene, label: str, *, drawn_for: str, user: str | None = 
 
 
 async def ask_for_access(scene: Scene) -> None:
-    """Alice asks to hear unredacted recordings for four hours."""
+    """Alice requests to hear unredacted recordings for four hours."""
     seen = await scene.ask()
     (button,) = seen.buttons
     before = set(scene.workspace.views)
@@ -113,7 +113,7 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit()]
 
 
-# ---- what stands there
+# ---- the content
 
 
 async def test_opening_the_home_is_acknowledged_at_once_and_a_worker_publishes_it(
@@ -219,7 +219,7 @@ async def test_an_admin_gets_no_buttons_on_their_own_request(scene: Scene) -> No
     assert buttons(scene, ALICE).keys() == {"Find a call", "Add a digest"}
 
 
-# ---- for whom it is
+# ---- who sees the admins' part
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(sce
         await shows(scene, admin, "No request for access is waiting.")
         assert buttons(scene, admin).keys() == {"Find a call", "Add a digest"}
     assert "admin:access:approved" in await tags(scene)
-    # It is one of those that end within a week, too.
+    # This grant is also listed among those that end within a week.
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
 
 
@@ -298,7 +298,7 @@ async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(
         await grant_to_group(scene, Right.ADMIN)
     if who == "an admin no more":
         presser = BOSS
-        # The button is still there: the Home cannot be published now.
+        # The button is still visible, because the Home cannot be published now.
         scene.slack.faults.add(Fault("views.publish", status=500, times=500))
         await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
 
@@ -329,7 +329,7 @@ async def test_a_request_decided_meanwhile_is_reported(scene: Scene) -> None:
     assert f"<@{BOSS}> has already approved that request." in str(view.body["blocks"])
 
 
-# ---- one's own request
+# ---- the person's own request
 
 
 async def test_the_persons_request_is_shown_until_it_is_approved(scene: Scene) -> None:
@@ -370,7 +370,7 @@ async def test_the_request_of_another_person_is_not_shown(scene: Scene) -> None:
     assert "You requested" not in await opened(scene, BOB)
 
 
-# ---- scrubbed when a right ends
+# ---- removed when a right ends
 
 
 async def test_a_revoked_right_disappears(scene: Scene) -> None:
@@ -432,7 +432,7 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene: S
     await shows(scene, ALICE, "You are not cleared")
 
 
-# ---- many looks, one Home
+# ---- updates of the Home
 
 
 async def test_a_home_that_is_current_is_not_published_again(scene: Scene) -> None:
@@ -472,7 +472,7 @@ async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(sce
     assert statuses.count("hash_conflict") == 1
 
 
-# ---- the other way in, and help
+# ---- Socket Mode, and help
 
 
 async def test_the_home_works_over_socket_mode(new_scene: OpenScene) -> None:
@@ -546,7 +546,7 @@ async def grant_to_group(scene: Scene, right: Right) -> None:
 
 
 async def due_home(scene: Scene) -> datetime | None:
-    """When Alice's Home is to be looked at; None: not before it is opened."""
+    """Return when Alice's Home is published next; None: when it is opened."""
     key = key_of(scene.workspace.team_id, ALICE)
     async with scene.stage.application.database.read() as session:
         due_at = select(DueWorkRow.due_at).where(DueWorkRow.kind == PUBLISH, DueWorkRow.key == key)

@@ -31,7 +31,7 @@ async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene: Scene) 
     seen = await scene.ask()
     assert seen.delivery.outcome == "raw"
 
-    await scene.people.remove_app()  # Slack tells of it twice
+    await scene.people.remove_app()  # Slack sends the event twice
 
     events = await scene.all_audit()
     (removed,) = [event for event in events if event.tag == "slack:app:removed"]
@@ -49,7 +49,7 @@ async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene: Scene) 
     revoke = f"revoke <@{ALICE}> pii"
     await scene.people.command(BOSS, CHANNEL, revoke, command="/callaudio-admin")
 
-    await scene.people.remove_app()  # Slack tells of it twice
+    await scene.people.remove_app()  # Slack sends the event twice
 
     events = await scene.all_audit()
     (removed,) = [event for event in events if event.tag == "slack:app:removed"]

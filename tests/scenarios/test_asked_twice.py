@@ -29,7 +29,7 @@ THIRD_CHANNEL = "C0TRAINING"
 
 
 async def everything_ended(scene: Scene) -> int:
-    """Wait until nothing is under way; gives how many recordings people can see."""
+    """Wait until no delivery is under way; returns the number of visible recordings."""
     for delivery in await scene.deliveries():
         await scene.ended(delivery.id)
     return len(scene.every_visible_file())
@@ -107,11 +107,11 @@ async def test_a_button_pressed_twice_is_one_recording(scene: Scene) -> None:
         )
         assert ack.status == 200
 
-    assert await everything_ended(scene) == 2  # the redacted one before, and one raw
+    assert await everything_ended(scene) == 2  # the earlier redacted one, and one raw
     assert len(await scene.deliveries()) == 2
 
 
-# The store's own part, where time and instants can be chosen.
+# The store only, with chosen times.
 
 
 def request(trigger_id: str = "1.2.3", **changes: object) -> NewRequest:
@@ -129,7 +129,7 @@ def request(trigger_id: str = "1.2.3", **changes: object) -> NewRequest:
 
 
 class Books:
-    """Request books of several processes on one store, under one clock."""
+    """Request stores of several processes on one database, with one clock."""
 
     def __init__(self, databases: list[Database]) -> None:
         self.now = NOON
@@ -164,7 +164,7 @@ class Books:
 
 @pytest.fixture
 async def books(database_url: str) -> AsyncIterator[Books]:
-    """Two processes on one store, once on SQLite and once on PostgreSQL."""
+    """Two processes on one database, on SQLite and on PostgreSQL."""
     databases = [Database(database_url), Database(database_url)]
     yield Books(databases)
     for database in databases:

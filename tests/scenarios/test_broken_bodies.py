@@ -37,7 +37,7 @@ def little(size: int) -> bytes:
     return size.to_bytes(4, "little")
 
 
-# Each in the words of its error; what was cut is noticed only when all of the body has come.
+# Each with the words of its error; a truncated body is noticed only at its end.
 BROKEN = {
     Shape.HTML: ("html_instead", "A web page came instead", "`POLYAI_API_URL`"),
     Shape.JSON: ("json_instead", "A message in JSON came instead", "`POLYAI_API_URL`"),
@@ -53,7 +53,7 @@ BROKEN = {
 LATE = (Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT)
 UNKNOWN = b"\xff\xff\xff\xff"
 LARGE_EXTRA = 65_536
-# What the two sizes of the header say, and what follows the recording.
+# The two sizes in the header, and the bytes after the recording.
 WHOLE: Mapping[Shape, tuple[bytes | None, bytes | None, bytes]] = {
     Shape.CONTENT_LENGTH: (None, None, b""),
     Shape.CHUNKED: (None, None, b""),
@@ -88,7 +88,7 @@ async def test_a_broken_body_fails_with_a_note_and_leaves_nothing_visible(
             assert_failed(seen, code, *words)
             assert ("worker:delivery:announced" in seen.tags) is (shape in LATE)
             announced = len(scene.workspace.called("chat.postMessage")) - announced
-            assert announced == (1 if shape in LATE else 0)  # and taken back: nothing is posted
+            assert announced == (1 if shape in LATE else 0)  # withdrawn: nothing stays posted
     assert scene.workspace.called("files.completeUploadExternal") == []
 
 
@@ -110,7 +110,7 @@ async def test_a_complete_body_arrives_unchanged_however_it_is_sent(
             assert seen.file.length == seen.delivery.size_bytes == len(expected)
             assert seen.delivery.length_seconds == pytest.approx((SIZE - 44) / 16_000, abs=5)
             assert len(seen.pictures) == 1
-    scene.excuse(BROKEN_OFF)  # where the header is wrong, an upload is begun in vain
+    scene.excuse(BROKEN_OFF)  # a wrong header causes an upload that is not used
 
 
 ODD_HEADERS = [
@@ -156,7 +156,7 @@ async def test_an_encoding_that_slack_may_not_play_is_delivered_and_named(
             assert seen.file.content == body
             (card,) = [message for message in seen.posted if message.thread_ts is None]
             assert f"It is {name}, which Slack may not play. Download it" in str(card.blocks)
-            # Compressed, its samples are not read: no picture, and no count of muted spans.
+            # Compressed samples are not read: no picture, and no number of muted spans.
             is_read = name == "RF64"
             assert len(seen.pictures) == is_read
             assert (seen.delivery.muted_spans is not None) == is_read
@@ -169,7 +169,7 @@ async def test_a_recording_beyond_the_limit_is_refused_before_anything_is_posted
     async with new_scene(environment={"CALLAUDIO_MAX_RECORDING_MB": "1"}) as scene:
         await scene.grant()
         large = Recording.synthetic(2 * MEGABYTE)
-        # Announced by the connection, announced by the header, and counted.
+        # The length comes from HTTP, from the header, or from counting.
         for shape in (Shape.CONTENT_LENGTH, Shape.CHUNKED, Shape.CHUNKED_SIZES_UNKNOWN):
             with subtests.test(shape.value):
                 seen = await scene.ask(scene.another_call(recording=large, shape=shape))
@@ -212,7 +212,7 @@ async def test_a_recording_and_its_facts_are_requested_once(
             assert len(seen.audio_requests) == times
             assert len(seen.requests) == times + 1
             assert seen.file.length == len(seen.file.content)
-    scene.excuse(BROKEN_OFF)  # by a header that is wrong
+    scene.excuse(BROKEN_OFF)  # because of a wrong header
 
 
 ASKED_FOR = {
@@ -307,5 +307,5 @@ async def test_no_byte_of_a_recording_is_written_to_disk(
 
     assert all(RAW_SPAN[:64] not in path.read_bytes() for path in found if path.is_file())
     others = {path.relative_to(tmp_path) for path in found} - {Path(name) for name in folders}
-    assert others  # the watch did look
+    assert others  # the watch was running
     assert all(str(path).startswith("callaudio") and len(path.parts) == 1 for path in others)

@@ -44,7 +44,7 @@ AGREED = {"CALLAUDIO_CANARY": f"{CANARY_CALL}@{SPAN}", "CALLAUDIO_ADMINS": BOSS}
 
 @pytest.fixture
 def with_canary(new_scene: OpenScene):
-    """Open a scene whose canary has been looked at once."""
+    """Open a scene whose canary was checked once."""
 
     @asynccontextmanager
     async def opened(recording: Recording | None = None, **changes) -> AsyncIterator[Scene]:
@@ -65,7 +65,7 @@ async def states(scene: Scene) -> tuple[CanaryState, ...]:
 
 
 async def looked(scene: Scene) -> CanaryState:
-    """Have the canary looked at now; gives what was found."""
+    """Run a check of the canary; returns its finding."""
     before = utc_now()
     async with scene.stage.application.database.write() as session:
         schedule(session, CHECK_CANARY, "canary", now=before)
@@ -79,7 +79,7 @@ async def looked(scene: Scene) -> CanaryState:
 
 
 def plain_key_hears_raw(scene: Scene) -> None:
-    """PolyAI gives the plain key PII access."""
+    """Give the plain key PII access at PolyAI."""
     scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=True)
 
 
@@ -197,7 +197,7 @@ NO_ANSWERS = [
 async def test_an_uncertain_check_freezes_nothing(with_canary) -> None:
     async with with_canary() as scene:
         for fault in NO_ANSWERS:
-            for _ in range(2):  # met by the first answer, and by the second alone
+            for _ in range(2):  # hit by the first answer, and by the second only
                 scene.polyai.faults.add(fault)
                 state = await looked(scene)
                 assert (state.verdict, state.frozen_at) == ("cannot_tell", None), fault

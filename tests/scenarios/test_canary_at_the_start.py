@@ -14,7 +14,7 @@ from tests.scenarios.test_canary import AGREED, CANARY_CALL
 
 
 async def looked(street: Street, verdict: str) -> CanaryState:
-    """Wait for what the bot finds by itself."""
+    """Wait for the finding of the bot's own check."""
     store = CanaryStore(database=street.scene.stage.application.database, clock=utc_now)
 
     async def found() -> CanaryState | None:

@@ -23,7 +23,7 @@ Asked = TypeVar("Asked")
 
 @asynccontextmanager
 async def between_upload_and_share(scene: Scene) -> AsyncIterator[asyncio.Task[Seen]]:
-    """Ask, and hold the upload's answer back while the block runs; the task gives what came."""
+    """Request a recording, and hold the upload's answer back during the block."""
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached("upload")
@@ -94,11 +94,11 @@ async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
     assert WHY[reason] in seen.note.text
     assert_tightened(seen, to="redacted", reason=reason, dropped=raw.id)
-    # One announcement, under which the redacted recording came.
+    # One card, under which the redacted recording was posted.
     (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
     assert seen.file.thread_ts == parent.ts
     assert "*Unredacted*" not in str(parent.blocks)
-    # The second fetch used the key that cannot fetch raw.
+    # The second request used the key that cannot fetch raw.
     assert [r.key_kind for r in seen.audio_requests] == ["raw", "plain"]
 
 
@@ -145,7 +145,7 @@ async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_with
 async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(
     scene: Scene,
 ) -> None:
-    """It is taken while the picture is made, for a share that follows at once."""
+    """The decision is taken while the picture is drawn."""
     await scene.grant()
     scene.slack.faults.add(Fault("upload"))  # the recording passes
     scene.slack.faults.add(Fault("upload", hang=True))
@@ -196,7 +196,7 @@ async def test_a_raw_key_removed_before_a_transcript_is_fetched_refuses_it(
 async def ask_while_the_raw_key_is_taken_out(
     scene: Scene, asking: Coroutine[Any, Any, Asked], route: str = "audio"
 ) -> Asked:
-    """PolyAI fails for a while after the decision, and the key is gone at the next attempt."""
+    """PolyAI fails for a while after the decision, and the key is removed before the retry."""
     scene.polyai.faults.add(Fault(route, status=503, hang=True))
     scene.polyai.faults.add(Fault(route, status=503, times=ATTEMPTS - 1))
     task = asyncio.create_task(asking)

@@ -21,7 +21,7 @@ async def test_every_request_is_delivered_once_despite_faults(
     url = migrated_postgresql()
 
     async def restart() -> None:
-        """The server serves other tests, too: to this database it looks like a restart."""
+        """Cut the connections to this database only, because other tests use the server too."""
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(END_EVERY_SESSION)
 

@@ -50,7 +50,7 @@ async def test_a_delivery_makes_exactly_these_calls(
         scene.workspace.add_channel(DM, members=[ALICE], is_im=True)
     if cleared:
         await scene.grant()
-    await ask(scene, channel, words)  # who is who is remembered afterwards
+    await ask(scene, channel, words)  # standings are cached afterwards
 
     made, asked = len(scene.workspace.calls), len(scene.polyai.requests)
     await ask(scene, channel, words)
@@ -89,7 +89,7 @@ async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
     async def is_over() -> bool:
         return await scene.due(DELIVER, seen.delivery.id) is None
 
-    await until(is_over)  # what is done after the end is part of its cost
+    await until(is_over)  # work after the end is part of the cost
     return seen
 
 

@@ -58,7 +58,7 @@ async def write_grant(
         await add_grant(session, new)
 
 
-# ---- row 1: who may ask at all
+# ---- row 1: who may request recordings
 
 
 async def test_row_1_people_of_other_standings_get_nothing_despite_grants(
@@ -113,7 +113,7 @@ async def test_row_2_only_members_of_the_destination_can_have_recordings_posted_
     scene.workspace.add_channel("D0BOB0000", members=[BOB], is_im=True)
 
     assert_refused(await scene.ask(f"{CALL} {ELSEWHERE}"), "requester_not_in_destination")
-    # Somebody else's direct messages with the bot are a destination like any other.
+    # Another person's direct messages with the bot are a destination like any other.
     assert_refused(await scene.ask(f"{CALL} D0BOB0000"), "requester_not_in_destination")
 
 
@@ -171,11 +171,11 @@ async def test_members_with_a_repeating_cursor_are_unknown_and_raw_is_not_posted
 
     assert_redacted(await scene.ask(), "audience")
 
-    # The requester is on the first page; who else listens is asked twice, before and after.
+    # The requester is on the first page; the other listeners are read twice, before and after.
     assert len(scene.workspace.called("conversations.members")) <= 8
 
 
-# ---- row 3: shared, or not known not to be
+# ---- row 3: shared, or possibly shared
 
 
 async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_channel(
@@ -193,7 +193,7 @@ async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_chann
             scene.workspace.add_channel(CHANNEL, members=[ALICE], **channel)
             call = scene.another_call()
             assert_refused(await scene.ask(call), "external_destination")
-            # Redacted is too much as well.
+            # Redacted is not allowed either.
             assert_refused(await scene.ask(f"{call} redacted"), "external_destination")
 
 
@@ -208,7 +208,7 @@ async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene: Scen
     seen = await asking
 
     assert (seen.delivery.state, seen.delivery.reason) == ("refused", "external_destination")
-    assert (seen.posted, seen.files) == ([], [])  # the announcement was taken back
+    assert (seen.posted, seen.files) == ([], [])  # the card was withdrawn
     assert scene.workspace.called("files.completeUploadExternal") == []
     assert "policy:delivery:tightened" in seen.tags
     assert "another organisation" in seen.note.text
@@ -231,17 +231,17 @@ async def test_row_4_an_allow_listed_shared_channel_gets_redacted_even_for_a_cle
         )
         assert_redacted(await scene.ask(call), "external_destination", call)
 
-        # The list allows a channel more than others get, and never takes away what it may have.
+        # The list only adds permissions to a channel.
         call = scene.another_call()
         scene.workspace.add_channel(CHANNEL, members=[ALICE], is_private=True)
         assert_raw(await scene.ask(call), call)
 
-        # It is about one channel.
+        # It concerns one channel.
         scene.workspace.add_channel(ELSEWHERE, members=[ALICE], is_ext_shared=True)
         assert_refused(await scene.ask(f"{CALL} {ELSEWHERE}"), "external_destination")
 
 
-# ---- row 5: asked for
+# ---- row 5: redacted was requested
 
 
 async def test_row_5_a_request_for_redacted_gets_redacted_without_an_explanation(
@@ -385,7 +385,7 @@ async def test_row_8_unknown_listeners_count_as_not_cleared(
     await scene.grant()
     for number, error in enumerate(("user_not_visible", "missing_scope")):
         with subtests.test(error):
-            machine = f"U0MACHINE{number}"  # nobody to mind, if only Slack told
+            machine = f"U0MACHINE{number}"  # nobody would object, if Slack answered
             scene.workspace.add_user(machine, is_bot=True)
             scene.workspace.join(CHANNEL, machine)
             scene.slack.faults.add(Fault("users.info"))  # the requester
@@ -407,7 +407,7 @@ async def test_row_8_an_audience_above_the_limit_makes_it_redacted(
         call = scene.another_call()
         assert_redacted(await scene.ask(call), "audience", call)
 
-        # Where Slack does not tell the size, the list does.
+        # If Slack does not return the size, the list gives it.
         scene.workspace.change_channel(CHANNEL, omit=frozenset({"num_members"}))
         call = scene.another_call()
         assert_redacted(await scene.ask(call), "audience", call)
@@ -424,7 +424,7 @@ async def test_row_8_a_public_channel_makes_it_redacted_although_its_members_are
     assert_redacted(seen, "audience", why="public")
     (card,) = [message for message in seen.posted if message.thread_ts is None]
     assert "this is a public channel" in str(card.blocks)
-    # One page, twice: is the requester there? Nobody asks who else is.
+    # One page, read twice, for the requester's membership; other members are not looked up.
     assert len(scene.workspace.called("conversations.members")) == 2
 
     in_dm = await scene.press(seen.buttons[0], seen.note)
@@ -500,7 +500,7 @@ async def test_row_8_direct_messages_with_the_bot_have_an_audience_of_one(scene:
     assert_redacted(seen, "not_cleared", call)
 
 
-# ---- row 8's way out: the private button
+# ---- the button of row 8
 
 
 async def test_the_button_sends_raw_to_the_requesters_direct_messages(
@@ -525,7 +525,7 @@ async def test_the_button_sends_raw_to_the_requesters_direct_messages(
     assert seen.delivery.id != first.delivery.id
     assert seen.tags == DELIVERED_TAGS
 
-    # Pressed twice within ten seconds, it is sent once.
+    # Two presses within ten seconds send it once.
     twin = await scene.press(button, first.note)
     assert twin.delivery.id == seen.delivery.id
     assert (twin.posted, twin.files, twin.requests) == ([], [], [])
@@ -534,7 +534,7 @@ async def test_the_button_sends_raw_to_the_requesters_direct_messages(
 
 async def test_the_button_works_for_the_requester_only(scene: Scene) -> None:
     await scene.grant()
-    await scene.grant(CAROL)  # cleared, and yet not the one it was drawn for
+    await scene.grant(CAROL)  # cleared, but not the requester of that note
     scene.workspace.add_user(CAROL)
     scene.workspace.join(CHANNEL, CAROL)
     scene.workspace.join(CHANNEL, BOB)
@@ -581,7 +581,7 @@ async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: S
         scene.workspace.add_user(user_id, is_restricted=user_id == GUEST)
         scene.workspace.join(CHANNEL, user_id)
         await scene.grant(user_id, lasting=timedelta(hours=8))
-    # Other workspaces of the same organisation are no outsiders.
+    # Other workspaces of the same organisation are not external.
     scene.workspace.change_channel(CHANNEL, is_org_shared=True)
 
     seen = await scene.ask()

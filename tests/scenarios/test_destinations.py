@@ -45,7 +45,7 @@ async def test_a_channel_is_named_by_mention_or_by_id(
             seen = await scene.ask(f"{call} {words}")
             assert_raw(seen, call)
             assert seen.file.channel == channel
-    assert scene.workspace.messages(CHANNEL) == []  # where it was typed, nothing shows
+    assert scene.workspace.messages(CHANNEL) == []  # nothing is visible where it was typed
 
 
 async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
@@ -55,7 +55,7 @@ async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
     seen = await scene.ask(f"{CALL} {OTHER}")
 
     assert_redacted(seen, "audience")
-    assert seen.note.channel == CHANNEL  # told where they asked
+    assert seen.note.channel == CHANNEL  # reported where the request was made
 
 
 async def test_the_bot_joins_a_public_channel_only_for_a_delivery(
@@ -131,7 +131,7 @@ async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_me
     (moved,) = seen.private[1:]
     assert "I cannot post in direct messages between two people" in moved.text
     assert "your direct messages with me" in moved.text
-    assert moved.channel == OF_TWO  # for her eyes alone, where she asked
+    assert moved.channel == OF_TWO  # visible to her only, where she made the request
     assert seen.overheard == []
     assert seen.delivery.state == "delivered"
 
@@ -161,12 +161,12 @@ async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(
         "invalid_channel": "slack_call_invalid",
     }.items():
         with subtests.test(f"{error}, when all is uploaded"):
-            # Once with the picture, once without.
+            # Once with the picture, once without it.
             scene.slack.faults.add(Fault("files.completeUploadExternal", error=error, times=2))
             seen = await scene.ask(scene.another_call())
             assert_failed(seen, code)
             assert "worker:delivery:uploaded" in seen.tags
-    assert scene.workspace.recordings  # uploads that nobody ever saw, for Slack to discard
+    assert scene.workspace.recordings  # uploads that were never visible, for Slack to discard
     assert scene.every_visible_file() == []
 
 
@@ -186,7 +186,7 @@ async def test_an_uncertain_upload_is_repeated_with_a_new_url_a_limited_number_o
 
             assert_raw(await scene.ask(call), call)
 
-            # Two for the recording; one for its picture, or two if it was on its way already.
+            # Two for the recording; one for its picture, or two if it was already under way.
             tickets = len(scene.workspace.called("files.getUploadURLExternal"))
             assert 3 * number <= tickets <= 4 * number
             assert len(scene.workspace.called("files.completeUploadExternal")) == number
@@ -209,7 +209,7 @@ async def test_a_rate_limited_delivery_posts_one_card_and_shares_once(scene: Sce
     assert_raw(seen)
     for method in ("chat.postMessage", "files.completeUploadExternal"):
         assert [call.status for call in scene.workspace.called(method)] == ["fault", "ok"]
-    # Of the recording and of its picture; a ticket asked for beside the refused card is not used.
+    # Of the recording and of its picture; the URL requested beside the refused card is unused.
     assert len(scene.workspace.called("files.getUploadURLExternal")) in (2, 3)
 
 

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.watchful
 
 
 async def posted(scene: Scene, *conversation_ids: str) -> Message:
-    """A digest in the channel, posted as the product posts it."""
+    """A digest in the channel, posted by the product's own code."""
     calls = [listed(n, conversation_id=id_, handoff=True) for n, id_ in enumerate(conversation_ids)]
     figures, summary = summed(calls)
     report = calls_report(figures=figures, notable=summary.notable())
@@ -60,7 +60,7 @@ def button(message: Message, at: int = 0) -> dict[str, Any]:
 
 
 def assert_in_thread(seen: Seen, message: Message, outcome: str, reason: str) -> None:
-    """One file in the digest's thread, fetched with the key that belongs to the outcome."""
+    """Check that one file is in the digest's thread, fetched with the key of its outcome."""
     raw = outcome == "raw"
     assert (seen.delivery.outcome, seen.delivery.reason) == (outcome, reason)
     assert seen.file.content == recordings.load("combined", redacted=not raw)
@@ -77,7 +77,7 @@ def assert_in_thread(seen: Seen, message: Message, outcome: str, reason: str) ->
 
 @dataclass(frozen=True)
 class Case:
-    """Who presses where, and what the table says."""
+    """Who presses where, and the outcome of the decision table."""
 
     user: str
     reason: str

@@ -31,9 +31,6 @@ from tests.scenarios.digest_scene import (
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import BOSS, CHANNEL, Scene
 
-BOSS_DM = "D0BOSS000"
-
-
 pytestmark = pytest.mark.watchful
 
 
@@ -52,7 +49,7 @@ async def tags(scene: Scene) -> list[str]:
 
 
 async def told(scene: Scene) -> list[str]:
-    """What the owner was told in direct messages."""
+    """Return the messages to the owner in direct messages."""
     return [m.text for name in scene.workspace.channels if name.startswith("D")
             for m in scene.workspace.messages(name)]  # fmt: skip
 
@@ -69,7 +66,7 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene:
     first, second, *_ = await runs(database_of(scene))
     assert second.due_at - first.due_at == timedelta(seconds=1)
     assert set(posts(scene.workspace).values()) == {1}
-    # On a busy machine a second can pass before its slot is claimed, which skips that slot.
+    # On a busy machine a second can pass before its slot is claimed; then the slot is skipped.
     written = [tag for tag in await tags(scene) if tag != "worker:digest:skipped"]
     assert written[:2] == ["admin:digest:added", "worker:digest:posted"]
 
@@ -93,7 +90,7 @@ async def test_a_paused_or_removed_digest_is_not_posted(scene: Scene) -> None:
     due = [run.due_at for run in await runs(database)]
     assert max(later - earlier for earlier, later in itertools.pairwise(due)) >= timedelta(
         seconds=2
-    )  # what was due while it rested is not made up for
+    )  # slots during the pause are not posted later
 
 
 async def test_a_requested_run_is_posted_once(scene: Scene) -> None:
@@ -164,7 +161,7 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
     minute = utc_now() + timedelta(minutes=2)
     await add_digest(database, timetable=f"{minute.minute} * * * *")
     hours = timedelta(hours=4)
-    async with database.write() as session:  # nobody looked for a while
+    async with database.write() as session:  # no worker ran for a while
         await session.execute(
             update(DigestRow).values(
                 due_since=minute - hours - timedelta(seconds=90), revision=DigestRow.revision + 1
@@ -174,7 +171,7 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
     await ended(database, 3)
 
     found = await runs(database)
-    # The newest is 58 minutes old: in the second half of its hour it is too late as well.
+    # The newest is 58 minutes late: in the second half of its hour it is skipped too.
     assert {run.state for run in found} == {"skipped"}
     (event,) = [e for e in await scene.all_audit() if e.tag == "worker:digest:skipped"]
     assert event.payload["slots"] == len(found)

@@ -44,7 +44,7 @@ LONG_ENOUGH_SECONDS = 600.0
             "conversations.info",
             "before",
             id="between the claim and the post",
-            marks=pytest.mark.long,  # without history it is the same: below
+            marks=pytest.mark.long,  # without history the result is the same: below
         ),
         pytest.param("chat.postMessage", "before", id="as it posts, before Slack had it"),
         pytest.param("chat.postMessage", "after", id="between the post and the record"),
@@ -122,7 +122,7 @@ async def test_one_worker_on_sqlite_killed_at_random_posts_every_slot_once(
 
 
 async def kill_at(street: Street, route: str, when: str) -> str:
-    """Ask for a post, kill the worker at the moment, and start it anew; gives the slot."""
+    """Request a post, kill the worker at the moment, and start it again; returns the slot."""
     street.scene.slack.faults.add(Fault(route, when=when, hang=True))
     digest = await add_digest(database_of(street))
     local = await ask_for(database_of(street), digest)
@@ -165,7 +165,7 @@ async def kill_at_random(street: Street, *, workers: int, slots: int) -> None:
 
 
 async def made_calls(street: Street, number: int) -> None:
-    """Wait until the workers called Slack so often: killed by the clock, slow ones get nowhere."""
+    """Wait for this number of calls to Slack, so that slow workers make progress too."""
     workspace = street.scene.workspace
     enough = len(workspace.calls) + number
     await until(lambda: len(workspace.calls) >= enough, every_seconds=0.005)
@@ -173,7 +173,7 @@ async def made_calls(street: Street, number: int) -> None:
 
 async def replace_one(street: Street, bots: list[Bot], dice: random.Random) -> None:
     number = dice.randrange(len(bots))
-    # On a busy machine one may have found its lease lost, and ended by itself.
+    # On a busy machine one may have lost its lease, and ended by itself.
     if bots[number].is_alive:
         await bots[number].kill()
     bots[number] = await street.start(WORKER, port=free_port())
@@ -194,7 +194,7 @@ async def digests_that_ran(database: Database) -> int:
 
 
 async def let_no_more_be_due(database: Database) -> None:
-    """What was claimed goes on; a paused digest would let it go."""
+    """Make no further slot due; claimed ones continue, unlike with a pause."""
     tomorrow = utc_now() + timedelta(days=1)
     async with database.write() as session:
         changes = {"due_since": tomorrow, "revision": DigestRow.revision + 1}

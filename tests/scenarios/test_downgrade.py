@@ -31,7 +31,7 @@ pytestmark = pytest.mark.watchful
 
 
 async def tell(scene: Scene, kind: str = "member_joined_channel") -> None:
-    """Slack tells that something happened in the channel; the bot finds out what is so now."""
+    """Send an event about the channel; the bot reads the current facts."""
     assert (await scene.people.event({"type": kind, "channel": CHANNEL, "user": ALICE})).status
 
 
@@ -100,7 +100,7 @@ async def raw(scene: Scene) -> Seen:
 
 
 async def follower(scene: Scene, seen: Seen) -> DeliveryRow:
-    """The redacted delivery that followed, once it has ended."""
+    """Return the redacted delivery that followed, once it has ended."""
 
     async def stored() -> str | None:
         found = [each.id for each in await scene.deliveries() if each.replaces_id]
@@ -117,7 +117,7 @@ async def tagged(scene: Scene, tag: str) -> list[AuditEventRow]:
 
 
 def the_card(scene: Scene, seen: Seen) -> Message:
-    """The only message of the bot's, before and after."""
+    """Return the only message of the bot."""
     (message,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
     assert message.ts == seen.delivery.card_ts
     return message

@@ -40,7 +40,7 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(
         heard, instead = lines(packed, "deliveries.jsonl")
         (check,) = lines(packed, "checks.jsonl")
         whole = b"".join(packed.read(each) for each in packed.namelist()).decode()
-    # Who asked for what, and what was decided on which facts.
+    # Who requested what, and the decisions with their facts.
     assert (heard["asked_by"], heard["conversation"]) == (ALICE, CALL)
     assert (heard["outcome"], heard["reason"]) == ("raw", "cleared")
     decided, decided_again = (e for e in events if e["tag"] == "policy:delivery:decided")
@@ -62,7 +62,7 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(
         "redacted",
         second.id,
     )
-    # Who could hear it, from when to when; what was taken back, and why.
+    # Who could hear it, from when to when, and the take-back with its cause.
     assert (heard["destination"], heard["destination_is_private"]) == (CHANNEL, True)
     delivered, taken_back = (
         next(each["at"] for each in events if each["tag"] == tag)
@@ -70,11 +70,11 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(
     )
     assert (heard["audible_since"], heard["audible_until"]) == (delivered, taken_back)
     assert heard["taken_back_because"] == "audience"
-    # What came in its place, and that it was checked.
+    # Its replacement, and the check of that.
     assert (instead["replaces"], instead["asked_by"]) == (heard["delivery"], ALICE)
     assert (instead["outcome"], instead["audible_until"]) == ("redacted", None)
     assert (check["verdict"], check["delivery"]) == ("proven", second.id)
-    # Nothing of the call itself.
+    # No content of the call.
     for secret in (BOB, "+44", "hooks.slack", ".wav"):
         assert secret not in whole.replace(_verifier(tmp_path), "")
 

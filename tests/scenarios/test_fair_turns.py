@@ -18,7 +18,7 @@ LONGEST_SECONDS = 5.0
 
 
 async def ask_for_many(scene: Scene, many: int) -> int:
-    """Let Alice ask, some at a time; gives how many were taken."""
+    """Make requests of Alice in batches; returns how many were accepted."""
     taken = 0
     for at in range(0, many, AT_ONCE):
         acks = await asyncio.gather(

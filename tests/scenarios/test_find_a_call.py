@@ -45,7 +45,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def logged() -> Iterator[list[MutableMapping[str, Any]]]:
-    """Every line of the log, before the mask."""
+    """Collect every line of the log, before masking."""
     with capture_logs() as lines:
         yield lines
 
@@ -54,7 +54,7 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 async def scene(
     new_scene: OpenScene, kind: str, logged: list[MutableMapping[str, Any]]
 ) -> AsyncIterator[Scene]:
-    """Thirty calls, every hour one, and the usual call as the newest."""
+    """Thirty calls, one each hour, and the usual call as the newest."""
     async with new_scene(has_platform=kind == "v3") as scene:
         arrange(scene)
         yield scene
@@ -78,7 +78,7 @@ def assert_nothing_personal(scene: Scene, logged: str) -> None:
 
 
 async def opened(scene: Scene, user: str = ALICE) -> str:
-    """Use the shortcut and wait until the modal is filled; gives its id."""
+    """Use the shortcut and wait until the modal is filled in; returns its id."""
     before = set(scene.workspace.views)
     ack = await scene.people.global_shortcut(user)
     assert ack.status == 200
@@ -107,7 +107,7 @@ def values(scene: Scene, view_id: str) -> list[str]:
 async def press(
     scene: Scene, view_id: str, action: Action, user: str = ALICE, **element: Any
 ) -> None:
-    """Press something in the modal, and wait until it shows something else."""
+    """Press a button in the modal, and wait until its content changes."""
     before = scene.workspace.views[view_id].hash
     ack = await scene.people.block_action(user, None, "", action.value, view_id=view_id, **element)
     assert ack.status == 200

@@ -26,7 +26,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL)
 
 
 def env_file(values: dict[str, str]) -> str:
-    """README's lines with values in the place of theirs, and a few that point to the stand-ins."""
+    """Write README's lines with real values, and a few that point to the stand-ins."""
     (block,) = (each for each in BLOCKS if "SLACK_BOT_TOKEN=" in each)
     lines = [line.strip() for line in block.splitlines()]
     told = [line.partition("=")[0] for line in lines if not line.startswith("#")]
@@ -40,7 +40,7 @@ def env_file(values: dict[str, str]) -> str:
 
 
 async def typed(line: str, folder: Path) -> tuple[int | None, str]:
-    """What a line says that begins with `callaudio`, and its exit code."""
+    """Run a line that begins with `callaudio`; returns its output and exit code."""
     program, *arguments = shlex.split(line)
     assert program == "callaudio"
     process = await start(*arguments, folder=folder)

@@ -47,7 +47,7 @@ async def raw(scene: Scene) -> Seen:
 
 
 async def is_told(scene: Scene, seen: Seen, *, least: int = 1) -> None:
-    """Wait until Slack has told where the file is, after it came there."""
+    """Wait until Slack has sent the event about the new share."""
     calls = scene.workspace.called
     before = len([c for c in calls("files.info") if c.arguments["file"] == seen.file.id])
     await until(
@@ -63,7 +63,7 @@ async def events(scene: Scene, tag: str) -> list[AuditEventRow]:
 
 
 async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventRow:
-    """Nobody hears it anywhere, its card says so, and both are audited; gives what was found."""
+    """Check that the file is gone everywhere, the card says so, and both events are audited."""
     await card(scene, seen.delivery, "The unredacted recording can no longer be heard in Slack")
     assert scene.every_visible_file() == scene.every_visible_picture() == []
     (taken_back,) = await events(scene, "retention:file:taken_back")
@@ -96,7 +96,7 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back_everywhere
 async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
     new_scene: OpenScene, place: str
 ) -> None:
-    """People see the file, and Slack tells of it once, while the bot still makes sure of it."""
+    """The file is visible, and Slack reports it once, before the delivery has ended."""
     async with new_scene(pace=RARELY) as scene:
         add_places(scene)
         await scene.grant()
@@ -204,7 +204,7 @@ async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(
 async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
     new_scene: OpenScene,
 ) -> None:
-    """As docs/security.md says: this shows how it is, not how it should be."""
+    """This limitation is documented in docs/security.md."""
     async with new_scene(pace=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, DM, sends_event=False)

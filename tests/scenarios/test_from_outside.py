@@ -47,7 +47,7 @@ async def test_a_body_above_slacks_size_is_refused_and_others_are_served(
 ) -> None:
     async with http_client() as client:
         origin = f"{scene.stage.origin}/slack/events"
-        with suppress(httpx.TransportError):  # it may be cut off while it is still sent
+        with suppress(httpx.TransportError):  # the connection may be cut while the body is sent
             large = await client.post(origin, content=bytes(4 * 2**20))
             assert large.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert "Got it" in (await scene.people.command(ALICE, CHANNEL, scene.another_call())).text

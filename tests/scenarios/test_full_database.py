@@ -24,7 +24,7 @@ MOST_ASKED = 400
 
 @pytest.fixture
 def pace() -> Pace:
-    """What cannot be stored is not waited for at the end."""
+    """Do not wait at the end for what cannot be stored."""
     return replace(QUICK, drain_seconds=0.2)
 
 
@@ -40,7 +40,7 @@ async def ask_many(scene: Scene) -> list[Ack]:
 
 
 async def ask_until_refused(scene: Scene, times: int = 10) -> list[Ack]:
-    """Ask for one recording after another until so many were refused."""
+    """Request recordings one after another until this number was refused."""
     acks: list[Ack] = []
     while sum("Got it" not in ack.text for ack in acks) < times:
         assert len(acks) < MOST_ASKED
@@ -53,13 +53,13 @@ def lines(logs: list, *levels: str) -> Counter[str]:
 
 
 def let_no_page_be_added(scene: Scene) -> None:
-    """Leave as much room as there is, whichever connection asks for more."""
+    """Allow no further pages, whichever connection needs one."""
     engine = scene.stage.application.database.engine.sync_engine
 
     @event.listens_for(engine, "checkout")
     def _full(connection, *_) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA max_page_count = 1")  # never less than there are
+        cursor.execute("PRAGMA max_page_count = 1")  # never fewer than exist
         cursor.close()
 
 
@@ -96,7 +96,7 @@ async def test_a_read_only_postgresql_that_becomes_writable_again(
             acks = await ask_many(scene)
         assert all("database is unavailable at the moment" in ack.text for ack in acks)
         told = lines(logs, "warning", "error")
-        assert told.pop("request_not_stored") == ASKED  # each under the reference people were told
+        assert told.pop("request_not_stored") == ASKED  # each under the reference that people saw
         assert sum(told.values()) <= 3, told
 
         for_reading(scene_url, is_so=False)

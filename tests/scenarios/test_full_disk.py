@@ -25,7 +25,7 @@ DISK_BYTES = 4 * 2**20
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few MB, which root alone may mount."""
+    """Mount a file system of a few MB, which needs root."""
     place = tmp_path / "disk"
     place.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
@@ -39,7 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no byte free; gives the file that takes them all."""
+    """Fill the disk; returns the file that does."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:

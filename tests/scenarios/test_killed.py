@@ -19,7 +19,7 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Moment:
-    """An outside call: the ``nth`` of its route, counted from 1."""
+    """An outbound call: the ``nth`` of its route, counted from 1."""
 
     route: str
     nth: int = 1
@@ -66,7 +66,7 @@ ONE_ANNOUNCEMENT_NEEDS = "groups:history"
 
 
 def in_turn(moments: dict[str, Moment], alike: Container[str] = ()) -> pytest.MarkDecorator:
-    """Parametrize a test: each moment, before and after its effect, some of them at length."""
+    """Parametrize a test by moment, before and after the effect; some only with ``test-long``."""
     cases = []
     for name, moment in moments.items():
         if name in alike:
@@ -209,12 +209,12 @@ def faults_of(street: Street, moment: Moment) -> Faults:
 def arm(street: Street, moment: Moment, when: When) -> None:
     faults = faults_of(street, moment)
     for _ in range(moment.nth - 1):
-        faults.add(Fault(moment.route))  # a fault that does nothing lets its request pass
+        faults.add(Fault(moment.route))  # a fault without an effect lets its request pass
     faults.add(Fault(moment.route, when=when, hang=True))
 
 
 async def kill_at(street: Street, moment: Moment, when: When, *, restart: bool = True) -> None:
-    """Ask for a recording, kill the bot at the moment, and start it anew."""
+    """Request a recording, kill the bot at the moment, and start it again."""
     arm(street, moment, when)
     bot = await street.start()
     ack = await street.scene.people.command(ALICE, CHANNEL, CALL)

@@ -34,7 +34,7 @@ DELETING = {"deleting": Moment("files.delete"), "saying so": Moment("chat.update
 
 
 async def delivered(street: Street) -> tuple[Bot, Message]:
-    """A raw recording with its card, and the bot that brought it."""
+    """Return a delivered raw recording with its card, and the bot that delivered it."""
     scene = street.scene
     scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
     await scene.grant()

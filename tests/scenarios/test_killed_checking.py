@@ -19,7 +19,7 @@ from tests.scenarios.test_killed import Moment, arm, faults_of
 from tests.scenarios.test_redaction_checks import leaking
 
 REQUESTED, CHECKED = "worker:redaction:raw_requested", "worker:redaction:checked"
-# The first request for audio is the delivery's own; its check makes one for raw, one for redacted.
+# The first request for audio is the delivery's; its check makes one for raw, one for redacted.
 MOMENTS: dict[str, tuple[Moment, Literal["before", "halfway"]]] = {
     "asking for the raw one": (Moment("audio", 2, polyai=True), "before"),
     "in the middle of the raw one": (Moment("audio", 2, polyai=True), "halfway"),
@@ -31,7 +31,7 @@ Opened = Callable[[str, str], AbstractAsyncContextManager[Street]]
 
 @pytest.fixture
 def opened(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Opened:
-    """Open a street whose bots check redaction in this way."""
+    """Open a street whose bots check redaction with this setting."""
 
     @asynccontextmanager
     async def street_of(name: str, how: str) -> AsyncIterator[Street]:
@@ -44,12 +44,12 @@ def opened(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Opened
 
 
 def at_length_but(*usual: str) -> list[object]:
-    """Give every moment; ``make test`` runs the usual ones alone."""
+    """Return every moment; ``make test`` runs the usual ones only."""
     return [pytest.param(name, marks=[] if name in usual else pytest.mark.long) for name in MOMENTS]
 
 
 async def kill_at(street: Street, name: str, *, asks: str, command: str = "/callaudio") -> None:
-    """Have somebody ask, kill the bot at the moment, and start it anew."""
+    """Make a request, kill the bot at the moment, and start it again."""
     moment, when = MOMENTS[name]
     faults = faults_of(street, moment)
     for _ in range(moment.nth - 1):
@@ -65,7 +65,7 @@ async def kill_at(street: Street, name: str, *, asks: str, command: str = "/call
 
 
 async def outcomes(street: Street) -> list[str | None]:
-    """What came of the checks that were stored."""
+    """Return the outcomes of the stored checks."""
     async with street.scene.stage.application.database.read() as session:
         return [each.verdict for each in await session.scalars(select(RedactionCheckRow))]
 

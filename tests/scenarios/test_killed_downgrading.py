@@ -21,7 +21,7 @@ from tests.scenarios.test_killed_taking_back import delivered_raw
 OPEN = "C0OPEN0000"
 Happens = Callable[[Street, str], Awaitable[None]]
 
-# Counted from when something happens to the raw recording, in the order of the calls.
+# Counted from the cause on, in the order of the calls.
 TAKING_BACK = {
     "deleting the raw one": Moment("files.delete"),
     "deleting its picture": Moment("files.delete", 2),
@@ -90,7 +90,7 @@ Through = Callable[[str, Moment, When], Awaitable[None]]
 
 @pytest.fixture
 def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Through:
-    """Have a raw recording go for this cause, kill the bot at this moment, and start it anew."""
+    """Take a raw recording back for this cause, kill the bot at this moment, and start it again."""
 
     async def killed(cause: str, moment: Moment, when: When) -> None:
         folder = tmp_path / f"{cause}-{moment.route}-{moment.nth}-{when}"
@@ -178,7 +178,7 @@ def card_of(street: Street) -> str:
 
 
 def assert_never_both(street: Street) -> None:
-    """The card is there, and of the two recordings one at most."""
+    """Check that the card is visible, and at most one of the two recordings."""
     assert CALL in card_of(street)
     assert len({each.id for each in street.scene.every_visible_file()}) <= 1
 
@@ -206,6 +206,6 @@ async def assert_redacted_once(street: Street, cause: str, raw_file_id: str) -> 
     assert told.count(("retention:file:taken_back", cause)) == 1
     assert [tag for tag, _ in told].count("retention:delivery:downgraded") == 1
     assert [tag for tag, _ in told].count("worker:delivery:delivered") == 2
-    # Whoever may hear it, its card tells the same afterwards.
+    # Whoever may hear it, its card says the same afterwards.
     assert "in place of the unredacted one" in card_of(street)
     assert scene.workspace.violations in ([], [BROKEN_OFF])

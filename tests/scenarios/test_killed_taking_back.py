@@ -82,7 +82,7 @@ async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
 
 
 async def raw_alone(street: Street) -> Bot:
-    """Start a bot of which nothing follows what it takes back."""
+    """Start a bot with downgrading switched off."""
     street.environment["CALLAUDIO_DOWNGRADE"] = "off"
     return await street.start()
 
@@ -97,7 +97,7 @@ async def delivered_raw(street: Street) -> str:
 
 
 async def end_right(street: Street) -> None:
-    """End the right behind the bot's back, and let it know only that somebody joined."""
+    """End the right in the database, and send only the event that a person joined."""
     await street.scene.let_grants_expire()
     joined = {"type": "member_joined_channel", "channel": CHANNEL, "user": ALICE}
     assert (await street.scene.people.event(joined)).status == 200

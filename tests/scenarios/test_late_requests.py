@@ -112,7 +112,7 @@ async def test_a_stopped_process_that_resumes_stores_nothing_that_another_one_de
         other = SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{port}/slack/events")
         stopped.signal(signal.SIGSTOP)
         asked = asyncio.create_task(scene.people.command(ALICE, CHANNEL, CALL))
-        await asyncio.sleep(1)  # it is in the socket of the one that stands still
+        await asyncio.sleep(1)  # it is in the socket of the stalled process
 
         assert "Got it" in (await other.command(ALICE, CHANNEL, CALL)).text
         await scene.ended(await scene.latest())
@@ -129,7 +129,7 @@ def signed_a_minute_ago(secret: str, body: str) -> dict[str, str]:
 
 
 async def pass_the_window(scene: Scene) -> None:
-    """Have the window of every request end, as if its seconds had passed."""
+    """Make the window of every request end."""
     earlier = DOUBLE_SUBMIT_WINDOW + timedelta(seconds=5)
     await make_older(scene, RecentRequestRow.requested_at, earlier)
 

@@ -53,7 +53,7 @@ async def ask(street: Street, times: int = COMMANDS) -> list[str]:
 
 
 async def is_idle(street: Street) -> bool:
-    """Whether the work with which every worker begins is done."""
+    """Return whether the work with which every worker begins is done."""
     row = DueWorkRow
     due = select(row.key).where(row.claim.is_not(None) | (row.due_at <= utc_now()))
     async with street.scene.stage.application.database.read() as session:
@@ -98,7 +98,7 @@ async def test_clocks_that_are_half_a_minute_wrong_change_nothing(
 ) -> None:
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, _):
         three = await workers(street, 0, 30, -30)
-        # For longer than a lease, so that each is renewed and nobody else's seems to have expired.
+        # Longer than a lease, so that each is renewed and none seems to have expired.
         street.scene.slack.faults.everywhere = Fault("*", delay_seconds=0.4)
         calls = await ask(street)
 

@@ -36,13 +36,13 @@ NOT_VISIBLE_BY_ITSELF = 3600.0
 
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
-    """A bot that looks five times in quick succession whether a share is visible."""
+    """A bot that checks five times in quick succession whether a share is visible."""
     patience = Patience(visible_seconds=(0.01, 0.02, 0.03, 0.04))
     async with new_scene(pace=replace(QUICK, patience=patience)) as scene:
         yield scene
 
 
-# Which answers leave a share in doubt is in tests/slack/recordings/test_gateway.py.
+# Which answers leave a share unclear is tested in tests/slack/recordings/test_gateway.py.
 @pytest.mark.parametrize(
     "fault",
     some_at_length(LOST, "the connection breaks", "internal_error", "an answer that is no JSON"),
@@ -76,7 +76,7 @@ async def test_a_share_that_did_not_reach_slack_is_repeated_with_the_same_file(
     assert first.arguments["files"] == second.arguments["files"]
     assert shared_files(scene) == [seen.file]
     assert len(scene.workspace.called("files.getUploadURLExternal")) == 2  # one for its picture
-    # Decided at first, before the first try, and afresh before the second.
+    # Decided first, before the first try, and again before the second.
     assert scene.decisions_by_audience() == 3
 
 
@@ -177,7 +177,7 @@ async def test_after_an_unclear_share_an_ended_right_drops_raw_and_delivers_reda
 
 
 async def test_an_upload_that_slack_discarded_is_repeated(scene: Scene) -> None:
-    # With its picture, and then alone: it is the recording that is gone.
+    # With its picture, and then alone: the recording is gone.
     scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=2))
 
     seen = await scene.ask()
@@ -333,7 +333,7 @@ def shared_files(scene: Scene) -> list[File]:
 
 
 def reveal(scene: Scene) -> None:
-    """Let people see, if it was not deleted, what Slack took its time to show."""
+    """Make a delayed share visible, unless the file was deleted."""
     for file in shared_files(scene):
         scene.workspace.file_table[file.id] = replace(file, visible_at=0.0)
 

@@ -60,7 +60,7 @@ class Traffic:
 
 @pytest.fixture
 def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
-    """Looks on while the stand-in receives uploads."""
+    """Observe the uploads that the stand-in receives."""
     traffic, handle = Traffic(), Uploads.handle
 
     async def counted(uploads: Uploads, request: web.Request) -> web.StreamResponse:
@@ -140,7 +140,7 @@ async def test_a_large_recording_passes_in_little_memory_and_without_the_disk(
 ) -> None:
     size = 40 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB
     recording = Recording.synthetic(size)
-    scene.workspace.keep_bytes = 0  # the stand-in only counts and digests what it gets
+    scene.workspace.keep_bytes = 0  # the stand-in only counts and hashes its uploads
     call = scene.another_call(recording=recording, shape=shape)
     await scene.ask(scene.another_call())
     gc.collect()
@@ -153,7 +153,7 @@ async def test_a_large_recording_passes_in_little_memory_and_without_the_disk(
     assert seen.delivery.state == "delivered"
     assert seen.delivery.size_bytes == size
     assert seen.file.sha256 == digest_of(recording, shape)
-    # Both stand-ins live in this process too, and their buffers are counted as well.
+    # Both stand-ins are in this process too, and their buffers are counted.
     assert peak < 16 * MIB
     assert files_below(own_folder) == {f"callaudio{end}" for end in STORE}
 
@@ -163,7 +163,7 @@ STORE = (".db", ".db-shm", ".db-wal", ".db.worker")
 
 @pytest.fixture
 def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where relative paths and temporary files would end up."""
+    """Return the folder of relative paths and temporary files."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.chdir(tmp_path)

@@ -44,7 +44,7 @@ async def test_many_commands_while_rights_change_cause_no_deadlock_and_no_unexpe
         calls = [scene.another_call(recording=recording) for _ in range(commands)]
 
         said, acks = await asyncio.gather(change_rights(sides, commands // 4), ask(sides, calls))
-        # Slack delivers one and the same command twice, to either process.
+        # Slack sends the same command twice, to either process.
         await asyncio.gather(*(both(sides, call) for call in calls[:10]))
         await everything_ended(scene, commands + 10, longest_seconds=90 + commands)
 
@@ -64,7 +64,7 @@ async def test_many_commands_while_rights_change_cause_no_deadlock_and_no_unexpe
 
 
 async def listeners(street: Street) -> list[SlackClientSide]:
-    """Start two; gives the people's side of each."""
+    """Start two processes; returns the people's side of each."""
     second = free_port()
     await street.start(LISTENER)
     await street.start(LISTENER, port=second)

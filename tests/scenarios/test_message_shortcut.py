@@ -55,7 +55,7 @@ def chosen(
     side: str = "combined",
     redacted: bool = False,
 ) -> dict[str, Any]:
-    """What a person filled in, as Slack sends it."""
+    """Return the input of a person, as Slack sends it."""
     ticked = [{"value": "redacted"}] if redacted else []
     values: dict[str, Any] = {
         Input.DIRECTION: {"type": "static_select", "selected_option": {"value": side}},
@@ -88,7 +88,7 @@ def private(scene: Scene, user: str = ALICE) -> str:
     return "\n".join(e.text for e in scene.workspace.ephemerals if e.user == user)
 
 
-# ---- the way through
+# ---- the main path
 
 
 async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene) -> None:
@@ -115,7 +115,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     (file,) = files_in(scene, message)
     assert RAW_SPAN in file.content
     assert file.name == f"{CALL}-raw.wav"
-    # Nothing but the file was added, and it hangs below the message.
+    # Only the file was added, in the message's thread.
     assert {m.thread_ts for m in scene.everything_posted() if m.ts != message.ts} == {message.ts}
     assert scene.workspace.violations == []
 
@@ -286,7 +286,7 @@ async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(
         assert word not in text
 
 
-# ---- the same form twice
+# ---- the same form sent twice
 
 
 async def test_a_form_sent_twice_is_one_recording(scene: Scene) -> None:
@@ -405,7 +405,7 @@ async def test_nothing_is_offered_outside_the_channel(scene: Scene) -> None:
     assert "You are not in that conversation" in str(view.body["blocks"])
 
 
-# ---- where the bot is not
+# ---- conversations without the bot
 
 
 async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite_it(
@@ -452,7 +452,7 @@ async def test_between_two_people_the_recording_goes_to_the_requesters_direct_me
     assert scene.workspace.messages(between) == [message]
 
 
-# ---- what goes wrong is said
+# ---- failures are shown
 
 
 async def test_if_the_modal_cannot_be_opened_the_answer_is_an_ephemeral_message(
@@ -475,7 +475,7 @@ async def test_unavailable_facts_leave_the_form_usable(scene: Scene) -> None:
     assert view.body["submit"]
 
 
-# ---- the other way in
+# ---- Socket Mode
 
 
 async def test_the_shortcut_works_over_socket_mode(new_scene: OpenScene) -> None:

@@ -42,7 +42,7 @@ def logs(
     logging_as_it_was: None,  # noqa: ARG001 - undone after the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, io.StringIO]:
-    """Every line of this process from INFO on: as written, and as it was before the mask."""
+    """Collect every log line from INFO on, as written and before masking."""
     written, unmasked = io.StringIO(), io.StringIO()
     workspace = Workspace()
     secrets = (workspace.bot_token, workspace.signing_secret, PLAIN_KEY, RAW_KEY)
@@ -54,7 +54,7 @@ def logs(
 
 
 def found(needles: Mapping[str, bytes], haystacks: Haystacks) -> set[tuple[str, str]]:
-    """Tell what is where."""
+    """Name what was found where."""
     return {
         (what, where)
         for what, needle in needles.items()
@@ -83,7 +83,7 @@ def needles_of(scene: Scene) -> dict[str, bytes]:
 
 
 def tables_of(*files: Path) -> dict[str, bytes]:
-    """Every row of every table."""
+    """Read every row of every table."""
     dumped = {}
     for file in files:
         with sqlite3.connect(file) as connection:
@@ -104,7 +104,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def seen_by_people(scene: Scene) -> dict[str, bytes]:
     workspace = scene.workspace
-    # File contents aside: a raw recording is where it may be, or not, in the other tests.
+    # Except for file contents: other tests check where raw recordings are.
     files = [replace(file, content=b"") for file in workspace.files]
     return {
         "messages": repr(workspace.timeline).encode(),
@@ -117,7 +117,7 @@ def seen_by_people(scene: Scene) -> dict[str, bytes]:
 
 
 async def go_through_everything(scene: Scene) -> set[str]:
-    """Have every kind of thing happen; gives the states it led to."""
+    """Run every kind of delivery; returns the states that were reached."""
     states = []
 
     async def ask(words: str = "", *, user: str = ALICE, **call: object) -> None:
@@ -136,7 +136,7 @@ async def go_through_everything(scene: Scene) -> set[str]:
     scene.workspace.leave(CHANNEL, BOB)
     await ask(user=BOB)  # refused
 
-    # What may be said back holds what must not be repeated.
+    # An answer may quote input that contains what must not be repeated.
     echo = f"{PLAIN_KEY} {RAW_KEY} {scene.workspace.bot_token} +44{CALLER}"
     body = json.dumps({"error_code": echo, "error_message": echo, "error_id": echo}).encode()
     for status in (400, 401, 404, 500, 302):
@@ -193,11 +193,11 @@ async def test_no_secret_and_no_personal_data_is_left_anywhere(
     assert "attempt_failed" in logs["logs"].getvalue()
     assert "attempt_broke" in logs["logs"].getvalue()
     assert found(needles, haystacks) == set()
-    # A way to answer may linger in a page that the database has not reused yet; nothing else may.
+    # A response URL may remain in a page that the database has not reused; nothing else may.
     lasting = {what: needle for what, needle in needles.items() if "response_url" not in what}
     assert found(lasting, files) == set()
 
-    # And it would have been found.
+    # The search finds what is there.
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE deliveries SET response_url = ?", (needles["the raw key"],))
         connection.execute("DROP TRIGGER audit_events_no_update")

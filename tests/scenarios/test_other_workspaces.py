@@ -16,7 +16,7 @@ WORDS = "callaudio is for the people of the workspace that it is installed in."
 
 
 async def outcome(scene: Scene) -> tuple[int, int, int]:
-    """How many deliveries, grants and digests there are."""
+    """Count deliveries, grants and digests."""
     async with scene.stage.application.database.read() as session:
         counts = [
             len(list(await session.scalars(select(table.id)))) for table in (GrantRow, DigestRow)

@@ -46,7 +46,7 @@ AWAY = {
 
 
 class FastClock:
-    """A clock that began as the machine's and runs ahead of it."""
+    """A clock that begins as the machine's and runs faster."""
 
     def __init__(self) -> None:
         self.began_at, self._began = datetime.now(UTC), time.monotonic()
@@ -58,7 +58,7 @@ class FastClock:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one command, as its requester can see it, and in the store."""
+    """The outcome of one command, as its requester sees it, and in the store."""
 
     state: str
     files: int
@@ -76,7 +76,7 @@ class Batch:
     of_each_kind: int = OF_EACH_KIND
 
     async def ask(self) -> dict[str, str]:
-        """Type every command, twelve at a time; gives each conversation's kind."""
+        """Type every command, twelve at a time; returns each conversation's kind."""
         scene, kinds = self.scene, {}
         commands = []
         for number in range(self.of_each_kind):
@@ -111,7 +111,7 @@ class Batch:
             assert all(each.waiting_notes <= 1 for each in found[kind])
 
     async def outcomes(self, kinds: dict[str, str]) -> dict[str, list[Outcome]]:
-        """Wait until nothing is left to be done; gives what came of each kind."""
+        """Wait until no work is left; returns the outcomes of each kind."""
         database = self.scene.stage.application.database
 
         async def is_over() -> bool:
@@ -140,7 +140,7 @@ class Batch:
         )
 
     async def pass_time(self, length: timedelta) -> None:
-        """Wait so long, by the bot's clock."""
+        """Wait this long, by the bot's clock."""
         over_at = self.clock() + length
         await until(lambda: self.clock() >= over_at)
 
@@ -160,7 +160,7 @@ async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch
         scene.workspace.add_channel(BOARD_ROOM, members=[BOB], is_private=True)
         scene.workspace.scopes.add("groups:history")
         await scene.grant()
-        await scene.people.command(ALICE, CHANNEL, "help")  # so that it knows who it is itself
+        await scene.people.command(ALICE, CHANNEL, "help")  # so that the bot knows its own identity
         yield Batch(scene, clock)
 
 
@@ -225,7 +225,7 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_f
     kinds = await batch.ask()
     for _ in range(RetryRule().attempts):
         await batch.pass_time(timedelta(seconds=20))
-        batch.clock.began_at += timedelta(minutes=1)  # no wait is longer
+        batch.clock.began_at += timedelta(minutes=1)  # no interval is longer
 
     found = await batch.outcomes(kinds)
 
@@ -234,7 +234,7 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_f
             ("failed", 0, 1)
         ] * OF_EACH_KIND
         assert {each.error_code for each in found[kind]} == {"polyai_unavailable"}
-        # Once it was said that it waits: on the card, or privately where there was none.
+        # Once, on the card or privately, the requester was told that it waits.
         assert {each.waiting_notes for each in found[kind]} == {1}
     assert {(o.state, o.files, o.notes) for o in found["refused"]} == {ENDS["refused"]}
 

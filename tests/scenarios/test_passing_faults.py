@@ -29,7 +29,7 @@ FOR_GOOD = 200
 
 
 async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int) -> None:
-    """Let Alice be cleared by a group, alone with the bot in a private channel."""
+    """Clear Alice through a group, alone with the bot in a private channel."""
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await scene.grant(GROUP, right=Right.PII)
     scene.slack.faults.add(Fault(fact, times=times, **fault))  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
         pytest.param(fact, fault, id=f"{name}-{fact}", marks=[] if is_usual else pytest.mark.long)
         for name, fault in PASSING.items()
         for fact in FACTS
-        # How a call fails, and which one, are told apart by different code.
+        # Different code distinguishes how a call fails from which call it is.
         for is_usual in [name == "unavailable" or fact == FACTS[0]]
     ],
 )

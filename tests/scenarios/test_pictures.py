@@ -14,7 +14,7 @@ from tests.tables import each_row
 
 ROOT = FOLDER.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# As README would write it: documents in docs/ lead a folder up.
+# Paths as in README; documents in docs/ go up one folder.
 TEXT = "\n".join(path.read_text().replace('"../.pictures', '".pictures') for path in DOCUMENTS)
 LARGEST_BYTES = 150_000
 

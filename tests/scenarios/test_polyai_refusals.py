@@ -37,7 +37,7 @@ LABELS_ALONE = ("[call_id]", ":conversationId", "CONVERSATION_ID")
 
 
 def assert_correlated(seen: Seen) -> None:
-    """The note carries PolyAI's own id of the failed request, for its support and our logs."""
+    """Check that the note contains PolyAI's id of the failed request, as the log does."""
     correlation_id = seen.audio_requests[-1].correlation_id
     assert correlation_id in str(seen.note.blocks)
     assert seen.audit[-1].payload["correlation_id"] == correlation_id
@@ -130,7 +130,7 @@ async def test_permanent_refusals_are_reported_at_once_and_not_retried(
 async def test_the_sandboxs_refusals_are_reported_alike(
     scene: Scene, subtests: pytest.Subtests
 ) -> None:
-    """Keys, agents and ids that really are wrong, rather than answers put in their place."""
+    """Keys, agents and ids that are really wrong, instead of scripted answers."""
     with subtests.test("an id nobody knows"):
         seen = await scene.ask("CA" + "f" * 32)
         assert_failed(seen, "conversation_not_found", "name the agent as in `sales:CA…`")
@@ -143,7 +143,7 @@ async def test_the_sandboxs_refusals_are_reported_alike(
         del scene.polyai.keys[RAW_KEY]
         seen = await scene.ask(scene.another_call())
         assert_failed(seen, "polyai_key_rejected")
-        # It does not fall back by itself: whoever wants redacted asks for it.
+        # The bot does not fall back to redacted by itself.
         assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {
             ("unknown", "false")
         }
@@ -156,7 +156,7 @@ async def test_the_sandboxs_refusals_are_reported_alike(
 
 
 def ago(changes: dict[str, Any]) -> dict[str, Any]:
-    """How long ago something was, as an instant: told when the call is made, however late."""
+    """Return how long ago something was, computed when the call is made."""
     now = datetime.now(UTC)
     return {
         name: now - value if isinstance(value, timedelta) else value
@@ -229,7 +229,7 @@ async def test_a_retry_after_of_polyai_is_respected(scene: Scene) -> None:
     scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "3600"}))
     seen = await scene.ask(scene.another_call())
     assert_failed(seen, "polyai_rate_limited", "limits how fast", "Try again in a minute")
-    assert [r.status for r in seen.audio_requests] == [429]  # an hour is nobody's to wait for
+    assert [r.status for r in seen.audio_requests] == [429]  # nobody waits an hour
 
 
 async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(
@@ -254,8 +254,8 @@ async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(
             words = ("cannot be reached", "Try again in a few minutes")
             assert_failed(seen, "polyai_unavailable", *words)
             assert_correlated(seen)
-            assert 1 < len(seen.audio_requests) <= 24  # again, but not for ever
-            # Only what was delivered was ever announced.
+            assert 1 < len(seen.audio_requests) <= 24  # again, a limited number of times
+            # Only delivered recordings had a card.
             assert len(scene.workspace.called("chat.postMessage")) == number
 
 
@@ -298,7 +298,7 @@ async def test_a_failure_after_the_card_withdraws_it(
         with subtests.test(code):
             scene.polyai.faults.clear()
             for _ in range(3):
-                # All is well at first, so it is announced, and then the body breaks off.
+                # The first answers are good, so the card is posted; then the body breaks off.
                 scene.polyai.faults.add(Fault("audio", when="after", drop_connection=True))
                 scene.polyai.faults.add(fault)
 
@@ -309,7 +309,7 @@ async def test_a_failure_after_the_card_withdraws_it(
             assert len(scene.workspace.called("chat.delete")) == number
             assert scene.workspace.called("files.completeUploadExternal") == []
 
-    # Once is not for good: the body is fetched anew, from its start.
+    # One failure is not permanent: the body is fetched again from its start.
     scene.polyai.faults.clear()
     scene.polyai.faults.add(Fault("audio", when="after", drop_connection=True))
     call = scene.another_call()

@@ -35,11 +35,11 @@ async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destinat
     assert [e.channel for e in seen.private] == [CHANNEL, CHANNEL]
     assert [e.via for e in seen.private] == ["ack", "response_url"]
     assert seen.overheard == []
-    # What all may read says nothing about the requester that a note says to them alone.
+    # The public text says nothing about the requester that the private note says.
     assert "you are not cleared" not in str(seen.posted)
     assert "cleared" not in str(seen.posted)
     assert "personal details are muted" in str(seen.posted)
-    # The way to answer was used as Slack wants it, above all without a token, and forgotten.
+    # The response URL was called without a token, as Slack requires, and forgotten.
     assert seen.delivery.response_url is None
     assert scene.workspace.violations == []
 
@@ -70,7 +70,7 @@ async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene: Scen
     assert [(e.via, e.channel) for e in seen.private] == [("ack", OTHER), ("response_url", OTHER)]
     assert "`/invite @callaudio`" in seen.note.text
 
-    # The last way is the requester's own messages with the bot.
+    # The last way is the requester's direct messages with the bot.
     scene.slack.faults.add(Fault("response_url", status=404))
     seen = await scene.ask(scene.another_call(), channel=OTHER)
     assert [e.via for e in seen.private] == ["ack"]

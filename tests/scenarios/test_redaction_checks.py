@@ -41,7 +41,7 @@ Opened = Callable[[str], AbstractAsyncContextManager[Scene]]
 
 
 def leaking() -> Recording:
-    """Half a second of what was muted is heard, at a quarter of its loudness."""
+    """Make half a second of a muted span audible, at a quarter of its loudness."""
     differing = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
     first = (differing[0] + 2000) // 2 * 2
     heard = bytearray(REDACTED)
@@ -53,7 +53,7 @@ def leaking() -> Recording:
 
 @pytest.fixture
 def opened(new_scene: OpenScene, pace: Pace) -> Opened:
-    """Open a scene that checks redaction in this way, and each sample."""
+    """Open a scene with this setting, in which each sample is checked."""
 
     @asynccontextmanager
     async def open_scene(how: str) -> AsyncIterator[Scene]:
@@ -139,7 +139,7 @@ async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened: Op
         scene.slack.faults.add(Fault("upload", when="after", hang=True))
         asking = asyncio.create_task(scene.ask(call))
         await scene.slack.faults.reached("upload")
-        # PolyAI mutes one more moment meanwhile.
+        # PolyAI mutes one more span meanwhile.
         more = bytearray(REDACTED)
         more[-9000:-5000] = bytes(4000)
         scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.of(RAW, bytes(more)))
@@ -249,7 +249,7 @@ async def test_operators_check_a_recording(
 
 
 def planted() -> dict[str, Recording]:
-    """What a check finds, and what it cannot tell; none of it holds a raw sample as it was."""
+    """Build a pair for each outcome; no redacted one contains an unchanged raw sample."""
     half = REDACTED[44 : 44 + len(REDACTED[44:]) // 2]
     return {
         "sound": Recording.speech(),
@@ -270,7 +270,7 @@ async def test_no_raw_audio_remains_anywhere(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where it is off, an admin asks for each check."""
+    """With the setting off, an admin requests each check."""
     temporary = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     async with opened(how) as scene:
@@ -280,7 +280,7 @@ async def test_no_raw_audio_remains_anywhere(
                 await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
             else:
                 await scene.ask(call)
-        # What is no recording is delivered by nobody, and so is not checked either.
+        # A body that is not a recording is not delivered, and so is not checked either.
         expected = len(planted()) if how == "off" else len(planted()) - 1
         await until(lambda: ended_checks(scene, expected))
         sound = RAW_SPAN[1024 : 1024 + 48]

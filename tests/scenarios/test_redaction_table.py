@@ -46,7 +46,7 @@ async def test_each_outcome_is_ensured_by_key_and_parameter_together(
             }
             assert (RAW_SPAN in seen.file.content) is arrives_raw
             assert (seen.file.content == REDACTED) is not arrives_raw
-            # The name says what was decided, so nobody takes a redacted decision for a raw one.
+            # The file name shows the decision, so that redacted is not mistaken for raw.
             assert seen.file.name == f"{call}-{outcome}.wav"
 
 
@@ -56,7 +56,7 @@ async def test_every_request_for_audio_has_the_parameter(scene: Scene) -> None:
         await scene.ask(f"{scene.another_call()} {words}")
 
     audio = [r for r in scene.polyai.requests if r.path.endswith("/audio")]
-    assert len(audio) == 4  # the answer whose header was checked is the one that is relayed
+    assert len(audio) == 4  # the response whose header was checked is the one that is relayed
     assert {r.query.get("redacted") for r in audio} == {"true", "false"}
     assert {(r.key_kind, r.query["redacted"]) for r in audio} == {
         ("raw", "false"),

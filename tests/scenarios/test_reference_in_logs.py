@@ -82,7 +82,7 @@ async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delive
 
 
 def documented() -> Iterator[tuple[str, str | None]]:
-    """Each line that the table of the example names: its event, and what it is about."""
+    """Read each line of the example's table: its event and its subject."""
     for event, about, _ in rows("| event | about |"):
         names = re.findall(r"`([^`]+)`", about) or [None] * (2 if "twice" in event else 1)
         for name in names:

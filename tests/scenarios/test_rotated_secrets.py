@@ -33,7 +33,7 @@ NEW = {
 async def street_of_files(
     nursery: Nursery, template: Path, folder: Path
 ) -> AsyncIterator[tuple[Street, dict[str, Path]]]:
-    """Open a street whose secrets stand in files, with these files."""
+    """Open a street whose secrets are in files."""
     async with open_street(nursery, folder, template=template) as street:
         files = {name: folder / name for name in NEW}
         for name, file in files.items():
@@ -133,7 +133,7 @@ async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
 
 
 async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
-    """Read what a process logs, until it logs an event; gives that line."""
+    """Read a process's log up to an event; returns its line."""
     assert bot.stderr
     async with asyncio.timeout(PATIENCE_SECONDS):
         while f'"event": "{event}"' not in (line := (await bot.stderr.readline()).decode()):

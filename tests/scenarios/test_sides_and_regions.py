@@ -80,7 +80,7 @@ async def test_every_region_delivers_and_refuses_the_key_of_another(
             "key of another region",
             "`POLYAI_REGION`",
         )
-        assert [r.status for r in seen.audio_requests] == [401]  # not tried again
+        assert [r.status for r in seen.audio_requests] == [401]  # not retried
 
 
 async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(
@@ -128,7 +128,7 @@ async def test_an_agent_that_is_not_configured_is_reported_before_any_request(
             f"<{studio.format('us', 'PROJECT-UNKNOWN')}>": "not configured here",
             f"<{studio.format('uk', AGENT_ID)}>": "not configured here",
             f"<{studio.format('eu', SALES)}>": "not configured here",
-            # A link chooses among what is set up; it never names a host that would get a key.
+            # A link chooses among configured agents; it never names a host that would get a key.
             f"<https://poly.ai.evil.example/acme/{AGENT_ID}/conversations/{CALL}>": (
                 "does not lead to PolyAI"
             ),

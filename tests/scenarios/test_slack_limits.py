@@ -29,7 +29,7 @@ INFO_A_MINUTE, INFO_EACH = 50, 2
 
 
 def pace(scale: float) -> Pace:
-    """Production's own patience, with shorter minutes."""
+    """Use production's intervals, with shorter minutes."""
     return replace(
         QUICK,
         retry=RetryRule(),
@@ -39,12 +39,12 @@ def pace(scale: float) -> Pace:
 
 
 def least_seconds(deliveries: int, scale: float) -> float:
-    """Give the minimum: fifty conversations.info in any minute, two for each delivery."""
+    """Return the minimum: fifty conversations.info in any minute, two for each delivery."""
     return 60 * scale * (math.ceil(deliveries * INFO_EACH / INFO_A_MINUTE) - 1)
 
 
 async def burst(scene: Scene, deliveries: int, scale: float) -> int:
-    """Ask for so many at once, wait for all, and count the calls that Slack refused."""
+    """Make this number of requests at once, wait for all, and count the refused calls."""
     for user_id in PEOPLE:
         scene.workspace.add_user(user_id)
     for channel_id in CHANNELS:

@@ -210,7 +210,7 @@ async def test_envelopes_received_before_the_end_are_stored_and_acknowledged(
         workspace=workspace, environment={"SLACK_APP_TOKEN": workspace.app_token}
     ) as scene:
         await scene.slack.socket_mode.connected()
-        # Bolt asks who the bot is before the first listener: hold that answer back.
+        # Bolt reads the bot's identity before the first listener: hold that answer back.
         scene.slack.faults.add(Fault("auth.test", delay_seconds=0.5))
         people = SlackSocketSide(scene.slack)
         asking = asyncio.create_task(people.command(ALICE, CHANNEL, CALL))

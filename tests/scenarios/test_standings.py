@@ -39,7 +39,7 @@ BY_NAME, BY_GROUP = "by name", "through a group"
 
 
 async def cleared_group(scene: Scene) -> None:
-    """Alice and Bob are in the channel, and cleared by nothing but their group."""
+    """Put Alice and Bob in the channel, cleared only by their group."""
     scene.workspace.usergroups[GROUP] = (ALICE, BOB)
     await scene.grant(GROUP)
     scene.workspace.join(CHANNEL, BOB)
@@ -47,14 +47,14 @@ async def cleared_group(scene: Scene) -> None:
 
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
-    """Reconciliation comes once an hour here: what happens sooner is an event's doing."""
+    """Periodic checks are an hour apart here, so anything sooner is caused by an event."""
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await cleared_group(scene)
         yield scene
 
 
 async def standings_grow_old(scene: Scene) -> None:
-    """Let the time pass for which standings are remembered."""
+    """Advance the clock beyond the storage time of standings."""
     async with scene.stage.application.database.write() as session:
         long_ago = utc_now() - STANDING_VALID_FOR
         await session.execute(update(StandingRow).values(learnt_at=long_ago))
@@ -115,7 +115,7 @@ async def test_a_guest_cleared_through_a_group_prevents_transcript_and_waveform(
     scene: Scene,
 ) -> None:
     seen = await raw(scene)
-    scene.workspace.change_user(BOB, **GUEST)  # no event tells
+    scene.workspace.change_user(BOB, **GUEST)  # without an event
     await standings_grow_old(scene)
     message = await card(scene, seen.delivery, "*Unredacted*")
 

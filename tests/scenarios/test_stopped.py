@@ -35,7 +35,7 @@ def street(
 
 
 async def stopped(bot: Bot) -> list[dict[str, Any]]:
-    """Stop it as Docker does; gives what it logged. `tests/cli` stops one from the command line."""
+    """Stop the process as Docker does; returns its log."""
     bot.signal(signal.SIGTERM)
     await bot.is_gone()
     log = bot.log.read_text()

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
 
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
-    """Reconciliation comes once an hour here: what happens sooner is an event's doing."""
+    """Periodic checks are an hour apart here, so anything sooner is caused by an event."""
     async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
         yield scene
@@ -49,7 +49,7 @@ async def gone(scene: Scene, channel: str = CHANNEL) -> None:
 
 
 async def cause(scene: Scene) -> str:
-    """The one audit event of a file taken back."""
+    """Return the cause in the one audit event of a file taken back."""
 
     async def events() -> list[AuditEventRow]:
         return [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
@@ -145,7 +145,7 @@ async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene)
 
 
 async def looked_at(scene: Scene, seen: Seen) -> None:
-    """Wait until no look is due, and the one under way, if any, is over."""
+    """Wait until no check is due or under way."""
 
     async def is_claimed() -> bool:
         due = await scene.due(CHECK_AUDIENCE, conversation_key(scene.workspace.team_id, CHANNEL))
@@ -181,7 +181,7 @@ async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
 async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     seen = await raw(scene)
     scene.workspace.change_channel_id(CHANNEL, "C0QUALITY1")
-    for _ in range(2):  # Slack may tell twice
+    for _ in range(2):  # Slack may send the event twice
         await tell(
             scene, type="channel_id_changed", old_channel_id=CHANNEL, new_channel_id="C0QUALITY1"
         )

@@ -144,7 +144,7 @@ async def test_a_worker_that_stops_regularly_hands_its_work_over_at_once(
         first.signal(signal.SIGTERM)
         await first.is_gone()
 
-        # It drained what it had begun, for longer than it takes to pass for dead.
+        # It drained its work for longer than a lease.
         await assert_delivered_exactly_once(street)
         assert "Traceback" not in first.log.read_text()
         await street.start(WORKER, port=free_port())

@@ -109,7 +109,7 @@ async def test_text_from_the_call_is_neither_a_mention_nor_a_link(
 
 
 async def thread_of_somebody(scene: Scene) -> tuple[Message, str]:
-    """A message people wrote, and the recording in its thread, as a press on *Ask again* asks."""
+    """Write a message of a person, and request a recording in its thread as *Ask again* does."""
     first = await scene.ask()
     parent = scene.workspace.say(CHANNEL, ALICE, f"please look at {CALL}")
     async with scene.stage.application.database.write() as session:

@@ -26,14 +26,14 @@ NAME, NUMBER = "Marigold Featherstonehaugh", "oh seven seven double zero"
 
 
 async def raw(scene: Scene, *words: str) -> Message:
-    """A raw recording, whose card offers the transcript."""
+    """Deliver a raw recording, whose card offers the transcript."""
     await scene.grant()
     seen = await scene.ask(" ".join([CALL, *words]))
     return await card(scene, seen.delivery, "*Unredacted*")
 
 
 def asked_whole(scene: Scene) -> list[str]:
-    """With which keys the conversation itself was asked for."""
+    """Return the keys with which the conversation itself was requested."""
     return [r.key_kind for r in scene.polyai.requests if not r.path.endswith("/audio")]
 
 
@@ -238,7 +238,7 @@ async def test_the_words_of_a_transcript_are_in_the_file_only(
     for words in spoken:
         assert [name for name, hay in haystacks.items() if words.encode() in hay] == []
 
-    # And it would have been found.
+    # The search finds what is there.
     with sqlite3.connect(tmp_path / "callaudio.db") as connection:
         connection.execute("UPDATE deliveries SET response_url = ?", (f"x {NUMBER} y",))
     connection.close()
@@ -247,7 +247,7 @@ async def test_the_words_of_a_transcript_are_in_the_file_only(
 
 
 async def press_later(scene: Scene, message: Message) -> DeliveryRow:
-    """Press again as if the window for double presses were over."""
+    """Press again after the window for double presses."""
     async with scene.stage.application.database.write() as session:
         await session.execute(delete(RecentRequestRow))
     return await press_for_more(scene, message, Action.TRANSCRIPT)

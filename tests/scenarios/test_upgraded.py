@@ -30,7 +30,7 @@ CALLS = {
 
 @pytest.fixture(params=KINDS)
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of the version before: what it had under way, and what it had done."""
+    """A database of the previous version, with unfinished and finished work."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/before.db"
     else:
@@ -39,7 +39,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     upgrade(async_url(url), BEFORE)
     engine = blocking(url)
     now = spelt(engine, utc_now())
-    # Due when the stand-ins know the calls.
+    # Due when the stand-ins have the calls.
     soon = spelt(engine, utc_now() + timedelta(seconds=3))
 
     def insert(table: str, **values: Any) -> None:

@@ -37,7 +37,7 @@ WHY = "A complaint about this call"
 
 @dataclass(frozen=True)
 class Grown:
-    """A database that went through the versions, and the workspace as they left it."""
+    """A database that was migrated through all versions, and its workspace."""
 
     url: str
     workspace: Workspace
@@ -69,7 +69,7 @@ def grown(request: pytest.FixtureRequest, tmp_path: Path) -> Grown:
 
 
 def announced(workspace: Workspace) -> dict[str, str]:
-    """What is in Slack already: announcements, and one file whose share was not confirmed."""
+    """Put the existing messages into Slack: cards, and one file whose share was not confirmed."""
 
     def post(name: str) -> str:
         said = f"Recording of `{CALLS[name]}`"
@@ -112,7 +112,7 @@ def store_deliveries(engine: Engine, messages: dict[str, str]) -> None:
         "asked_redacted": True,
         "origin_channel_id": CHANNEL,
         "asked_channel_id": CHANNEL,
-        # Due when the stand-ins know the calls.
+        # Due when the stand-ins have the calls.
         "requested_at": spelt(engine, utc_now() + timedelta(seconds=3)),
         "response_url": "http://127.0.0.1:9/commands/T0CALLAUDIO/gone",
     }

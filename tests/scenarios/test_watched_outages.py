@@ -43,7 +43,7 @@ class City:
     series: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     async def minute(self) -> None:
-        """Let people ask, then scrape both processes once."""
+        """Make requests, then scrape both processes once."""
         scene = self.street.scene
         calls = [scene.another_call() for _ in range(COMMANDS_A_MINUTE)]
         await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, each) for each in calls))
@@ -64,7 +64,7 @@ class City:
 
     def _put(self, series: str, value: float) -> None:
         values = self.series[series]
-        values += ["_"] * (self.minutes - len(values))  # not told in those minutes
+        values += ["_"] * (self.minutes - len(values))  # unknown in those minutes
         values.append(f"{value:.6f}" if not math.isnan(value) else "NaN")
 
 
@@ -123,7 +123,7 @@ async def test_the_alerts_name_the_stopped_dependency_and_the_time(
         DatabaseRelay(url) as relay,
     ):
         street.environment["DATABASE_URL"] = relay.url
-        street.probe_seconds = PATIENCE_SECONDS  # a busy machine is no outage
+        street.probe_seconds = PATIENCE_SECONDS  # a busy machine is not an outage
         web = await street.start(Roles(listens=True, works=False))
         worker = await street.start(Roles(listens=False, works=True), port=free_port())
         city = City(street, relay, web, worker)

@@ -36,7 +36,7 @@ MUTED_SECONDS = 5.2
 
 
 def wav(samples: np.ndarray, *, tag: int = 1) -> bytes:
-    """Samples as frames x channels; 8 bits a sample but for PCM."""
+    """Encode samples (frames x channels), with 8 bits a sample except for PCM."""
     width = samples.dtype.itemsize
     channels = samples.shape[1]
     block = width * channels
@@ -65,7 +65,7 @@ def muted(samples: np.ndarray, start: float, end: float, zero: int = 0) -> np.nd
 
 
 def drawn(body: bytes, word: str | None) -> bytes:
-    """The picture of exactly these bytes."""
+    """Draw the picture of these bytes."""
     scan = WaveformScan()
     scan.feed(body)
     outline = scan.finish()
@@ -93,7 +93,7 @@ async def press(scene: Scene, seen: Seen, user: str = ALICE, **changes: Any) -> 
 
 
 async def modal(scene: Scene) -> Mapping[str, Any]:
-    """The one modal that is open, once it was filled in."""
+    """Return the one open modal, once it was filled in."""
 
     def look() -> Mapping[str, Any] | None:
         views = list(scene.workspace.views.values())
@@ -166,7 +166,7 @@ BODIES = {
 }
 
 
-# How each form is read is in tests/recordings/waveform.
+# How each encoding is read is tested in tests/recordings/waveform.
 @pytest.mark.parametrize("body", some_at_length(BODIES, "stereo", "A-law", "two chunks of audio"))
 async def test_every_usual_encoding_has_its_picture(scene: Scene, body: bytes) -> None:
     call = scene.another_call(recording=Recording.of(body, body))
@@ -203,7 +203,7 @@ async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(
     scene: Scene, faults: tuple[Fault, ...]
 ) -> None:
     for fault in faults:
-        scene.slack.faults.add(Fault(fault.route))  # the recording's own passes
+        scene.slack.faults.add(Fault(fault.route))  # the upload of the recording itself passes
         scene.slack.faults.add(fault)
 
     seen = await scene.ask()
@@ -313,7 +313,7 @@ async def test_a_share_refused_with_its_picture_is_decided_again_and_repeated_wi
 
 async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scene: Scene) -> None:
     await scene.grant()
-    scene.slack.faults.add(Fault("upload"))  # the recording's own passes
+    scene.slack.faults.add(Fault("upload"))  # the upload of the recording itself passes
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached("upload", times=2)
@@ -339,7 +339,7 @@ async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_r
         asking = asyncio.create_task(scene.ask())
         await scene.slack.faults.reached(SHARE)
         raw = [file.id for file in scene.workspace.files]
-        # Another worker took over, decided that it may not be raw, and let go of the upload.
+        # Another worker took over, decided that raw is not allowed, and dropped the upload.
         async with scene.stage.application.database.write() as session:
             await session.execute(
                 update(DeliveryRow).values(

@@ -36,7 +36,7 @@ async def test_unreadable_input_is_answered_with_a_fix(
 ) -> None:
     scene.workspace.add_channel(OTHER, members=[ALICE])
     typed = {
-        # a word too many, or one that nothing is known of
+        # a word too many, or an unknown one
         f"{CALL} loud": ("I do not know the word `loud`", "`/callaudio help`"),
         f"{CALL} redcated": ("I do not know the word `redcated`", "Did you mean `redacted`?"),
         f"{CALL} raw": ("`raw` cannot be requested", "Leave it out"),
@@ -44,7 +44,7 @@ async def test_unreadable_input_is_answered_with_a_fix(
         f"{CALL} user agent": ("More than one side of the call is named", "`combined`"),
         f"{CALL} {CALL[:-1]}0": ("one recording at a time",),
         f"{CALL} <@{BOB}>": ("not to people",),
-        f"{CALL} <!channel>": ("not to people",),  # and never a mention
+        f"{CALL} <!channel>": ("not to people",),  # never a mention
         f"{CALL} {'x' * 500}": (f"`{'x' * 60}`",),
         # a channel that Slack did not turn into an id
         f"{CALL} #general": ("which channel `#general` is", "Choose the channel from the list"),
@@ -144,7 +144,7 @@ async def test_the_same_request_twice_at_once_is_one_request(scene: Scene) -> No
     await scene.ask(f"{CALL} user")
     assert len(await scene.deliveries()) == 4
 
-    # So is the same command when Slack delivers it twice, however long ago.
+    # The same command that Slack sends again is the same request at any later time.
     call = scene.another_call()
     trigger_id = scene.workspace.issue_trigger(ALICE)
     for _ in range(2):

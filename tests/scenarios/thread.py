@@ -13,7 +13,7 @@ from tests.scenarios.scene import ALICE, Scene
 
 
 async def card(scene: Scene, row: DeliveryRow, words: str = "") -> Message:
-    """The bot's own message about a delivery, once it holds the words."""
+    """Wait for the bot's card of a delivery to contain the words."""
 
     async def look() -> Message | None:
         now = await scene.row(row.id)
@@ -26,13 +26,13 @@ async def card(scene: Scene, row: DeliveryRow, words: str = "") -> Message:
 
 
 def offered(message: Message) -> dict[str, Mapping[str, Any]]:
-    """What the message offers, by its action."""
+    """Return the buttons of the message, by their action."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     return {element["action_id"]: element for row in rows for element in row}
 
 
 def sides(message: Message) -> dict[str, str]:
-    """The other sides it offers: what each is called, and the value that stands for it."""
+    """Return the other sides on offer: each label and its value."""
     options = offered(message)[Action.OTHER_SIDE]["options"]
     return {each["text"]["text"]: each["value"] for each in options}
 
@@ -40,7 +40,7 @@ def sides(message: Message) -> dict[str, str]:
 async def press(
     scene: Scene, message: Message, action: Action, *, user: str = ALICE
 ) -> tuple[Ack, list[Ephemeral]]:
-    """Press a button that the message offers; gives what the person alone was shown at once."""
+    """Press a button of the message; returns the private answer."""
     before = len(scene.workspace.ephemerals)
     value = str(offered(message)[action]["value"])
     ack = await scene.people.block_action(
@@ -52,7 +52,7 @@ async def press(
 async def press_for_more(
     scene: Scene, message: Message, action: Action, *, user: str = ALICE
 ) -> DeliveryRow:
-    """Press a button that asks for something more; gives the delivery when it has ended."""
+    """Press a button that requests another file; returns its delivery when it has ended."""
     ack, _ = await press(scene, message, action, user=user)
     assert ack.status == 200
     return await scene.ended(await scene.latest())
@@ -61,7 +61,7 @@ async def press_for_more(
 async def choose_side(
     scene: Scene, message: Message, side: str, *, user: str = ALICE
 ) -> DeliveryRow:
-    """Choose another side from the menu; gives the delivery when it has ended."""
+    """Choose another side in the menu; returns its delivery when it has ended."""
     value = sides(message)[side]
     ack = await scene.people.choose_on_message(
         user, message.channel, message.ts, Action.OTHER_SIDE.value, value
@@ -71,7 +71,7 @@ async def choose_side(
 
 
 async def refused_presses(scene: Scene) -> list[tuple[str, str, str]]:
-    """Who was refused what, and under which code."""
+    """Return the refused presses: the button and the code."""
     return [
         (event.actor_id, event.payload["button"], event.payload["code"])
         for event in await scene.all_audit()

@@ -33,7 +33,7 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackSandbox]:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """How long was waited before each further try; nobody really waits."""
+    """Record the waits before retries, without waiting."""
     return []
 
 

@@ -62,7 +62,7 @@ class Client:
             await self.writer.drain()
 
     async def answer(self) -> bytes:
-        """The status line, once the answer is there."""
+        """Return the status line of the answer."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             head = await self.reader.readuntil(b"\r\n\r\n")
         return head.split(b"\r\n")[0]
@@ -131,7 +131,7 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
             found.port = int(origin.rpartition(":")[2])
             try:
                 yield found
-            finally:  # the server stops, and waits for whoever is being answered
+            finally:  # the server stops, and waits for clients that are being answered
                 asyncio.get_running_loop().call_later(0.2, found.held.set)
     finally:
         for client in found.clients:
@@ -231,7 +231,7 @@ async def test_too_many_connections_close_the_oldest_incomplete_one_first():
     async with place(LONG) as here:
         served = [await here.client(get("/held")) for _ in range(3)]
         slow = [await here.client(post(10), b"x") for _ in range(5)]
-        for _ in range(20):  # more than there is room for, one after the other
+        for _ in range(20):  # one more than fits, one after the other
             slow.append(await here.client(post(10), b"x"))
             assert await here.get() == b"HTTP/1.1 200 OK"
         for client in slow[:15]:
@@ -274,7 +274,7 @@ async def test_a_stopping_server_does_not_wait_for_slow_clients(caplog):
 
 
 def _served(here: Place) -> Callable[[], object]:
-    """Ask something, so that what was sent before has been read."""
+    """Make a request, so that earlier bytes have been read."""
 
     async def look() -> bool:
         return await here.get() == b"HTTP/1.1 200 OK"

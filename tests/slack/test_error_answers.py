@@ -43,7 +43,7 @@ def answer(answers: ErrorAnswers) -> Answer:
 
 @pytest.fixture
 def url(slack: SlackSandbox) -> str:
-    """A press's own way to answer."""
+    """Return the response URL of a press."""
     return slack.workspace.issue_response_url(ALICE, CHANNEL)
 
 

@@ -131,7 +131,7 @@ anything = st.recursive(
 
 
 def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a payload, as the keys that lead to it."""
+    """List every place in a payload, as the keys that lead to it."""
     keys = list(value) if isinstance(value, dict) else range(len(value))
     found = [(*above, key) for key in keys]
     nested = [at for at in found if isinstance(value[at[-1]], dict | list) and value[at[-1]]]
@@ -140,7 +140,7 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def mutilated(draw, payloads) -> Any:
-    """A payload with some of its values replaced by anything, or gone."""
+    """Replace some values of a payload by anything, or remove them."""
     body = deepcopy(draw(st.sampled_from(payloads)))
     for _ in range(draw(st.integers(1, 4))):
         found = places(body)

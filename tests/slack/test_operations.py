@@ -30,7 +30,7 @@ async def hangs() -> bool:
 
 
 def caller(probes=None, *, port=None, peer=HERE, at=3000, monotonic=lambda: 0.0):
-    """Somebody at ``peer`` who asks at port ``at``."""
+    """Build a caller from ``peer`` who calls port ``at``."""
     operations = Operations(metrics=Metrics(), probes=probes or {}, port=port, monotonic=monotonic)
     web = build_web(operations=operations, slack=None)
 

@@ -60,7 +60,7 @@ async def due_deliveries(database: Database) -> list[str]:
 
 
 class Door:
-    """The bot's HTTP surface in memory; an exception inside fails the test."""
+    """The HTTP endpoints in memory; an exception inside fails the test."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Door:
         return self.metrics.registry.get_sample_value("callaudio_errors_total", {"code": code})
 
     def rejected_requests(self) -> dict[str, float]:
-        """How many requests were turned away, by cause."""
+        """Count rejected requests by cause."""
         name = "callaudio_requests_turned_away_total"
         found = {
             cause.value: self.metrics.registry.get_sample_value(name, {"cause": cause.value})
@@ -177,7 +177,7 @@ async def door(sqlite_url):
 
 @pytest.fixture
 def log_lines(logging_as_it_was, monkeypatch):  # noqa: ARG001 - undone after the test
-    """The log as operators get it, from before the app is built."""
+    """Collect the log as operators see it, from before the app is built."""
     written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     configure_logging("json", [SECRET])
@@ -459,7 +459,7 @@ async def test_without_listeners_the_route_of_slack_does_not_exist(sqlite_url):
 
 
 async def test_a_request_is_in_flight_until_it_is_answered(door):
-    async with door.database.write():  # whatever is asked for now cannot be stored yet
+    async with door.database.write():  # no request can be stored from now on
         answering = asyncio.create_task(door.post(urlencode(COMMAND)))
         giving_way = asyncio.create_task(door.in_flight.give_way())
         while giving_way.done():
@@ -473,7 +473,7 @@ async def test_a_request_is_in_flight_until_it_is_answered(door):
 
 
 async def test_a_request_that_a_stop_cuts_off_is_told_that_it_may_be_done(door):
-    async with door.database.write():  # whatever is asked for now cannot be stored yet
+    async with door.database.write():  # no request can be stored from now on
         answering = asyncio.create_task(door.post(urlencode(COMMAND)))
         await until(lambda: door.in_flight._count)
         answering.cancel()

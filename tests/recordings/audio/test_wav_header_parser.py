@@ -203,7 +203,7 @@ def test_chunks_before_the_audio_are_skipped_and_odd_sizes_are_padded():
         (riff(fmt(), data(), size=0), 1644, 1600),
         (riff(fmt(), data(), size=0xFFFFFFFF), 1644, 1600),
         (riff(fmt(), data(), size=0x7FFFFFFF), 1644, 1600),
-        (riff(fmt(), data(), size=1644), 1644, 1600),  # it counts itself in
+        (riff(fmt(), data(), size=1644), 1644, 1600),  # its size includes its own header
         (riff(fmt(), data(), size=4), None, 1600),
         (riff(fmt(), data(), size=36 + 1599), None, 1600),
         (riff(fmt(), noise(size=0)), None, None),
@@ -224,7 +224,7 @@ def test_sizes_that_a_streaming_writer_did_not_know_are_unknown(body, declared_b
     ("size", "total_bytes", "seconds"),
     [
         (None, 1644, 0.1),
-        (None, 2000, 0.1),  # what follows the audio does not play
+        (None, 2000, 0.1),  # bytes after the audio are not played
         (None, 844, 0.05),
         (None, 44, 0.0),
         (None, 43, 0.0),

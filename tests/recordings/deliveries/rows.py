@@ -7,7 +7,7 @@ from tests.conftest import NOON
 
 
 def delivery_row(delivery_id: str, channel: str, **columns: Any) -> DeliveryRow:
-    """A raw recording that was delivered; ``columns`` say whose it is, and what is otherwise."""
+    """A delivered raw recording; ``columns`` replace its columns."""
     usual = {
         "source": "command",
         "agent_name": "default",

@@ -31,7 +31,7 @@ async def delivery(database, log):
 
 
 async def tags(database) -> list[str]:
-    """What was recorded after the request."""
+    """Return the tags recorded after the request."""
     async with database.read() as session:
         return [event.tag async for event in all_events(session, AuditFilter())][1:]
 

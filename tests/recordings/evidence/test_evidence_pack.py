@@ -37,7 +37,7 @@ def event(tag: AuditTag, delivery_id: str | None = "d1", **payload) -> AuditEven
 
 
 async def stored(database: Database) -> None:
-    """One call that was asked for and taken back, its check, and another call."""
+    """Store a call that was requested and taken back, its check, and another call."""
     async with database.write() as session:
         for delivery_id, conversation in (("d1", CALL), ("d2", "CA2")):
             session.add(
@@ -161,7 +161,7 @@ async def test_a_change_of_any_byte_is_found(sqlite_store: Database, tmp_path: P
     path = tmp_path / "pack.zip"
     await packed(sqlite_store, path)
     whole = path.read_bytes()
-    with path.open("r+b", buffering=0) as file:  # a file that is written anew is written to disk
+    with path.open("r+b", buffering=0) as file:  # the packed files are also written to disk
         for at, byte in enumerate(whole):
             os.pwrite(file.fileno(), bytes([byte ^ 1]), at)
             assert list(faults(path)) != [], at
@@ -222,7 +222,7 @@ async def test_a_rewritten_pack_does_not_match_the_anchor(
 
 
 def written_anew(path: Path, change: Callable[[bytes], bytes], out: Path) -> Path:
-    """Change the events of a pack, and write a pack whose digests are those of the change."""
+    """Change the events of a pack, and write a pack with matching digests."""
     with zipfile.ZipFile(path) as pack, zipfile.ZipFile(out, "w") as forged:
         manifest = json.loads(pack.read(MANIFEST))
         for name in manifest["files"]:
@@ -237,7 +237,7 @@ def written_anew(path: Path, change: Callable[[bytes], bytes], out: Path) -> Pat
 
 
 def by_another(events: bytes) -> bytes:
-    """Tell the same events of another person, with matching hashes and links."""
+    """Attribute the same events to another person, with matching hashes and links."""
     told, last = [], {"seq": 0, "hash": ""}
     for line in events.splitlines():
         each = json.loads(line) | {"actor": "U0FORGER0"}
@@ -263,7 +263,7 @@ async def test_a_head_that_is_not_a_packed_event_proves_nothing(
 async def test_an_anchor_proves_the_gapless_events_up_to_it(
     sqlite_store: Database, tmp_path: Path
 ) -> None:
-    """A call's events are not consecutive: those before the gap may be of any other chain."""
+    """A call's events are not consecutive: those before a gap may belong to any other chain."""
     await stored(sqlite_store)
     (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
 

@@ -12,7 +12,7 @@ OTHER = "CA" + "fedcba9876543210" * 2
 
 @pytest.fixture
 def previewer() -> DeliveryPreviewer:
-    """Sorting asks nobody."""
+    """Build a previewer without services, because sorting calls none."""
     return DeliveryPreviewer(
         membership=None,
         evaluator=None,

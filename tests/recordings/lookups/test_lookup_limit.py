@@ -30,7 +30,7 @@ def test_a_person_over_the_limit_is_refused_for_a_minute_and_others_are_not() ->
 
 
 class Membership:
-    """Keeps what is audited."""
+    """Collects the audited refusals."""
 
     def __init__(self) -> None:
         self.noted: list[tuple[AuditTag, str, object]] = []
@@ -63,7 +63,7 @@ async def test_a_refused_press_looks_nothing_up_and_is_audited() -> None:
     )
     with pytest.raises(TooManyLookups):
         await finder.screen(actor, "default", None, "")
-    for who in (MALLORY, ALICE):  # the second has pressed once, after all calls were used up
+    for who in (MALLORY, ALICE):  # the second person pressed once, when no calls were left
         previewer = DeliveryPreviewer(
             membership=membership,
             evaluator=None,

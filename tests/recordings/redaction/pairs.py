@@ -20,13 +20,13 @@ Sound = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How samples are written."""
+    """How samples are encoded."""
 
     tag: int
     bits: int
 
     def encode(self, sound: Sound) -> bytes:
-        """Spell 16-bit samples in this encoding."""
+        """Encode 16-bit samples."""
         flat = sound.reshape(-1).astype(np.int64)
         if self.tag == PCM and self.bits == 16:
             return flat.astype("<i2").tobytes()
@@ -48,13 +48,13 @@ ENCODINGS = {
 
 
 def decoded(encoding: Encoding, audio: bytes) -> Sound:
-    """Read one channel of this encoding as 16-bit samples."""
+    """Decode one channel to 16-bit samples."""
     header = parse_wav_header(wav(encoding, audio, 1), complete=True)
     return codec_of(header, len(audio)).decode(memoryview(audio)).astype(np.int16).reshape(-1, 1)
 
 
 def _codes(tag: int) -> NDArray[np.uint8]:
-    """List the nearest code of each 16-bit sample."""
+    """List the nearest code for each 16-bit sample."""
     if tag not in _CODES:
         header = parse_wav_header(wav(Encoding(tag, 8), b"\0", 1), complete=True)
         decode = codec_of(header, 256)
@@ -69,13 +69,13 @@ _CODES: dict[int, NDArray[np.uint8]] = {}
 
 
 def wav(encoding: Encoding, audio: bytes, channels: int, *, after: bytes = b"") -> bytes:
-    """Write a WAV with one chunk of audio, and what comes after it."""
+    """Write a WAV with one chunk of audio, and the bytes after it."""
     form = fmt(tag=encoding.tag, channels=channels, rate_hz=RATE_HZ, bits=encoding.bits)
     return riff(form, chunk(b"data", audio), after)
 
 
 def speech(seconds: float, channels: int, seed: int = 1) -> Sound:
-    """Make what sounds like two people: noise that swells and fades, with pauses of silence."""
+    """Make noise like two speakers: it swells and fades, with silent pauses."""
     dice = np.random.default_rng(seed)
     frames = int(seconds * RATE_HZ)
     noise = dice.normal(size=(frames + 8, channels))
@@ -86,7 +86,7 @@ def speech(seconds: float, channels: int, seed: int = 1) -> Sound:
 
 
 def muted(sound: Sound, *spans: Span, fade_seconds: float = 0.0) -> Sound:
-    """Mute these moments in every channel; with a fade, beyond their borders."""
+    """Mute these spans in every channel; a fade extends beyond their borders."""
     after = sound.copy()
     for span in spans:
         first, end = (int(each * RATE_HZ) for each in (span.start_seconds, span.end_seconds))
@@ -101,19 +101,19 @@ def muted(sound: Sound, *spans: Span, fade_seconds: float = 0.0) -> Sound:
 
 @dataclass(frozen=True)
 class Pair:
-    """Both bodies, and the moments that must be muted, where that is known."""
+    """Both bodies, and the spans that must be muted, if known."""
 
     raw: bytes = field(repr=False)
     redacted: bytes = field(repr=False)
     must_be_muted: tuple[Span, ...] = ()
 
     def known(self, *spans: Span) -> "Pair":
-        """The same, where it is known what must be muted."""
+        """Return the same pair with spans that must be muted."""
         return replace(self, must_be_muted=spans)
 
 
 async def compared(pair: Pair, piece_bytes: int = 60_000) -> Comparison:
-    """Compare both as they come, in pieces."""
+    """Compare both bodies in pieces."""
 
     async def pieces(body: bytes):
         for at in range(0, len(body), piece_bytes):

@@ -59,7 +59,7 @@ def altered(at: int) -> bytes:
 
 
 def plain_brings(body: bytes) -> Answer:
-    """With ``redacted=false`` this comes each time."""
+    """Set the answer of every request with ``redacted=false``."""
     return lambda is_redacted, _: audio(REDACTED if is_redacted else body)
 
 

@@ -93,7 +93,7 @@ def louder(_, redacted):
 
 
 def lossy(_, redacted):
-    """As an encoder that keeps what is heard, and hardly a sample as it was."""
+    """Encode lossily: it sounds the same, but hardly a sample is equal."""
     steps = np.random.default_rng(5).normal(size=redacted.shape) * (60 + abs(redacted) / 12)
     return (redacted + steps * (redacted != 0)).clip(-32768, 32767).astype(np.int16)
 

@@ -128,7 +128,7 @@ def test_a_huge_message_is_read_quickly(part):
     text = part * (40_000 // len(part))
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
     message = {"text": text, "blocks": [section] * 50, "attachments": [{"text": text}] * 100}
-    assert len(find_mentions(message)) <= MOST_MENTIONS  # and it ends
+    assert len(find_mentions(message)) <= MOST_MENTIONS  # the search ends
 
 
 KEYS = ["text", "blocks", "attachments", "elements", "fields", "files", "title", "value", "url"]

@@ -191,7 +191,7 @@ def test_any_text_is_a_reference_or_an_invalid_one(text):
         (f"[call]({LINK})", [Reference(CALL, region="eu", **PLACED)]),
         (f"{CALL} is <{LINK}>", [Reference(CALL, region="eu", **PLACED)]),
         (f"{UUID}, then {CALL}, {UUID}", [Reference(UUID), Reference(CALL)]),
-        # Conservative: none of these is surely a conversation.
+        # Conservative: none of these is certainly a conversation.
         (f"request_id={UUID} trace:{UUID} x-{UUID} {UUID}-x {UUID}.wav", []),
         (f"<https://example.com/calls/{CALL}|{CALL}>", []),
         (f"https://example.com/{CALL} /tmp/{CALL} {CALL}/x a@{CALL}", []),

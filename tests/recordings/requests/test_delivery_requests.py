@@ -30,7 +30,7 @@ async def home_team() -> str:
 
 
 class DeliveryRequestsSetup:
-    """The use cases on a store of their own."""
+    """The use cases on a database of their own."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.metrics = database, Metrics()
@@ -53,13 +53,13 @@ class DeliveryRequestsSetup:
             return await session.get_one(DeliveryRow, delivery_id)
 
     async def settle(self, delivery_id: str, channel_id: str = CHANNEL) -> None:
-        """Let a delivery have its thread."""
+        """Store the thread of a delivery."""
         async with self.database.write() as session:
             row = await session.get_one(DeliveryRow, delivery_id)
             row.destination_channel_id, row.parent_ts = channel_id, "1.000000"
 
     async def refused(self) -> list[tuple[str, str, dict]]:
-        """The refused presses, as the workspace's audit tells of them."""
+        """Return the refused presses in the workspace's audit."""
         async with self.database.read() as session:
             rows = await session.scalars(
                 select(AuditEventRow).where(AuditEventRow.tag == "slack:button:refused")
@@ -222,7 +222,7 @@ PARENT_TS = "1717416000.000100"
 
 
 async def delivered(setup, **columns) -> str:
-    """A first request of Alice's, as it stands after it was delivered elsewhere."""
+    """Store a request of Alice that was delivered in another channel."""
     first = await setup.ask(
         reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
     )

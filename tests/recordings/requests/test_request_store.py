@@ -41,13 +41,13 @@ REQUEST = NewRequest(
 
 
 def typed_again(**changes) -> NewRequest:
-    """The same words once more: Slack gives each submit a trigger of its own."""
+    """Return the same request with another trigger, as Slack sends for each submit."""
     return changed_request(REQUEST, **{"trigger_id": "111.222.second", **changes})
 
 
 @dataclass
 class RequestStoreSetup:
-    """A request store on a clock that a test turns, and how often it called for a worker."""
+    """A request store with a settable clock, and the number of its calls for a worker."""
 
     database: Database
     now: datetime = NOON
@@ -169,7 +169,7 @@ async def test_joining_does_not_extend_the_window(sqlite_setup):
 
 @pytest.mark.parametrize("requests", [[REQUEST] * 4, [typed_again(trigger_id=n) for n in "abcd"]])
 async def test_one_of_many_simultaneous_requests_is_stored_and_the_others_join_it(setup, requests):
-    # On PostgreSQL those of one trigger all find no row, and then all but one cannot write theirs.
+    # On PostgreSQL all requests of a trigger find no row; then all but one fail to insert theirs.
     stored = await asyncio.gather(*(setup.store(request) for request in requests))
     assert len({each.delivery_id for each in stored}) == 1
     assert [each.is_repeat for each in stored].count(False) == 1
@@ -188,7 +188,7 @@ ANOTHER = {
     "channel_id": "C0ELSEWHERE",
     "thread_ts": "1700000000.000100",
 }
-# How it was asked and how to answer make no other request of it.
+# The way of requesting and of answering does not make another request.
 DOES_NOT_MATTER = {
     "enterprise_id": "E0ORG",
     "source": "shortcut",
@@ -264,7 +264,7 @@ async def test_two_processes_that_store_the_same_requests_do_not_deadlock(
             broken_off.append(context.original_exception)
 
     async def store_all(setup: RequestStoreSetup, numbers: list[int]) -> list[StoredRequest]:
-        # Each process gathers what comes at once into one transaction.
+        # Each process stores simultaneous requests in one transaction.
         return await asyncio.gather(
             *(
                 setup.store(
@@ -318,7 +318,7 @@ async def test_simultaneous_requests_take_as_many_statements_as_two(setup):
         assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
         return len(statements) - before
 
-    await store(range(1))  # the first of a workspace also writes the head of its audit
+    await store(range(1))  # the first request of a workspace also writes the head of its audit
     assert await store(range(1, 3)) == await store(range(3, 3 + MAX_TOGETHER))
     tags = [tag for _, tag in await setup.tags()]
     assert len(tags) == len(set(tags)) == 3 + MAX_TOGETHER

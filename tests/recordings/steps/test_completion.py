@@ -23,7 +23,7 @@ PROBLEM = Problem(code="busy", what="It cannot be done.", likely_cause="", fix="
 
 
 class Overtaken(DeliveryStore):
-    """Another worker changes the row right after it was read for the first time."""
+    """Another worker changes the row after it was read for the first time."""
 
     def __init__(self, database: Database, **changes: object) -> None:
         super().__init__(database=database, clock=lambda: NOON)

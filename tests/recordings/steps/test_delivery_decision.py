@@ -35,7 +35,7 @@ UNKNOWN = replace(KNOWN, audience=Audience.UNKNOWN)
 
 
 class Evaluator:
-    """Gives an outcome, with a fact that could not be learnt."""
+    """Returns an outcome, with a fact that could not be read."""
 
     def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
         self.outcome, self.error = outcome, error

@@ -31,7 +31,7 @@ DELIVERY = delivery_of(
 
 
 class FetchingSetup:
-    """PolyAI, Slack and the picture's maker in one, which note what they are asked."""
+    """PolyAI, Slack and the drawing of pictures in one; records its calls."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -75,7 +75,7 @@ class FetchingSetup:
         return asyncio.sleep(0, self)
 
     def see(self, _piece) -> None:
-        """A picture's watcher."""
+        """Watch the bytes for a picture."""
 
     async def drop(self) -> None:
         self.picture_drops += 1
@@ -115,7 +115,7 @@ async def test_posting_the_card_is_not_cancelled_by_a_refused_upload():
 
 async def test_every_begun_picture_is_dropped_and_the_last_upload_counts():
     setup = FetchingSetup()
-    setup.rounds = 2  # its header was wrong about its size
+    setup.rounds = 2  # the size in its header was wrong
     async with fetching(setup).recording(DELIVERY, SOURCE, setup.announce) as upload:
         assert upload.measured.size_bytes == 101
         assert setup.picture_drops == 0

@@ -39,7 +39,7 @@ class Refused(CallAudioError):
 
 @dataclass
 class SlackPort:
-    """Takes notes and cards, unless it is told to raise."""
+    """Accepts notes and cards, unless it has errors to raise."""
 
     tell_errors: list[CallAudioError] = field(default_factory=list)
     card_errors: list[CallAudioError] = field(default_factory=list)
@@ -70,7 +70,7 @@ class SlackPort:
 
 
 class NotificationSetup:
-    """One delivery, and a clock that a test turns."""
+    """One delivery and a settable clock."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -96,7 +96,7 @@ class NotificationSetup:
         return delivery
 
     async def failed(self) -> Delivery:
-        """One that failed, with its card still there."""
+        """Store a failed delivery that still has its card."""
         delivery = await self.stored(card_ts="1.0", destination_channel_id="C1")
         await self.log.end(
             delivery,
@@ -230,11 +230,11 @@ async def test_the_card_says_once_that_the_delivery_waits(
     assert waiting.waiting_since == NOON
     assert waiting.waiting_notified_at == NOON + timedelta(
         seconds=3
-    )  # the first word was not taken
+    )  # the first message was not accepted
 
 
 class AwayAtFirst(DeliveryStore):
-    """A store whose database is away as soon as somebody was told something."""
+    """A store whose database fails as soon as a note was sent."""
 
     times = 2
 

@@ -17,7 +17,7 @@ BEYOND_PATIENCE_SECONDS = 2 * PATIENCE_SECONDS
 
 
 def delivery(number: int = 1, **changes):
-    """As much of a delivery as progress looks at."""
+    """Build the part of a delivery that progress reads."""
     values = {
         "id": f"d{number}",
         "channel_id": "C0QUALITY0",
@@ -34,7 +34,7 @@ def delivery(number: int = 1, **changes):
 
 
 class Wall:
-    """Slack's cards and the store's deliveries; what was said on which card, in order."""
+    """Slack's cards and the store's deliveries; records the updates of each card in order."""
 
     def __init__(self, *, pace: ProgressPace | None = None) -> None:
         self.said: list[tuple[str, int]] = []
@@ -200,7 +200,7 @@ async def test_a_shutdown_does_not_wait_for_an_update(monkeypatch):
     task = asyncio.create_task(transfer())
     await wall.until_tried()
     task.cancel()
-    # In this order: the timeout, too, ends what it surrounds by cancelling it.
+    # The order matters: the time-out also cancels what it surrounds.
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await task

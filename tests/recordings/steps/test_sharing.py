@@ -32,11 +32,11 @@ from tests.recordings.requests.test_request_store import RequestStoreSetup
 
 
 async def nothing() -> None:
-    """Nobody comes in between."""
+    """Change nothing meanwhile."""
 
 
 class Decider:
-    """Gives outcomes in turn, the last one again; ``meanwhile`` happens while it decides."""
+    """Returns outcomes in turn, repeating the last; ``meanwhile`` runs during each decision."""
 
     def __init__(
         self, *outcomes: Outcome, meanwhile: Callable[[], Awaitable[Any]] = nothing
@@ -87,7 +87,7 @@ class Slack:
 
 
 class SharingSetup:
-    """One raw recording, uploaded and not shared."""
+    """A raw recording that is uploaded and not shared."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -126,7 +126,7 @@ class SharingSetup:
             return await sharing.share(delivery, None, evaluation)  # type: ignore[arg-type]
 
     async def known_files(self, delivery: Delivery) -> set[str | None]:
-        """What can be taken back: by the delivery's row, or as a left file."""
+        """Return the files that can be deleted: of the delivery's row, and the orphaned ones."""
         async with self.database.read() as session:
             left = set(await session.scalars(select(OrphanedFileRow.file_id)))
         return {*left, (await self.log.read(delivery.id)).file_id}

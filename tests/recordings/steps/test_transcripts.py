@@ -65,7 +65,7 @@ def test_the_transcript_is_not_logged():
 
 
 class OneTranscript:
-    """A PolyAI that gives one transcript."""
+    """A PolyAI with one transcript."""
 
     def __init__(self, given_: Transcript) -> None:
         self.given = given_

@@ -52,11 +52,11 @@ async def raw_file(database: Database, delivery_id: str = "d1", **columns: objec
 async def taken_back(
     database: Database, delivery: Delivery, cause: TakeBackCause, *, is_on: bool = True
 ) -> Delivery | None:
-    """Store that it is gone; gives what follows."""
+    """Store the take-back; returns the delivery that follows."""
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
     downgrading = Downgrading(deliveries=deliveries, is_on=is_on)
     files = TakeBackStore(database=database, clock=lambda: NOON)
-    for is_first in (True, False):  # whoever comes second changes nothing
+    for is_first in (True, False):  # a second take-back changes nothing
         then = downgrading.store
         gone = await files.taken_back(
             delivery, cause.value, since=None, update_card_by=NOON, then=then
@@ -89,7 +89,7 @@ async def test_no_redacted_variant_follows(
     database: Database, columns: dict[str, object], is_on: bool
 ) -> None:
     delivery = await raw_file(database, **columns)
-    # Read before *Delete* was pressed: what counts is what is so in the transaction.
+    # Read before *Delete* was pressed: the state within the transaction counts.
     stale = replace(delivery, delete_asked_by=None)
     assert await taken_back(database, stale, TakeBackCause.AUDIENCE, is_on=is_on) is None
 

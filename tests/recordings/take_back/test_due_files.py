@@ -31,7 +31,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class Store:
-    """Raw files, what is due for them, and a clock."""
+    """Raw files, their due work, and a clock."""
 
     def __init__(self, database: Database, keep: timedelta | None = None) -> None:
         self.now = NOON
@@ -74,7 +74,7 @@ class Store:
                 schedule(session, "deliver", delivery_id, now=self.now)
 
     async def ask(self) -> str | None:
-        """Do what is due for where files are; gives which one Slack was asked after."""
+        """Run the due check of shares; returns the file that was checked."""
         for due in await self.work.claim(CHECK_SHARES, 1, takes_over=False):
             is_in_turn = due.key == IN_TURN
             found = await (self.due.next_in_turn() if is_in_turn else self.due.one(due.key))
@@ -186,7 +186,7 @@ async def test_an_event_checks_only_the_files_in_its_conversation(
 async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(
     store: Store, channel: str | None
 ) -> None:
-    """Its last decision may have been taken before."""
+    """Its last decision may be older than the event."""
     await store.put("d1", ONE, state="uploaded")
     await store.put("d2", TWO, state="uploaded")
     await store.early_checks.check_now(TEAM, channel)
@@ -198,7 +198,7 @@ async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(
             assert row
             watch_file(session, row, now=store.now, check_schedule=store.check_schedule)
 
-    due = await store.claim(most=9)  # both at the same moment, so in no order
+    due = await store.claim(most=9)  # both are due at the same time, so in no order
     assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
 
 

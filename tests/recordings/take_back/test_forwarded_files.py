@@ -30,7 +30,7 @@ async def setup(database: Database) -> TakeBackSetup:
 
 
 async def passed_on(setup: TakeBackSetup) -> list[tuple[str, str | None, str | None, str]]:
-    """The cause, the place, the reason and the actor of each such event."""
+    """Return cause, place, reason and actor of each forwarding event."""
     async with setup.database.read() as session:
         is_it = AuditEventRow.tag == "retention:file:passed_on"
         rows = await session.scalars(select(AuditEventRow).where(is_it))

@@ -52,7 +52,7 @@ GROUP = "S0QUALITY0"
 
 
 class Hanging(WorldDirectory):
-    """Does not answer what ``hangs`` is about before ``answers``."""
+    """Does not answer calls about ``hangs`` before ``answers`` is set."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -159,24 +159,24 @@ class TakeBackSetup:
                 watch_file(session, row, now=now - CHECK_EVERY, check_schedule=self.check_schedule)
 
     async def check(self, later: timedelta = timedelta(0)) -> set[str]:
-        """Let time pass and look; gives what is visible afterwards."""
+        """Advance the clock and run the checks; returns the visible files."""
         self.now += later
         await self.work_off()
         return set(self.gateway.visible)
 
     async def work_off(self) -> None:
-        """Do what is due, as a worker does, until nothing is."""
+        """Run the due work, as a worker does, until none is left."""
         await work_off(self.work, self.take_back)
 
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
-        """Store that its files are gone."""
+        """Store that its files are deleted."""
         update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
         return await self.files.taken_back(
             delivery, cause, since=None, update_card_by=update_card_by, then=then
         )
 
     async def after_seconds(self) -> list[float]:
-        """How long after their causes files were taken back."""
+        """Return the seconds between the causes and the deletions."""
         return [payload["after_seconds"] for payload in await self._payloads()]
 
     async def causes(self) -> list[str]:
@@ -191,7 +191,7 @@ class TakeBackSetup:
 
 
 async def work_off(work: DueWork, take_back: TakeBack) -> None:
-    """Do what is due for visible files, each kind beside the others, until nothing is."""
+    """Run the due work on visible files, all kinds in parallel, until none is left."""
 
     async def run(kind: str, act: Callable[[Due], Awaitable[datetime | None]]) -> int:
         claimed = await work.claim(kind, 20, takes_over=False)
@@ -283,7 +283,7 @@ async def test_one_check_covers_all_files_of_a_conversation(setup: TakeBackSetup
 
 
 def asked_in(setup: TakeBackSetup) -> list[str]:
-    """What was asked, but for where each file is."""
+    """Return the calls to Slack, except those about shares."""
     return [each for each in setup.world.asked if each != "shares"]
 
 
@@ -301,7 +301,7 @@ NO_MEMBERS = [
 async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_without(
     database: Database, person: str, standing: Standing, cause: str, is_notified: bool
 ) -> None:
-    """Their rights come from a group, so that even a guest has none of their own."""
+    """Their rights come from a group, so a guest has none."""
     setup = TakeBackSetup(database)
     await setup.clear(GROUP, SubjectKind.GROUP)
     setup.world.channels[CHANNEL].members |= {BOB}
@@ -383,7 +383,7 @@ async def test_a_forwarded_file_is_checked_at_once_when_its_conversation_changes
     setup.gateway.visible["Fd1"].elsewhere = (OTHER,)
     if told == "by an event":
         await setup.early_checks.check_file(TEAM, "Fd1", OTHER)
-    for _ in range(2):  # Slack is asked about each in its turn
+    for _ in range(2):  # Slack is asked about each file in turn
         assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
     if told == "by an event":
         setup.gateway.visible["Fd1"].elsewhere = ()

@@ -35,7 +35,7 @@ SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=False)
 
 
 def wav(data_bytes: int = 160, *, declared: int | None = None) -> bytes:
-    """A recording; ``declared`` is what its header says of the audio's bytes."""
+    """Build a recording; ``declared`` is the size of the audio in its header."""
     return wav_header(data_bytes if declared is None else declared) + bytes(
         n % 251 for n in range(data_bytes)
     )
@@ -47,7 +47,7 @@ def pieces(body: bytes, size: int) -> list[bytes]:
 
 @dataclass
 class Tape:
-    """A PolyAI in memory that plays given pieces, and can be held on the way."""
+    """A PolyAI in memory that returns given pieces and can be paused."""
 
     chunks_of_body: Sequence[bytes]
     content_length: int | None = None
@@ -80,7 +80,7 @@ class Tape:
 
 @dataclass
 class Box:
-    """A Slack in memory that keeps what is uploaded; ``whole`` only when the source ended well."""
+    """A Slack in memory that keeps uploads; ``whole`` only if the source ended regularly."""
 
     sent: bytes = b""
     whole: bool = False
@@ -128,7 +128,7 @@ def relay(
 
 
 async def fetched(tape, *, source=SOURCE, box=None, **options) -> Box:
-    """Fetch a recording; gives the Slack that has it then."""
+    """Fetch a recording; returns the Slack with the upload."""
     box = box or Box()
     await relay(tape, box, **options).fetch(source, box.begin)
     assert (box.whole, tape.playing if isinstance(tape, Tape) else 0, box.under_way) == (True, 0, 0)
@@ -168,12 +168,12 @@ async def test_a_body_of_another_size_fails_before_the_upload_is_complete(body, 
         await collect(body, size, sent)
     shown = b"".join(sent)
     assert b"".join(body).startswith(shown)
-    # Slack counts: an upload that lacks a byte is refused as a whole.
+    # Slack counts: an upload that lacks a byte is refused.
     assert len(shown) < max(size, 1)
 
 
 LENGTH = len(wav())
-# What the header says of the file, and of its audio.
+# The sizes of the file and of its audio in the header.
 SIZES = {
     "both are true": (LENGTH - 8, LENGTH - HEADER_BYTES),
     "the file counts itself in": (LENGTH, LENGTH - HEADER_BYTES),
@@ -369,7 +369,7 @@ QUICK = Floor(bytes_per_second=LENGTH * 10, grace_seconds=0.2)
 
 @dataclass
 class Trickle(Tape):
-    """Gives the first pieces at once and then one byte after another for ever."""
+    """Returns the first pieces at once and then single bytes without end."""
 
     quick: int = 0
     pause_seconds: float = 0.02
@@ -383,14 +383,14 @@ class Trickle(Tape):
 
 @dataclass
 class Deaf(Box):
-    """Takes the first piece and no more."""
+    """Accepts the first piece only."""
 
     async def send(self, _ticket, _file, chunks: AsyncIterator[bytes]) -> None:
         await anext(chunks)
         await asyncio.sleep(60)
 
 
-# The header trickles, the audio does, and: after a quick beginning it stands still.
+# The header is slow; the audio is slow; or the body stops after a fast beginning.
 @pytest.mark.parametrize(("quick", "pause_seconds"), [(0, 0.02), (100, 0.02), (LENGTH, 60)])
 @pytest.mark.parametrize("is_announced", [True, False])
 async def test_a_source_that_is_too_slow_loses_its_slot(quick, pause_seconds, is_announced):

@@ -15,7 +15,7 @@ ABROAD = SlotHolder("T2", "sales")
 
 
 class Crowd:
-    """Tasks that hold a slot until they are told to leave."""
+    """Tasks that hold a slot until they are released."""
 
     def __init__(self, count: int) -> None:
         self.slots = TransferSlots(count)
@@ -36,14 +36,14 @@ class Crowd:
                 self.held.remove(holder)
 
     async def go(self, holder: SlotHolder) -> None:
-        """Let the first of this holder's leave."""
+        """Release the first task of this holder."""
         each = next(each for each in self._leave if each[0] == holder)
         self._leave.remove(each)
         each[1].set()
         await self.settle()
 
     async def cancel(self, holder: SlotHolder) -> None:
-        """Cancel the last of this holder's."""
+        """Cancel the last task of this holder."""
         each = next(each for each in reversed(self._leave) if each[0] == holder)
         self._leave.remove(each)
         each[2].cancel()

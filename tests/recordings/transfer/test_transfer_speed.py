@@ -38,7 +38,7 @@ def test_a_transfer_above_the_minimum_speed_is_never_ended(pieces):
 
 
 def ended_at(pieces: list[tuple[float, int]]) -> float:
-    """When it ends whose pieces come so many seconds after one another."""
+    """Return when a transfer is ended whose pieces have these intervals."""
     now, end = 0.0, FLOOR.grace_seconds
     for seconds, moved in pieces:
         if now + seconds > end:

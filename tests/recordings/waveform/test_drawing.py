@@ -37,7 +37,7 @@ NEAR = 60
 
 
 def outline(channels: int = 1) -> Waveform:
-    """A hum that grows and fades."""
+    """An outline of a hum that grows and fades."""
     high = np.repeat(np.abs(np.sin(np.linspace(0, 9, 400)))[:, None], channels, axis=1)
     levels = high.astype(np.float32)
     return Waveform(
@@ -75,7 +75,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def where(image: Image.Image, colour: str) -> np.ndarray:
-    """The rows and columns in which a colour is drawn, at most a little diluted."""
+    """Return the rows and columns of a colour, also slightly blended."""
     wanted = [*(round(255 * each) for each in channels_of(colour)), 255]
     distance = np.abs(np.asarray(image).astype(int) - wanted)
     return np.argwhere(distance.max(axis=2) < NEAR)
@@ -115,7 +115,7 @@ def test_a_span_is_labelled_only_if_its_label_fits(word, channels):
     assert labelled_spans(marks, SECONDS, channels) == (fits,)
     letters = where(picture(marks, channels), ON_MUTED)
     heads = where(picture(MuteMarks(word, (fits,)), channels), MUTED)
-    # Columns: the letters keep their distance from both ends of the solid head.
+    # Columns: the letters keep a distance from both ends of the solid head.
     assert letters[:, 1].min() >= heads[:, 1].min() + ROOM_PIXELS - 2
     assert letters[:, 1].max() <= heads[:, 1].max() - ROOM_PIXELS + 2
 

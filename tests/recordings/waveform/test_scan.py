@@ -25,7 +25,7 @@ STREAMED = 0xFFFF_FFFF
 
 @dataclass(frozen=True)
 class Form:
-    """How samples are written: a sound and the codes of silence."""
+    """How samples are encoded: the codes of a sound and of silence."""
 
     tag: int
     bits: int
@@ -70,7 +70,7 @@ def facts(waveform: Waveform | None) -> Any:
 
 
 def naive_runs(silent: np.ndarray) -> list[tuple[int, int]]:
-    """Frame by frame, as one would by hand."""
+    """Find the runs frame by frame."""
     runs, start = [], None
     for at, is_silent in enumerate([*silent.tolist(), False]):
         if is_silent and start is None:
@@ -86,7 +86,7 @@ def frames_of(spans) -> list[tuple[int, int]]:
     return [(round(s.start_seconds * RATE_HZ), round(s.end_seconds * RATE_HZ)) for s in spans.kept]
 
 
-# Stretches of silence and of sound, many of them near the least length that counts.
+# Silence and sound in turn, many of them close to the minimum that counts.
 lengths = st.integers(1, 700) | st.integers(LEAST_FRAMES - 2, LEAST_FRAMES + 2)
 stretches = st.lists(st.tuples(st.booleans(), lengths), min_size=1, max_size=25)
 
@@ -96,7 +96,7 @@ def spelled(stretches, form: Form, channels: int) -> tuple[bytes, np.ndarray]:
     for number, (is_silent, length) in enumerate(stretches):
         frame = [form.silences[(number + c) % len(form.silences)] for c in range(channels)]
         if not is_silent:
-            frame[number % channels] = form.sound  # one side is enough to be heard
+            frame[number % channels] = form.sound  # a single audible side is enough
         written.append(b"".join(frame) * length)
         silent += [is_silent] * length
     return b"".join(written), np.array(silent)
@@ -174,7 +174,7 @@ def test_a_long_recording_uses_at_least_half_of_a_fixed_number_of_bins():
 
 def test_spans_beyond_the_limit_are_counted_and_the_nearest_are_merged():
     stretch, word = bytes(2 * LEAST_FRAMES), b"\x01\x00" * 10
-    # The first two lie nearest to each other; all others are a little farther apart.
+    # The first two are nearest to each other; the others are farther apart.
     data = stretch + word + (stretch + word * 2) * (MAX_SPANS * 5)
     spans = whole(wav(data)).silences
     assert spans.count == MAX_SPANS * 5 + 1
@@ -246,7 +246,7 @@ def test_an_extensible_recording_is_read_like_any_other(sub_tag):
         ("32-bit float", struct.pack("<f", float("inf")), 1.0),
         ("64-bit float", struct.pack("<d", -float("inf")), -1.0),
         ("64-bit float", struct.pack("<d", float("nan")), 0.0),
-        # The greatest values of G.711, scaled to 16 bits.
+        # The maximum values of G.711, scaled to 16 bits.
         ("mu-law", b"\x80", 32124 / 32768),
         ("mu-law", b"\x00", -32124 / 32768),
         ("A-law", b"\xaa", 32256 / 32768),

@@ -55,14 +55,14 @@ def full_calls(count: int = 30, **changes) -> CallsReport:
 
 
 def loud_calls() -> CallsReport:
-    """Everything that comes from outside holds what Slack would make something of."""
+    """All foreign text contains Slack's markup."""
     call = listed(handoff=True, handoff_reason=LOUD, masked_caller="•••••")
     figures, summary = summed([call])
     return calls_report(figures=figures, notable=summary.notable())
 
 
 def huge_calls() -> CallsReport:
-    """Everything as long and as large as it can be."""
+    """All values are as long and as large as possible."""
     calls = [
         listed(
             n,

@@ -223,7 +223,7 @@ def test_foreign_text_is_not_rendered_as_markup():
         message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
         for text in (*texts(message), message["text"]):
             assert re.sub(r"&(amp|lt|gt);", "", text).count("<") == 0
-        # The agent's own words stand in plain text and cells alone, where nothing is marked up.
+        # The agent's own words are in plain text and cells only, where nothing is markup.
         assert not any("evil" in text for text in texts(message))
         assert any("evil" in text for text in texts(message, "plain_text"))
 

@@ -35,7 +35,7 @@ def test_the_picture_has_an_opaque_background_with_transparent_corners():
     inside = pixels[40:-40, 60:-60]
     assert (inside[..., 3] == 1).all()
     light = inside[..., :3].mean(axis=2)
-    assert light.max() - np.median(light) > 0.6  # what is written stands out from the ground
+    assert light.max() - np.median(light) > 0.6  # text contrasts with the background
 
 
 def test_a_bar_is_as_high_as_its_value():

@@ -127,7 +127,7 @@ def test_an_encoding_that_slack_may_not_play_is_named():
 
 
 def assert_harmless(message):
-    """What was given from outside may be read, but neither calls anybody nor leads anywhere."""
+    """Check that foreign text is legible, but neither a mention nor a link."""
     for sign in ("<!channel>", "<@U0BOB0000>", "<https:", "|click>"):
         assert sign not in shown(message)
 

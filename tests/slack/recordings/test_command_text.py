@@ -91,7 +91,7 @@ READ_AS = {
     f"”{CALL}”": asked(),
     f'"{CALL}" "agent"': asked(**AGENT),
     f"´{CALL}´": asked(),
-    # what phones and word processors make of it
+    # substitutions of phones and word processors
     f"{CALL} — redacted": asked(**REDACTED),
     f"{CALL} –redacted": asked(**REDACTED),
     f"Sales:{CALL}": asked(SALES),
@@ -99,7 +99,7 @@ READ_AS = {
     f"LOCAL–{UUID}".replace("-", "–"): asked(f"LOCAL-{UUID}"),
     f"OUT−{UUID}": asked(f"OUT-{UUID}"),
     f"{CALL}… user…": asked(**USER),
-    # characters nobody sees
+    # invisible characters
     f"\u2066{CALL}\u2069": asked(),
     f"\ufeff{CALL}\u200b redacted\u200d": asked(**REDACTED),
     f"{CALL[:9]}\u200b{CALL[9:]}": asked(),
@@ -205,7 +205,7 @@ REFUSED = {
     f"{CALL} caller’s": ("the word `caller’s`", "Did you mean `caller`?", ""),
     CALL[:20]: ("may be a personal number", "cut off", "Copy the id"),
     "x" * (MAX_TYPED_CHARACTERS + 1): ("too long", "4,000", ""),
-    # numbers of people, alone and beside a conversation
+    # personal numbers, alone and beside a conversation
     "+44 7700 900123": ("may be a personal number", "I keep none of it", "Copy the id"),
     "<tel:+447700900123|+44 7700 900123>": ("may be a personal number", "", ""),
     "4111 1111 1111 1111": ("may be a personal number", "", ""),

@@ -299,7 +299,7 @@ async def test_an_upload_succeeds_by_its_status_with_any_harmless_body(gateway, 
 
 
 class Slow:
-    """A source that gives half of the body and then nothing more; it knows whether it is closed."""
+    """A source that stops after half of the body; it knows whether it is closed."""
 
     def __init__(self):
         self.is_closed = False

@@ -43,7 +43,7 @@ async def test_arguments_are_in_the_body_only_and_the_token_in_its_header(api, w
     assert json.loads(call.arguments["blocks"]) == [{"type": "divider"}]
     assert call.arguments["unfurl_links"] == "false"
     assert "thread_ts" not in call.arguments
-    # The stand-in notes a token or arguments of files.* in a query string.
+    # The stand-in detects a token or arguments of files.* in a query string.
     await api.read("files.getUploadURLExternal", filename="a.wav", length=7)
     assert workspace.violations == []
 
@@ -150,7 +150,7 @@ async def test_a_missing_answer_is_unclear(slack, workspace):
 
 
 async def test_a_call_may_take_half_a_minute():
-    # The SDK's own time-out binds only the sessions it opens itself, and ours is none of them.
+    # The SDK's own time-out applies only to sessions that it opens itself, unlike this one.
     async with build_session() as session:
         assert session.timeout.total == 30
 
@@ -162,7 +162,7 @@ async def test_an_error_contains_nothing_of_the_request_or_the_answer(api, slack
     with pytest.raises(SlackError) as refused:
         await say(api, SECRET_TEXT)
     error = refused.value
-    # No cause and no shown context: they would hold the whole answer.
+    # Neither cause nor context: they would contain the whole answer.
     printed = "".join(traceback.format_exception(error))
     shown = printed + repr(error) + error.what + error.likely_cause + error.fix
     for secret in (SECRET_TEXT, workspace.bot_token):

@@ -30,7 +30,7 @@ MISSING = object()
 
 
 def user(**changes):
-    """A member's object; MISSING leaves a field out."""
+    """Build a member's object; MISSING leaves a field out."""
     return {name: each for name, each in {**MEMBER, **changes}.items() if each is not MISSING}
 
 
@@ -154,7 +154,7 @@ async def test_the_standing_of_people_and_of_the_bot_itself(people, workspace):
     assert await people.standing(ALICE) is Standing.MEMBER
     assert await people.standing("U0GUEST00") is Standing.GUEST
     asked = len(workspace.called("users.info"))
-    # Slack says `is_bot: false` of Slackbot; it listens to nobody.
+    # Slack returns `is_bot: false` for Slackbot, which is not a listener.
     assert await people.standing("USLACKBOT") is Standing.BOT
     assert await people.standing(workspace.bot_user_id) is Standing.BOT
     assert len(workspace.called("users.info")) == asked
