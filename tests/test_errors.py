@@ -73,7 +73,7 @@ def name_of(kind: type[CallAudioError]) -> str:
 
 
 @each_row("kind", kinds(), ids=name_of)
-def test_it_says_what_happened_and_what_to_do(kind):
+def test_an_error_says_what_happened_and_the_fix(kind):
     assert kind.what.strip()
     assert kind.fix.strip()
     assert kind.what.endswith((".", "`"))
@@ -81,7 +81,7 @@ def test_it_says_what_happened_and_what_to_do(kind):
 
 
 @each_row("kind", kinds(), ids=name_of)
-def test_it_says_why_unless_what_happened_says_so(kind):
+def test_an_error_names_its_cause_unless_it_is_obvious(kind):
     assert (not kind.likely_cause.strip()) == (name_of(kind) in SAID_BY_WHAT)
 
 
@@ -95,7 +95,7 @@ def test_two_kinds_never_share_a_code():
 
 
 @each_row("kind", kinds(), ids=name_of)
-def test_people_are_told_all_of_it_with_the_reference(kind):
+def test_people_see_the_complete_error_with_its_reference(kind):
     told = problem(kind(), "e0123456789a")
     for words in (kind.what, kind.likely_cause, kind.fix, "Reference `e0123456789a`"):
         assert words in told
@@ -125,7 +125,7 @@ def test_a_quotation_neither_ends_early_nor_calls_anybody():
         ("digest pause g12", "`digest pause g12`"),
     ],
 )
-def test_what_is_quoted_holds_no_number_of_a_person(typed, shown):
+def test_quoted_text_contains_no_phone_number(typed, shown):
     assert quoted(typed) == shown
 
 
@@ -134,7 +134,7 @@ def test_what_is_quoted_holds_no_number_of_a_person(typed, shown):
     [parse_duration, zone_of, lambda typed: read_timetable(typed, "UTC")],
     ids=["duration", "zone", "timetable"],
 )
-def test_whatever_cannot_be_read_is_told_without_its_sting(read):
+def test_an_unreadable_quotation_is_shown_without_markup(read):
     with pytest.raises(UsageError) as caught:
         read(VICIOUS)
     assert quoted(VICIOUS).lower() in caught.value.what.lower()

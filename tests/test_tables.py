@@ -36,7 +36,7 @@ async def test_rows_that_wait_are_run_one_after_the_other_with_the_fixtures_of_t
     assert failed.value.__notes__ == ["in row 1: 2"]
 
 
-def test_all_that_fail_are_told():
+def test_all_failing_rows_are_reported():
     @each_row("number", [pytest.param(1), 2, 3])
     def check(number):
         assert number == 2

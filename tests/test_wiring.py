@@ -57,7 +57,7 @@ def test_each_named_agent_has_a_region_and_keys_of_its_own():
     assert sales.pii_api_key.get_secret_value() == "salesKey2"
 
 
-def test_one_base_url_stands_for_every_region():
+def test_one_base_url_is_used_for_every_region():
     found = agents(POLYAI_AGENTS=SALES, POLYAI_API_URL="https://gateway.example")
     assert {agent.base_url for agent in found.values()} == {"https://gateway.example"}
 
@@ -95,7 +95,7 @@ async def http():
         yield http
 
 
-async def test_one_who_only_listens_stores_requests_and_runs_no_worker(standing, sqlite_url, http):
+async def test_a_web_process_stores_requests_and_runs_no_worker(standing, sqlite_url, http):
     slack, environ = standing
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     async with (
@@ -108,7 +108,7 @@ async def test_one_who_only_listens_stores_requests_and_runs_no_worker(standing,
     assert slack.workspace.violations == []
 
 
-async def test_one_who_only_works_takes_no_requests(standing, sqlite_url, http):
+async def test_a_worker_process_accepts_no_requests(standing, sqlite_url, http):
     _, environ = standing
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     async with (
@@ -144,7 +144,7 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
             assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1
 
 
-async def test_nothing_goes_on_after_it_was_closed(standing, sqlite_url):
+async def test_nothing_runs_after_the_close(standing, sqlite_url):
     _, environ = standing
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     before = asyncio.all_tasks()

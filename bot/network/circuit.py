@@ -1,6 +1,6 @@
 """A circuit breaker for each host: while a host does not answer, only occasional probes call it.
 
-Without it, work for an unreachable host would be retried at full rate and occupy places that work
+Without it, work for an unreachable host would be retried at full rate and occupy slots that work
 for other hosts needs. Calls that answer people or take files back are always made.
 """
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
-# A waiting call occupies a place that others need; durable work is postponed instead: see bot.jobs.
+# A waiting call occupies a slot that others need; durable work is postponed instead: see bot.jobs.
 LONGEST_WAIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 

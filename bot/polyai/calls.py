@@ -25,7 +25,7 @@ MOST_KEPT: Final = 256
 class CallReader:
     """Reads a call's facts, and gives up when PolyAI does not return them in time.
 
-    All users of one reader share its places; forms and deliveries have a reader each.
+    All users of one reader share its slots; forms and deliveries have a reader each.
     """
 
     def __init__(

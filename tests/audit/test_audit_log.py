@@ -41,7 +41,7 @@ async def read_newest(database: Database, limit: int, **wanted):
         return list(await newest_events(session, AuditFilter(**wanted), limit))
 
 
-async def test_an_event_comes_back_as_it_was_written(database):
+async def test_an_event_is_read_as_it_was_written(database):
     await write(database, EVENT)
     (row,) = await read(database)
     assert (row.tag, row.team_id, row.actor_id, row.occurred_at, row.delivery_id) == (

@@ -241,7 +241,7 @@ async def delivered(database: Database) -> Database:
     return database
 
 
-async def test_a_delivery_that_its_events_tell_of_is_no_finding(delivered: Database) -> None:
+async def test_a_delivery_that_matches_its_events_is_no_finding(delivered: Database) -> None:
     assert await findings(delivered) == []
 
 

@@ -42,7 +42,7 @@ async def test_older_events_are_removed_and_the_rest_verifies(database: Database
     assert await numbers(database, OTHER) == [1, 2]
 
 
-async def test_an_event_of_a_clock_that_was_behind_takes_no_newer_one_with_it(
+async def test_sealing_an_event_of_a_slow_clock_removes_no_newer_one(
     database: Database,
 ) -> None:
     """Only event 1 is older, and has no newer one before it."""
@@ -68,7 +68,7 @@ async def test_sealing_again_keeps_every_checkpoint(database: Database) -> None:
         ]
 
 
-async def test_everything_can_be_sealed_and_the_chain_goes_on(database: Database) -> None:
+async def test_everything_can_be_sealed_and_the_chain_continues(database: Database) -> None:
     await write(database, range(1, 4))
     await seal_at(database, 3, TEAM)
     await write(database, (5, 6))

@@ -467,7 +467,7 @@ async def test_untouched_chains_have_no_finding(chained: Database) -> None:
         assert await found(session) == []
 
 
-async def test_of_many_equal_findings_the_first_are_named_and_the_rest_counted(
+async def test_only_the_first_of_many_equal_findings_are_named_and_the_others_counted(
     chained: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "MOST_NAMED", 2)

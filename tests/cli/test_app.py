@@ -53,7 +53,7 @@ def test_both_ways_list_the_same_commands():
     assert listed(build_cli([])) == listed(build_cli())
 
 
-def test_a_mistyped_command_is_told_with_the_nearest_one():
+def test_a_mistyped_command_is_answered_with_the_nearest_one():
     result = CliRunner().invoke(build_cli(["grnats"]), ["grnats"])
     assert result.exit_code == 2
     assert "grants" in result.output

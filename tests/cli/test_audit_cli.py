@@ -107,7 +107,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("command", ["list", "export"])
 @pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_somebody_made_unreadable_is_told_with_the_command_that_names_it(
+def test_an_unreadable_event_is_reported_with_the_command_that_names_it(
     run: Run, sqlite_url: str, command: str, change: str
 ) -> None:
     tamper(sqlite_url, f"UPDATE audit_events SET {change} WHERE seq = 3")
@@ -220,7 +220,7 @@ def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run: 
 
 
 @pytest.mark.parametrize("anchor", ["", "T0:1", "T0:x:" + "0" * 64, "T0:1:short"])
-def test_what_is_no_anchor_is_bad_usage(run: Run, anchor: str) -> None:
+def test_an_invalid_anchor_is_bad_usage(run: Run, anchor: str) -> None:
     result = run("verify", "--anchor", anchor)
 
     assert result.exit_code == 2
@@ -246,9 +246,7 @@ def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
     assert (rows[-1]["tag"], rows[-1]["actor"]) == ("admin:audit:sealed", "cli:ops")
 
 
-def test_who_has_no_name_on_this_machine_seals_nothing(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_account_without_a_name_cannot_seal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 4242")
 
@@ -279,7 +277,7 @@ def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: R
     assert [(each["seq"], each["by"]) for each in told["seals"]] == [(2, "cli:ops")]
 
 
-def test_where_nothing_is_older_nothing_is_sealed(run: Run) -> None:
+def test_without_older_events_nothing_is_sealed(run: Run) -> None:
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T12:00:00")
 
     assert (sealed.exit_code, sealed.stdout) == (
@@ -297,7 +295,7 @@ def test_a_date_in_the_future_seals_nothing(run: Run) -> None:
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
-def test_what_the_chain_ought_to_tell_of_and_does_not_is_named(run: Run, sqlite_url: str) -> None:
+def test_changes_without_their_event_are_named(run: Run, sqlite_url: str) -> None:
     tamper(sqlite_url, "INSERT INTO deliveries SELECT * FROM deliveries WHERE FALSE")
     assert run("verify").exit_code == 0
     tamper(sqlite_url, "UPDATE deliveries SET id = 'd9' WHERE id = 'd2'")
@@ -325,7 +323,7 @@ def test_a_missing_trigger_is_named(run: Run, sqlite_url: str) -> None:
     assert (fault["team"], fault["seq"], fault["fault"]) == ("-", None, "trigger_missing")
 
 
-def test_an_empty_chain_is_sound_and_said_to_be_empty(
+def test_an_empty_chain_verifies_and_is_called_empty(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
@@ -336,7 +334,7 @@ def test_an_empty_chain_is_sound_and_said_to_be_empty(
     )
 
 
-def test_what_a_terminal_would_obey_is_spelt_out(run: Run, sqlite_url: str) -> None:
+def test_control_characters_are_escaped(run: Run, sqlite_url: str) -> None:
     tamper(sqlite_url, "UPDATE audit_events SET tag = char(27) || '[2J' WHERE seq = 3")
 
     result = run("verify")

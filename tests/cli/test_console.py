@@ -43,7 +43,7 @@ def test_a_reason_cannot_steer_the_terminal_that_lists_it(
 @pytest.mark.parametrize(
     "arguments", [("audit", "verify"), ("audit", "export"), ("evidence", "CA1"), ("grants", "list")]
 )
-def test_in_the_wrong_folder_no_database_is_made_and_its_path_is_told(
+def test_in_the_wrong_folder_no_database_is_created_and_its_path_is_shown(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "elsewhere"

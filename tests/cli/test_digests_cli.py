@@ -54,12 +54,12 @@ def test_without_a_yes_nothing_is_saved(run):
     assert listed(run) == []
 
 
-def test_as_json_it_is_one_array(run):
+def test_json_is_one_array(run):
     result = run("digests", "add", *WHERE, "--at", "0 9 * * 1", "--yes", "--json")
     assert [row["in_words"] for row in json.loads(result.stdout)] == ["At 09:00, only on Monday"]
 
 
-def test_one_in_a_zone_that_this_machine_lacks_hides_no_other(run, sqlite_url):
+def test_a_digest_in_an_unknown_time_zone_hides_no_other(run, sqlite_url):
     for minute in ("00", "30"):
         run("digests", "add", *WHERE, "--at", f"09:{minute}", "--yes")
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as store, store:
@@ -70,7 +70,7 @@ def test_one_in_a_zone_that_this_machine_lacks_hides_no_other(run, sqlite_url):
     assert " 09:30 " in by_timetable["09:30"]["next"]
 
 
-def test_it_is_removed_and_run(run):
+def test_a_digest_is_removed_and_run(run):
     run("digests", "add", *WHERE, "--at", "09:00", "--kind", "access", "--yes")
     (digest,) = listed(run, "--team", TEAM)
     assert (digest["kind"], digest["agent"]) == ("access", None)
@@ -103,7 +103,7 @@ def test_with_an_id_of_none_the_answer_is_no(run, verb):
         (("--at", "09:00", "--kind", "weather"), 2, "weather"),
     ],
 )
-def test_what_cannot_be_is_told_and_nothing_is_saved(run, changed, code, says):
+def test_invalid_input_is_reported_and_nothing_is_saved(run, changed, code, says):
     result = run("digests", "add", *WHERE, "--yes", *changed)
     assert result.exit_code == code
     assert says in result.stderr

@@ -84,14 +84,14 @@ async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) 
     assert findings["Slack"].says == "accepts the bot token, of workspace T0CALLAUDIO"
 
 
-async def test_what_is_found_stands_in_the_order_in_which_it_is_set_up(
+async def test_findings_are_in_the_order_of_the_set_up(
     environ: dict[str, str],
 ) -> None:
     order = ["proxy", "database", "Slack", "plain key of default", "who may hear raw"]
     assert [name for name in await found(environ) if name in order] == order
 
 
-async def test_where_nobody_may_hear_raw_it_gives_the_line_that_lets_somebody(
+async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(
     environ: dict[str, str], run: Run
 ) -> None:
     findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
@@ -110,7 +110,7 @@ async def test_where_nobody_may_hear_raw_it_gives_the_line_that_lets_somebody(
     assert after["who may hear raw"] == Finding("who may hear raw", Status.OK, "1 person or group")
 
 
-async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody_hear(
+async def test_a_right_elsewhere_a_denied_or_an_ended_one_does_not_count(
     environ: dict[str, str], run: Run
 ) -> None:
     reason = ("--reason", "review")
@@ -144,7 +144,7 @@ async def test_a_right_in_another_workspace_a_deny_or_one_that_ended_lets_nobody
         pytest.param([("a", Status.OK, "")], "Everything is set up.", id="nothing"),
     ],
 )
-def test_it_ends_with_the_one_thing_to_do_now(findings: list, told: str) -> None:
+def test_the_last_line_is_the_next_step(findings: list, told: str) -> None:
     given = [Finding(what, state, "says", fix) for what, state, fix in findings]
     assert what_to_do(given).startswith(told)
 
@@ -194,7 +194,7 @@ async def test_a_terminal_shows_the_findings_alone(
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-async def test_without_a_raw_key_nobody_is_told_to_give_the_right(environ: dict[str, str]) -> None:
+async def test_without_a_raw_key_no_grant_is_recommended(environ: dict[str, str]) -> None:
     assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
 
 
@@ -224,7 +224,7 @@ async def test_without_an_admin_it_says_where_the_id_is_found(environ: dict[str,
         pytest.param({"D0HERE0000": {"is_im": True}}, "no channel yet", id="a direct message"),
     ],
 )
-async def test_it_tells_whether_the_bot_was_invited_anywhere(
+async def test_doctor_shows_whether_the_bot_was_invited_to_a_channel(
     workspace: Workspace, environ: dict[str, str], channels: dict, says: str
 ) -> None:
     workspace.add_user("U0ALICE000")
@@ -235,7 +235,7 @@ async def test_it_tells_whether_the_bot_was_invited_anywhere(
     assert ("/invite @callaudio" in told.fix) is ("no channel" in says)
 
 
-async def test_without_a_raw_key_it_says_what_that_means(environ: dict[str, str]) -> None:
+async def test_without_a_raw_key_doctor_explains_the_consequence(environ: dict[str, str]) -> None:
     findings = await found(environ, POLYAI_PII_API_KEY="")
 
     assert findings["raw key of default"] == Finding(
@@ -254,7 +254,7 @@ async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: 
     assert findings["optional scope channels:join"].state is Status.SET
 
 
-async def test_slack_judges_one_of_each_message_and_nobody_sees_any(
+async def test_slack_validates_one_of_each_message_and_nothing_is_posted(
     workspace: Workspace, environ: dict[str, str]
 ) -> None:
     assert "messages" not in await found(environ)
@@ -348,7 +348,7 @@ async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
     assert asked[0].query["limit"] == "1"
 
 
-async def test_another_host_than_the_platform_s_is_told_with_what_to_mend(
+async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(
     environ: dict[str, str], polyai: PolyAISandbox
 ) -> None:
     changes = {**platform_environment_of(polyai), "POLYAI_PLATFORM_URL": polyai.url}
@@ -463,7 +463,7 @@ async def test_without_either_it_says_so(environ: dict[str, str]) -> None:
         (-400, Status.WRONG, "400 s behind Slack's"),
     ],
 )
-async def test_a_clock_that_is_wrong_is_told(
+async def test_a_wrong_clock_is_reported(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     ahead_seconds: int,
@@ -535,7 +535,7 @@ UNTOLD = f"this call does not show it; {NAME_A_CALL}"
     ],
 )
 @pytest.mark.parametrize("conversation", [None, "CALL-1"])
-async def test_keys_in_the_wrong_place_are_told_by_what_they_bring(
+async def test_swapped_keys_are_found_by_the_recordings_they_return(
     environ: dict[str, str],
     polyai: PolyAISandbox,
     keys: dict[str, str],
@@ -598,7 +598,7 @@ async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_wh
     assert "no recording" in finding.says
 
 
-async def test_a_recording_longer_than_is_compared_is_told(
+async def test_a_recording_too_long_to_compare_is_reported(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.polyai.key_check.MAX_BYTES", 1000)
@@ -632,7 +632,7 @@ def test_settings_that_cannot_be_used_are_findings_too(
         assert {row["state"] for row in rows} == {"wrong"}
 
 
-def test_where_no_example_is_at_hand_it_says_how_the_file_is_written(
+def test_without_an_example_file_doctor_says_how_to_write_it(
     run: Run, empty_environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     empty_environment.chdir(tmp_path)

@@ -478,6 +478,6 @@ async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
     assert not [secret for secret in SECRETS if secret in result.output]
 
 
-def test_there_are_rows_for_every_part_of_the_set_up() -> None:
+def test_every_part_of_the_set_up_has_rows() -> None:
     assert len(ROWS) >= 25
     assert len({row.what for row in ROWS.values()}) >= 14

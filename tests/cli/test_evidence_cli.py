@@ -6,7 +6,9 @@ from bot.audit.evidence_verifier import faults
 from tests.cli.conftest import Run
 
 
-def test_a_pack_is_written_once_and_the_head_of_the_chain_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_pack_is_written_once_and_the_head_of_the_chain_is_printed(
+    run: Run, tmp_path: Path
+) -> None:
     run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
     out = str(tmp_path / "pack.zip")
     packed = run("evidence", "--since", "2020-01-01", "--out", out)
@@ -18,7 +20,7 @@ def test_a_pack_is_written_once_and_the_head_of_the_chain_is_told(run: Run, tmp_
     assert (again.exit_code, "cannot be written" in again.stderr) == (1, True)
 
 
-def test_a_pack_of_nothing_is_no_success(run: Run, tmp_path: Path) -> None:
+def test_a_pack_without_events_is_a_failure(run: Run, tmp_path: Path) -> None:
     run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
     packed = run("evidence", "CAtypo", "--out", str(tmp_path / "pack.zip"))
     assert packed.exit_code == 1

@@ -53,7 +53,7 @@ def test_a_grant_may_end_by_itself(run, typed, length):
 
 
 @each_row("typed", ["8", "h", "0h", "-1h", "8 hours", "1.5h", "3651d", "9999999d"])
-def test_what_is_no_duration_is_told_with_an_example_and_gives_nothing(run, typed):
+def test_an_invalid_duration_is_answered_with_an_example_and_gives_nothing(run, typed):
     result = run("grants", "add", *WHO, *WHY, f"--for={typed}")
     assert result.exit_code in {1, 2}
     assert "30m, 8h or 3d" in result.stderr
@@ -175,13 +175,15 @@ def test_the_last_admin_is_kept_from_here_too(run, command):
 
 
 @pytest.mark.parametrize(("first", "exit_code"), [("U0CAROL00", 0), (ALICE, 1), ("", 1)])
-def test_who_is_named_in_the_settings_counts_as_an_admin(run, empty_environment, first, exit_code):
+def test_a_person_named_in_the_settings_counts_as_an_admin(
+    run, empty_environment, first, exit_code
+):
     empty_environment.setenv("CALLAUDIO_ADMINS", first)
     run("grants", "add", *WHO, *WHY, *ADMIN)
     assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == exit_code
 
 
-def test_an_unusable_name_in_the_settings_is_told_where_it_matters(run, empty_environment):
+def test_an_invalid_name_in_the_settings_is_reported_where_it_matters(run, empty_environment):
     empty_environment.setenv("CALLAUDIO_ADMINS", "alice")
     assert run("grants", "deny", *WHO, *WHY).exit_code == 0
     result = run("grants", "deny", *WHO, *WHY, *ADMIN)
@@ -190,7 +192,7 @@ def test_an_unusable_name_in_the_settings_is_told_where_it_matters(run, empty_en
     assert len(listed(run)) == 1
 
 
-def test_where_nobody_is_admin_yet_rights_are_given_and_denied(run):
+def test_without_an_admin_rights_can_be_granted_and_denied(run):
     assert run("grants", "add", *WHO, *WHY).exit_code == 0
     assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == 0
 
@@ -202,7 +204,7 @@ def test_a_group_alone_shows_its_help(run, group):
     assert result.exit_code in {0, 2}
 
 
-def test_an_account_without_a_name_is_told_what_to_set(run, monkeypatch):
+def test_an_account_without_a_name_is_told_which_variable_to_set(run, monkeypatch):
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)

@@ -61,7 +61,7 @@ def test_an_encoding_that_does_not_keep_every_character_is_refused(
         pytest.param(120_000, marks=pytest.mark.long),
     ],
 )
-async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goes_on(
+async def test_a_full_disk_during_a_migration_is_reported_and_the_next_run_continues(
     empty_environment, tmp_path, at_most
 ):
     limits = (at_most, at_most)
@@ -80,7 +80,7 @@ async def test_a_disk_that_is_full_in_mid_migration_is_told_and_the_next_run_goe
     assert current_revision(async_url(url)) == newest_revision()
 
 
-def test_a_database_of_a_newer_version_is_told(empty_environment, sqlite_url):
+def test_a_database_of_a_newer_version_is_reported(empty_environment, sqlite_url):
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()

@@ -107,7 +107,9 @@ def test_operators_commands_refuse_an_unmigrated_database_too(set_up, command):
 
 @pytest.mark.parametrize("command", ["run", "web", "worker"])
 @pytest.mark.usefixtures("set_up")
-def test_every_problem_with_the_settings_is_told_at_once_and_no_secret(empty_environment, command):
+def test_every_problem_with_the_settings_is_reported_at_once_without_secrets(
+    empty_environment, command
+):
     empty_environment.delenv("POLYAI_AGENT_ID")
     empty_environment.setenv("SLACK_BOT_TOKEN", "Zq7vB2nL9xK4-no-bot-token")
     empty_environment.setenv("POLYAI_REGION", "mars")
@@ -132,7 +134,7 @@ def test_an_unusable_database_url_is_bad_usage_and_not_shown(empty_environment, 
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", [["migrate"], ["grants", "list"], ["worker"], ["web"]])
 @pytest.mark.usefixtures("set_up")
-def test_a_database_that_does_not_answer_is_told_by_its_cause_and_without_its_password(
+def test_an_unreachable_database_is_reported_with_its_cause_and_without_its_password(
     empty_environment, command
 ):
     empty_environment.setenv("DATABASE_URL", "postgresql://u:Zq7vB2nL9xK4@127.0.0.1:1/name")
@@ -146,7 +148,7 @@ def test_a_database_that_does_not_answer_is_told_by_its_cause_and_without_its_pa
 
 
 @pytest.mark.usefixtures("logging_as_it_was", "set_up")
-def test_run_too_tells_of_a_file_that_cannot_be_opened(empty_environment, tmp_path):
+def test_run_reports_a_file_that_cannot_be_opened(empty_environment, tmp_path):
     empty_environment.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/no/such/folder/new.db")
     result = run("run")
     assert result.exit_code == 1
@@ -156,9 +158,7 @@ def test_run_too_tells_of_a_file_that_cannot_be_opened(empty_environment, tmp_pa
 
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("command", ["run", "web", "worker"])
-def test_a_port_that_is_taken_is_told_before_anything_else_happens(
-    set_up, empty_environment, command
-):
+def test_a_used_port_is_reported_before_anything_else_happens(set_up, empty_environment, command):
     with socket.create_server((LOOPBACK, 0)) as other:
         port = other.getsockname()[1]
         empty_environment.setenv("PORT", str(port))
@@ -192,7 +192,7 @@ def test_an_address_that_can_never_be_had_is_bad_usage(host, said):
         (errno.ENETDOWN, "Cannot listen on port 80 of 127.0.0.1: Network is down."),
     ],
 )
-def test_other_reasons_are_told_as_the_system_names_them(number, said):
+def test_other_causes_are_reported_in_the_systems_words(number, said):
     error = cannot_listen(LOOPBACK, 80, OSError(number, os.strerror(number)))
     assert (error.what, error.is_usage) == (said, False)
 
@@ -255,7 +255,7 @@ async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqli
     await asyncio.wait_for(serving, 10)
 
 
-async def test_figures_are_told_at_an_address_of_their_own(standins, sqlite_url):
+async def test_metrics_are_served_at_their_own_address(standins, sqlite_url):
     port, metrics_port, roles = free_port(), free_port(), Roles(listens=True, works=False)
     address = {"CALLAUDIO_METRICS_ADDRESS": f"{LOOPBACK}:{metrics_port}"}
     settings = load_settings(standins(sqlite_url) | address)
@@ -297,7 +297,7 @@ def program(monkeypatch, tmp_path):
     os.umask(usual)
 
 
-def test_what_a_file_env_says_counts_and_the_environment_wins(
+def test_an_env_file_is_read_and_the_environment_takes_precedence(
     program, sqlite_url, tmp_path, capsys
 ):
     (tmp_path / ".env").write_text(

@@ -7,7 +7,7 @@ from bot.concurrency import in_flight
 from bot.concurrency.in_flight import InFlight
 
 
-async def test_work_goes_on_at_once_while_no_request_is_in_flight():
+async def test_work_continues_at_once_while_no_request_is_in_flight():
     await InFlight().give_way()
 
 

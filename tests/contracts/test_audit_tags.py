@@ -27,7 +27,7 @@ def test_a_tag_fits_its_column(tag):
     assert len(tag.value) <= AuditEventRow.__table__.c.tag.type.length
 
 
-def test_the_bots_own_deeds_are_told_from_peoples():
+def test_actions_of_the_bot_and_of_people_are_distinguished():
     assert not SLACK_USER.fullmatch(SYSTEM_ACTOR)
 
 

@@ -137,7 +137,7 @@ def test_compose_gives_the_bot_no_right_that_it_does_not_need(services) -> None:
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
-def test_whoever_stops_a_process_waits_until_its_work_is_handed_over(services) -> None:
+def test_every_deployment_waits_at_a_stop_until_work_is_handed_over(services) -> None:
     assert seconds(services["worker"]["stop_grace_period"]) > STOP_SECONDS
     unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
     assert seconds(unit["TimeoutStopSec"]) > STOP_SECONDS

@@ -83,7 +83,7 @@ def test_the_glossary_is_in_order() -> None:
     assert words == sorted(words)
 
 
-def test_what_is_stored_names_every_table() -> None:
+def test_the_list_of_stored_data_names_every_table() -> None:
     told = " ".join(cells[0] for cells in rows("| where | what | how long |"))
     expected = {table.name for table in Base.metadata.sorted_tables}
     assert {name for name in expected if name not in told} == set()
@@ -113,12 +113,12 @@ def test_the_scopes_are_the_manifest_s() -> None:
     assert told == set(manifest["oauth_config"]["scopes"]["bot"])
 
 
-def test_every_path_of_the_http_surface_is_told() -> None:
+def test_every_http_path_is_documented() -> None:
     told = {cells[0].strip("`").split()[-1] for cells in rows("| path |")}
     assert told == {"/slack/events", "/healthz", "/readyz", "/metrics"}
 
 
-def test_every_figure_is_told() -> None:
+def test_every_metric_is_documented() -> None:
     told = re.findall(r"`(callaudio_\w+)`", "".join(cells[0] for cells in rows("| series |")))
     families = [
         (names[0], isinstance(family, Counter))
@@ -127,16 +127,16 @@ def test_every_figure_is_told() -> None:
     assert sorted(told) == sorted(f"{name}_total" if is_sum else name for name, is_sum in families)
 
 
-def test_the_audit_grammar_is_told_tag_by_tag() -> None:
+def test_every_audit_tag_is_documented() -> None:
     told = re.findall(r"`([a-z_]+:[a-z_]+:[a-z_]+)`", "".join(c[0] for c in rows("| tag | when |")))
     assert sorted(told) == sorted(tag.value for tag in AuditTag)
 
 
-def test_every_finding_of_the_proof_is_told() -> None:
+def test_every_finding_of_verify_is_documented() -> None:
     told = re.findall(r"`([a-z_]+)`", "".join(c[0] for c in rows("| finding | what it means |")))
     assert sorted(told) == sorted(fault.value for fault in ChainFault)
 
 
-def test_every_cause_for_taking_a_file_back_is_told() -> None:
+def test_every_cause_of_a_take_back_is_documented() -> None:
     told = {cells[1].strip("`") for cells in rows("| what happens | cause |")}
     assert told == {cause.value for cause in TakeBackCause}

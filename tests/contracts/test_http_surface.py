@@ -24,7 +24,7 @@ async def door(sqlite_url):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_what_operators_ask_is_asked_with_get(door, path):
+async def test_the_operators_endpoints_are_read_with_get(door, path):
     assert (await door.client.get(path)).status_code == 200
     assert (await door.client.head(path)).status_code == 200
     assert (await door.client.post(path)).status_code == 405

@@ -250,7 +250,7 @@ def test_every_form_has_exactly_one_listener(heard):
     assert sorted(heard["view"]) == sorted(callback.value for callback in ModalCallback)
 
 
-def test_what_cannot_be_sent_has_no_button_to_send_it_and_no_name_to_be_heard_by():
+def test_an_action_that_cannot_be_sent_has_neither_button_nor_listener():
     assert [view for view in notices() if "submit" in view or "callback_id" in view] == []
 
 

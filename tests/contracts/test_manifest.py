@@ -107,7 +107,7 @@ def test_the_shortcut_is_the_contracts(manifest):
     assert (shortcut["name"], shortcut["callback_id"]) == ("Get call audio", "get_call_audio")
 
 
-def test_there_is_a_home_and_direct_messages_can_be_received(manifest):
+def test_the_home_tab_and_direct_messages_are_enabled(manifest):
     home = manifest["features"]["app_home"]
     assert home["home_tab_enabled"] is True
     assert home["messages_tab_enabled"] is True

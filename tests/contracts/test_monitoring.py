@@ -106,7 +106,7 @@ def expressions() -> list[str]:
 
 
 @each_row("expression", expressions())
-def test_every_expression_asks_for_what_the_bot_tells(expression: str) -> None:
+def test_every_expression_uses_metrics_of_the_bot(expression: str) -> None:
     told = figures()
     names = set(re.findall(r"\bcallaudio_\w+|\bup\b", expression))
     assert names

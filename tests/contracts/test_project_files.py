@@ -59,7 +59,7 @@ def test_no_requirement_names_a_package_index(name):
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
-def test_whoever_wants_an_extra_finds_it_pinned(name):
+def test_every_extra_is_pinned(name):
     """Older pips take `name[extra]` for another project than `name`, and pin it by itself alone."""
     pinned = [Requirement(entry.partition(" --hash")[0]) for entry in entries(name)]
     extras = {each.name: each.extras for each in pinned}

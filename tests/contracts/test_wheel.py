@@ -35,13 +35,13 @@ def names(wheel: Path) -> set[str]:
         return {name for name in archive.namelist() if not name.endswith("/")}
 
 
-def test_it_installs_one_package_and_its_metadata(wheel):
+def test_the_wheel_installs_one_package_and_its_metadata(wheel):
     tops = {name.split("/")[0] for name in names(wheel)}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"bot"}
     assert len(tops) == 2
 
 
-def test_it_holds_what_the_repository_holds_and_nothing_that_tools_left(wheel):
+def test_the_wheel_contains_the_repositorys_files_and_no_leftovers_of_tools(wheel):
     here = {
         path.relative_to(ROOT).as_posix().replace("migrations/", "bot/migrations/", 1)
         for folder in ("bot", "migrations")
@@ -86,7 +86,7 @@ def away(site: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     return start
 
 
-def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(
+def test_outside_the_repository_the_wheel_migrates_a_database_and_prints_its_version(
     away, wheel, tmp_path
 ):
     migrated, _ = away("migrate", DATABASE_URL="sqlite:///away.db").communicate(timeout=300)
@@ -97,7 +97,7 @@ def test_away_from_the_repository_it_migrates_a_database_and_tells_its_version(
     assert version == named
 
 
-async def test_away_from_the_repository_it_runs(away, tmp_path):
+async def test_outside_the_repository_the_wheel_runs(away, tmp_path):
     port = free_port()
     process = away("run", **REQUIRED, PORT=str(port))
     try:
@@ -110,7 +110,7 @@ async def test_away_from_the_repository_it_runs(away, tmp_path):
 
 
 @pytest.mark.long
-def test_away_from_the_repository_its_demo_keeps_all_rules(away, tmp_path):
+def test_outside_the_repository_its_demo_keeps_all_rules(away, tmp_path):
     process = away("demo", "--once")
     told, errors = process.communicate(timeout=180)
     assert (process.returncode, "All 11 arrived as the rules say." in told) == (0, True), errors

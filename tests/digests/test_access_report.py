@@ -79,7 +79,7 @@ async def test_an_empty_store_gives_an_empty_report(database):
     assert await report(database) == AccessReport()
 
 
-async def test_who_received_what_and_why(database):
+async def test_the_report_lists_who_received_what_and_why(database):
     await stored(
         database,
         delivery(1),

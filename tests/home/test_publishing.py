@@ -221,7 +221,7 @@ async def test_a_refused_home_does_not_delay_the_others(setup):
         pytest.param(Standing.UNKNOWN, ALICE, False, set(), id="somebody Slack tells nothing of"),
     ],
 )
-async def test_what_each_person_sees(sqlite_url, standing, by, may_use, held):
+async def test_each_person_sees_their_own_home(sqlite_url, standing, by, may_use, held):
     database = Database(sqlite_url)
     setup = PublishingSetup(database, groups={GROUP: {ALICE}})
     setup.people.standings = {ALICE: standing}

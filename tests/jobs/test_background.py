@@ -25,7 +25,7 @@ uvloop_run(main())
 """
 
 
-async def test_work_that_breaks_ends_the_process_with_a_code_for_supervisors() -> None:
+async def test_work_that_fails_ends_the_process_with_an_exit_code_for_supervisors() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -40,7 +40,7 @@ async def test_work_that_breaks_ends_the_process_with_a_code_for_supervisors() -
     assert b"LookupError: broken for good" in err
 
 
-async def test_work_that_goes_on_is_cancelled_at_the_end_and_breaks_nothing() -> None:
+async def test_unfinished_work_is_cancelled_at_the_end_without_an_error() -> None:
     ended = asyncio.Event()
 
     async def work() -> None:

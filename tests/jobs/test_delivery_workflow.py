@@ -116,7 +116,7 @@ async def test_a_recording_goes_through_its_steps_in_order() -> None:
     assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
 
 
-async def test_a_delivery_that_has_ended_is_only_told_of() -> None:
+async def test_a_delivery_that_has_ended_is_only_notified() -> None:
     play = Play(begin=[delivery(RAW.outcome, has_ended=True)])
 
     assert await run(play) is None
@@ -124,11 +124,11 @@ async def test_a_delivery_that_has_ended_is_only_told_of() -> None:
     assert play.ran == ["begin", "tell"]
 
 
-async def test_what_could_not_be_told_yet_keeps_the_work_due() -> None:
+async def test_a_note_that_could_not_be_sent_keeps_the_work_due() -> None:
     assert await run(Play(tell=[NOON])) == NOON
 
 
-async def test_a_share_in_doubt_is_confirmed_and_never_repeated_by_the_workflow() -> None:
+async def test_an_unclear_share_is_confirmed_and_not_repeated() -> None:
     play = Play(share=[ShareResult.UNCLEAR])
 
     assert await run(play) is None
@@ -146,7 +146,7 @@ async def test_a_refusal_posts_nothing() -> None:
 
 
 @pytest.mark.parametrize("turn", [ShareResult.TIGHTENED, ShareResult.GONE])
-async def test_what_could_not_be_shared_is_opened_and_uploaded_anew(turn: ShareResult) -> None:
+async def test_an_upload_that_could_not_be_shared_is_repeated(turn: ShareResult) -> None:
     play = Play(share=[turn])
 
     assert await run(play) is None
@@ -162,7 +162,7 @@ async def test_tightened_to_refused_ends_as_refused() -> None:
     assert play.ran == [*BEGIN, *ROUND, "begin", "refuse", "tell"]
 
 
-async def test_what_changes_for_ever_ends_in_words() -> None:
+async def test_a_decision_that_always_tightens_ends_with_a_note() -> None:
     play = Play(share=[ShareResult.TIGHTENED] * MAX_ROUNDS)
 
     assert await run(play) is None
@@ -195,7 +195,7 @@ async def test_a_bug_ends_in_words_that_say_nothing_of_it() -> None:
 
 
 @pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
-async def test_what_may_succeed_later_is_put_off_and_told_as_waiting_not_as_a_failure(
+async def test_a_temporary_failure_is_retried_and_shown_as_waiting(
     step: str,
 ) -> None:
     play = Play(**{step: [Busy()]})
@@ -231,7 +231,7 @@ async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step: str) -> 
     assert play.ran[-1] == step
 
 
-async def test_a_statement_the_store_refuses_is_not_tried_for_ever() -> None:
+async def test_a_statement_that_the_database_refuses_is_not_retried_without_end() -> None:
     refused = IntegrityError("INSERT", {}, Exception("not unique"))
     play = Play(upload=[refused])
 
@@ -279,7 +279,7 @@ def _logs() -> Iterator[None]:
         pytest.param(True, ["begin", "tell no more: worker_died"], id="telling it is given up too"),
     ],
 )
-async def test_what_its_workers_die_of_comes_to_an_end(has_ended: bool, ran: list[str]) -> None:
+async def test_a_delivery_that_kills_its_workers_ends(has_ended: bool, ran: list[str]) -> None:
     play = Play(begin=[delivery(RAW.outcome, has_ended=has_ended)])
     due = Due("deliver", "d1", 0, "c1", 0, was_held=True, takeovers=8)
 

@@ -68,7 +68,7 @@ async def test_nothing_is_heard_of_work_that_was_not_stored_in_the_end(database,
     await other.close()
 
 
-async def test_a_connection_that_was_cut_off_is_made_anew(migrated_postgresql: Callable[[], str]):
+async def test_a_connection_that_was_cut_is_replaced(migrated_postgresql: Callable[[], str]):
     url = migrated_postgresql()
     database, other = Database(url), Database(url)
     with capture_logs() as logs:
@@ -96,7 +96,7 @@ async def test_a_file_that_cannot_be_read_for_a_while_is_watched_again(tmp_path)
     assert [(each["event"], each["error"]) for each in logs] == [("not_watching", "DatabaseError")]
 
 
-async def test_what_another_channel_tells_is_heard_and_is_no_work(migrated_postgresql):
+async def test_a_notification_on_another_channel_is_ignored(migrated_postgresql):
     database, woken, told = Database(migrated_postgresql()), [], []
     hearing = listen(database, lambda: woken.append("woken"), hear={"another": told.append})
     async with in_background(hearing):

@@ -226,7 +226,7 @@ async def test_nothing_is_claimed_until_what_is_more_urgent_is_done() -> None:
     assert runs.ran == ["d1"]
 
 
-async def test_what_only_waits_for_its_turn_takes_no_room_but_is_not_without_end() -> None:
+async def test_waiting_work_takes_no_slot_and_is_limited() -> None:
     table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs()
     runs.hold.clear()
     waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
@@ -248,7 +248,7 @@ async def test_an_idle_worker_looks_no_more_than_once_in_its_time() -> None:
         assert table.looks == 1
 
 
-async def test_a_wake_is_heard_at_once_and_what_is_due_later_is_run_then() -> None:
+async def test_a_wake_up_is_handled_at_once_and_later_work_runs_when_it_is_due() -> None:
     table, runs = Table(), Runs()
     async with running(table, runs) as loop:
         await until(lambda: table.looks)
@@ -336,7 +336,7 @@ async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back(
     assert runs.ran == ["d1"]
 
 
-async def test_after_an_outage_nobody_is_taken_over_before_they_could_renew() -> None:
+async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_renewed() -> None:
     table = Table()
     with capture_logs():
         async with running(table, Runs()) as loop:
@@ -363,7 +363,7 @@ async def test_work_that_another_worker_took_over_is_broken_off() -> None:
     assert set(table.due) == {"d1"}
 
 
-async def test_what_runs_here_and_whose_lease_expired_is_not_run_beside_itself() -> None:
+async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process() -> None:
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     with capture_logs() as logs:
@@ -381,7 +381,7 @@ async def test_what_runs_here_and_whose_lease_expired_is_not_run_beside_itself()
     assert [each["event"] for each in logs] == ["work_claimed_again"]
 
 
-async def test_what_a_stop_breaks_off_is_given_back() -> None:
+async def test_work_interrupted_by_a_stop_is_handed_back() -> None:
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
     async with running(table, runs) as loop:

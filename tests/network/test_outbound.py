@@ -54,7 +54,7 @@ PROXY = SecretStr("http://proxy.example:8080")
         ("https://10.1.2.3/v1", "poly.ai", True),
     ],
 )
-def test_who_is_called_through_the_proxy(url, no_proxy, is_proxied):
+def test_each_host_is_called_through_the_proxy_or_directly(url, no_proxy, is_proxied):
     found = Outbound(direct().trust, PROXY, no_proxy).proxy_for(URL(url))
     assert found == (URL("http://proxy.example:8080") if is_proxied else None)
     assert Outbound(direct().trust).proxy_for(URL(url)) is None
@@ -132,7 +132,7 @@ async def failures_of(url, outbound):
         (None, AUTHORITY, failures.TLS),
     ],
 )
-async def test_a_certificate_that_is_not_trusted_is_told_by_its_fault(certificate, trust, cause):
+async def test_an_untrusted_certificate_is_reported_with_its_fault(certificate, trust, cause):
     tls = server_tls(certificate) if certificate else None
     outbound = Outbound(trust_of(trust))
     async with SlackSandbox(Workspace(), tls=tls) as slack:
@@ -147,14 +147,14 @@ async def test_a_certificate_that_is_not_trusted_is_told_by_its_fault(certificat
         (ForwardProxy(refuses=True), failures.PROXY_REFUSES),
     ],
 )
-async def test_a_proxy_that_refuses_is_told_apart(proxy, cause):
+async def test_a_proxy_that_refuses_is_reported_as_such(proxy, cause):
     async with proxy:
         url = SecretStr(f"http://u:p@127.0.0.1:{proxy.port}")
         found = await failures_of(f"https://slack.{DOMAIN}/api/", Outbound(direct().trust, url))
         assert found == [cause, (SlackUnreachable, cause)]
 
 
-async def test_a_proxy_that_is_away_a_name_that_is_unknown_and_a_closed_port_are_told_apart():
+async def test_an_unreachable_proxy_an_unknown_name_and_a_closed_port_are_distinguished():
     closed = f"127.0.0.1:{free_port()}"
     away = Outbound(direct().trust, SecretStr(f"http://{closed}"))
     for url, outbound, cause in (
@@ -165,7 +165,7 @@ async def test_a_proxy_that_is_away_a_name_that_is_unknown_and_a_closed_port_are
         assert await failures_of(url, outbound) == [cause, (SlackUnreachable, cause)]
 
 
-async def test_whoever_answers_nothing_is_told_as_a_time_out():
+async def test_a_missing_answer_is_reported_as_a_time_out():
     async with Silent() as port:
         first, second = await failures_of(f"http://127.0.0.1:{port}/api/", direct())
     assert first == second[1] == failures.ANSWER_TIMEOUT
@@ -211,5 +211,5 @@ LOOPBACK = "http://127.0.0.1:4000/api/"
         ("http://127.0.0.2:4000/upload", LOOPBACK, False),
     ],
 )
-def test_where_recordings_and_answers_may_go(url, api, trusted):
+def test_each_url_is_a_permitted_target_or_not(url, api, trusted):
     assert is_trusted(url, api) is trusted

@@ -37,7 +37,7 @@ async def rows(pages):
 EMPTY_FOR_EVER = [((), f"c{n}") for n in range(5000)]
 
 
-async def test_every_row_comes_once_and_the_cursors_are_passed_on():
+async def test_every_row_is_returned_once_and_the_cursors_are_passed():
     server = Server([(("a", "b"), "one"), ((), "two"), (("c",), None)])
 
     assert await rows(paging(server.fetch)) == ["a", "b", "c"]

@@ -81,7 +81,7 @@ def test_records_go_to_stderr(capsys):
     assert json.loads(captured.err)["event"] == "hello"
 
 
-def test_what_lies_below_info_is_dropped():
+def test_events_below_info_are_dropped():
     out = written()
     log.debug("ours")
     logging.getLogger("library").debug("theirs")
@@ -149,7 +149,7 @@ def test_ids_and_times_stay_readable(text):
         "004477009001234567",
     ],
 )
-def test_what_looks_like_a_secret_is_masked_whole(text):
+def test_text_that_looks_like_a_secret_is_masked_completely(text):
     assert Masker(()).mask(f"<{text}>") == f"<{MASK}>"
 
 
@@ -164,7 +164,7 @@ def test_what_looks_like_a_secret_is_masked_whole(text):
         ("from447700900123to", f"from{MASK}to"),
     ],
 )
-def test_what_stands_around_a_secret_stays(text, expected):
+def test_text_around_a_secret_is_kept(text, expected):
     assert Masker(()).mask(text) == expected
 
 
@@ -239,7 +239,7 @@ def test_a_value_that_cannot_be_shown_does_not_break_the_line():
     assert line["huge"] == "<int>"
 
 
-def test_what_is_too_short_to_be_a_secret_does_not_garble_the_log():
+def test_a_value_too_short_for_a_secret_is_not_masked():
     assert Masker(["", "a", "abc"]).mask("a cab in abc") == "a cab in abc"
 
 

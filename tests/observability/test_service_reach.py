@@ -4,7 +4,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.service_reach import reach_of
 
 
-async def test_it_is_away_from_the_first_call_in_vain_to_the_first_that_is_answered():
+async def test_a_service_is_unreachable_from_the_first_failed_call_to_the_first_answer():
     metrics = Metrics()
     slack = reach_of(metrics, ())["slack"]
 
@@ -21,7 +21,7 @@ async def test_it_is_away_from_the_first_call_in_vain_to_the_first_that_is_answe
     assert await after()
 
 
-async def test_only_the_hosts_of_polyai_tell_of_polyai():
+async def test_only_polyais_hosts_count_for_polyai():
     metrics = Metrics()
     polyai = reach_of(metrics, ["api.us.poly.ai"])["polyai"]
     metrics.http_requests.labels(host="files.slack.com", status="none").inc()

@@ -3,7 +3,7 @@
 from bot.observability.sparing_log import SparingLog
 
 
-def test_one_of_a_kind_a_minute_and_then_how_many_there_were():
+def test_one_event_of_a_kind_is_logged_a_minute_with_the_number_of_the_others():
     now = 100.0
     sparing = SparingLog(monotonic=lambda: now)
     assert [sparing.due("full") for _ in range(3)] == [0, None, None]

@@ -34,7 +34,7 @@ AUDIO = "https://api.us.poly.ai/v1/agents/PROJECT-1/conversations/+447700900123/
         ("https://u:p@slack.com/api/files.info?token=x", "https://slack.com/api/files.info"),
     ],
 )
-def test_of_a_url_the_host_is_shown_and_the_method_of_slack(url: str, shown: str) -> None:
+def test_a_span_shows_the_host_and_slacks_method_only(url: str, shown: str) -> None:
     assert safe_url(url) == shown
 
 

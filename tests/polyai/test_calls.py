@@ -45,7 +45,7 @@ async def settled():
         await asyncio.sleep(0)
 
 
-async def test_no_more_than_a_few_are_read_at_a_time_and_all_get_theirs(polyai, agent):
+async def test_reads_are_limited_and_all_callers_get_their_facts(polyai, agent):
     reader = CallReader(polyai)
     reads = [asyncio.create_task(reader.read(agent, f"CA{n}")) for n in range(3 * MAX_READS)]
     await settled()
@@ -58,7 +58,7 @@ async def test_no_more_than_a_few_are_read_at_a_time_and_all_get_theirs(polyai, 
     assert polyai.most == MAX_READS
 
 
-async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_back(polyai, agent):
+async def test_a_read_that_takes_too_long_is_given_up_and_releases_its_slot(polyai, agent):
     reader = CallReader(polyai, max_reads=1, longest_seconds=0.05)
 
     with capture_logs() as lines:
@@ -71,7 +71,7 @@ async def test_what_does_not_come_in_time_is_done_without_and_gives_its_place_ba
     assert facts is not None
 
 
-async def test_a_failed_read_gives_its_place_back(polyai, agent):
+async def test_a_failed_read_releases_its_slot(polyai, agent):
     reader = CallReader(polyai, max_reads=1)
     polyai.may_answer.set()
     polyai.error = PolyAIUnavailable()
@@ -102,7 +102,7 @@ async def test_facts_are_read_once_for_all_who_need_them(polyai, agent):
     assert polyai.asked == 1
 
 
-async def test_what_was_not_begun_or_failed_is_read_now_and_what_is_begun_again_anew(polyai, agent):
+async def test_facts_are_read_if_not_begun_or_failed_and_again_for_each_begin(polyai, agent):
     reader = CallReader(polyai)
     polyai.may_answer.set()
     assert await reader.known(agent, CALL) is not None
@@ -114,7 +114,7 @@ async def test_what_was_not_begun_or_failed_is_read_now_and_what_is_begun_again_
     assert polyai.asked == 4
 
 
-async def test_who_gives_up_waiting_takes_the_facts_from_nobody(polyai, agent):
+async def test_a_cancelled_caller_does_not_cancel_the_read_of_others(polyai, agent):
     reader = CallReader(polyai)
     facts = reader.begin(agent, CALL)
     giving_up = asyncio.create_task(reader.known(agent, CALL))
@@ -125,7 +125,7 @@ async def test_who_gives_up_waiting_takes_the_facts_from_nobody(polyai, agent):
     assert await facts() is not None
 
 
-async def test_few_are_kept_and_those_under_way_among_them(polyai, agent, monkeypatch):
+async def test_few_facts_are_kept_including_those_being_read(polyai, agent, monkeypatch):
     monkeypatch.setattr(calls, "MOST_KEPT", 2)
     reader = CallReader(polyai, max_reads=9)
     started = [reader.begin(agent, f"CA{n}") for n in range(4)]

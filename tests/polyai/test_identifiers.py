@@ -138,7 +138,7 @@ def test_no_number_of_a_person_is_an_id_whatever_parts_it(number: str, parts: li
 
 
 @given(st.text("0123456789-._:", min_size=3, max_size=40))
-def test_what_has_no_letter_is_an_id_only_where_it_is_a_uuid(text: str) -> None:
+def test_text_without_a_letter_is_an_id_only_if_it_is_a_uuid(text: str) -> None:
     with pytest.raises(InvalidConversationId):
         check_typed_id(text)
 

@@ -71,7 +71,7 @@ async def test_each_variant_arrives_whole_and_no_redacted_one_holds_raw_audio(
         (Shape.REDIRECT, errors.UnexpectedRedirect),
     ],
 )
-async def test_an_answer_gone_wrong_is_told_in_words(polyai, client, agent, shape, error):
+async def test_a_wrong_answer_is_reported(polyai, client, agent, shape, error):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     with pytest.raises(error):
         await fetch(client, agent)
@@ -99,7 +99,7 @@ async def test_a_streamed_answer_has_no_length_of_its_own(polyai, client, agent,
         (Shape.GZIP, wav_errors.NotWav),
     ],
 )
-async def test_a_body_that_is_no_recording_is_told_by_its_bytes(
+async def test_a_body_that_is_not_a_recording_is_recognized_by_its_bytes(
     polyai, client, agent, shape, error
 ):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
@@ -119,14 +119,16 @@ async def test_a_body_that_is_no_recording_is_told_by_its_bytes(
         ({}, "CAffffffffffffffffffffffffffffffff", errors.ConversationNotFound),
     ],
 )
-async def test_a_wrong_setting_or_id_is_told_apart(polyai, client, changes, call, error):
+async def test_a_wrong_setting_and_a_wrong_id_are_distinguished(
+    polyai, client, changes, call, error
+):
     with pytest.raises(error):
         await fetch(client, agent_with(polyai, **changes), call=call)
     with pytest.raises(error):
         await client.conversation(agent_with(polyai, **changes), call)
 
 
-async def test_a_wrong_path_is_a_wrong_host(polyai, client):
+async def test_a_wrong_path_is_reported_as_a_wrong_host(polyai, client):
     elsewhere = Agent(
         name="default",
         agent_id="PROJECT-SANDBOX",
@@ -139,7 +141,7 @@ async def test_a_wrong_path_is_a_wrong_host(polyai, client):
         await client.conversation(elsewhere, CALL)
 
 
-async def test_facts_tell_why_there_is_no_recording(polyai, client, agent):
+async def test_the_facts_of_a_call_explain_a_missing_recording(polyai, client, agent):
     cases = {
         "AS_CHAT_1": ({"channel": "WEBCHAT"}, errors.RecordingMissing),
         "CA-now": ({"in_progress": True}, errors.RecordingNotReady),

@@ -122,7 +122,7 @@ async def test_a_path_in_the_base_url_is_kept_and_colons_in_ids_arrive(server, c
         (answer(204, length="absent"), errors.NotAudio),
     ],
 )
-async def test_what_stays_wrong_is_asked_once_and_told_without_secrets(
+async def test_a_permanent_error_is_requested_once_and_reported_without_secrets(
     server, client, agent, waits, caplog, *, scripted, error
 ):
     server.answers = [scripted]
@@ -136,7 +136,7 @@ async def test_what_stays_wrong_is_asked_once_and_told_without_secrets(
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
-async def test_what_passes_is_tried_again(server, client, agent, waits, status):
+async def test_a_temporary_error_is_retried(server, client, agent, waits, status):
     server.answers = [answer(status, b"<html>busy"), AUDIO]
     _, body = await fetch(client, agent)
     assert body.startswith(b"RIFF")
@@ -177,7 +177,7 @@ async def test_a_broken_answer_is_tried_four_times(server, client, agent, waits,
     assert_tells_nothing(caught.value, server)
 
 
-async def test_nobody_listening_is_unavailable(client, agent, waits):
+async def test_a_refused_connection_is_unavailable(client, agent, waits):
     nowhere = dataclasses.replace(agent, base_url="http://127.0.0.1:9")
     with pytest.raises(errors.PolyAIUnavailable) as caught:
         await client.conversation(nowhere, CALL)
@@ -199,7 +199,7 @@ def known(facts: CallFacts | None):
     return tell
 
 
-async def test_what_is_known_of_a_call_is_waited_for_only_where_it_decides(server, client, agent):
+async def test_the_facts_of_a_call_are_read_only_if_they_decide(server, client, agent):
     async def never() -> CallFacts | None:
         raise AssertionError
 
@@ -209,9 +209,7 @@ async def test_what_is_known_of_a_call_is_waited_for_only_where_it_decides(serve
         await fetch(client, agent, facts=never)
 
 
-async def test_a_call_that_goes_on_is_handed_out_at_once_for_a_later_retry(
-    server, client, agent, waits
-):
+async def test_a_call_in_progress_is_raised_at_once_for_a_later_retry(server, client, agent, waits):
     server.answers = [envelope(404, "CONVERSATIONS_RECORDING_NOT_FOUND")]
     ended = CallFacts(CALL, channel="VOICE-SIP", finished_at=NOW - timedelta(minutes=9))
     with pytest.raises(errors.RecordingNotReady) as caught:
@@ -303,7 +301,7 @@ async def test_a_body_that_stops_arriving_is_unavailable(server, client, agent, 
             await fetch(client, dataclasses.replace(agent, base_url=stalling.url))
 
 
-async def test_a_large_body_comes_in_pieces_of_at_most_64_kib(server, client, agent):
+async def test_a_large_body_is_returned_in_pieces_of_at_most_64_kib(server, client, agent):
     server.answers = [answer(200, bytes(3_000_000), headers=WAV_TYPE)]
     async with client.open_audio(agent, CALL, direction=Direction.COMBINED, raw=False) as stream:
         sizes = [len(chunk) async for chunk in stream.chunks()]
@@ -386,7 +384,7 @@ async def test_facts_are_tried_again_even_when_their_body_broke_off(server, clie
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"{}", b'{"success": false}', b"[" * 100_000]
 )
-async def test_facts_that_are_not_the_documented_json_are_told_so(server, client, agent, body):
+async def test_facts_other_than_the_documented_json_are_reported(server, client, agent, body):
     server.answers = [answer(200, body)]
     with pytest.raises(errors.UnexpectedAnswer) as caught:
         await client.conversation(agent, CALL)
@@ -428,7 +426,7 @@ async def test_an_error_body_that_never_ends_is_given_up(server, client, agent, 
             await client.conversation(dataclasses.replace(agent, base_url=stalling.url), CALL)
 
 
-async def test_what_goes_wrong_is_counted_by_agent_and_what_succeeds_is_not(server, agent):
+async def test_errors_are_counted_by_agent_and_successes_are_not(server, agent):
     metrics = Metrics()
     server.answers = [envelope(401, "UNAUTHORIZED"), answer(200, FACTS_BODY)]
     async with build_http_client(1, metrics=metrics, agents={"sales": agent}) as http:

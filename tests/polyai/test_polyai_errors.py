@@ -94,7 +94,7 @@ def translated(status, code=None, *, body=None, headers=None, facts=None):
          "not_audio", "gateway answered", "`POLYAI_API_URL`", False),
     ],
 )  # fmt: skip
-def test_a_status_is_told_in_words(*, status, code, kind, name, cause, fix, retryable):
+def test_each_status_has_its_error(*, status, code, kind, name, cause, fix, retryable):
     error = translated(status, code)
     assert type(error) is kind
     assert error.code == name
@@ -129,7 +129,7 @@ def test_a_status_is_told_in_words(*, status, code, kind, name, cause, fix, retr
         (CallFacts("c", started_at=NOW), errors.RecordingMissing, "retention"),
     ],
 )
-def test_no_recording_is_told_by_what_is_known_of_the_call(facts, kind, cause):
+def test_a_missing_recording_is_explained_by_the_facts_of_the_call(facts, kind, cause):
     error = translated(404, NO_RECORDING, facts=facts)
     assert type(error) is kind
     assert cause in error.likely_cause
@@ -152,7 +152,7 @@ def test_retry_after_is_kept_where_waiting_helps_only():
     assert translated(401, headers={"Retry-After": "5"}).retry_after_seconds is None
 
 
-def test_the_correlation_id_comes_from_the_header_then_the_envelope():
+def test_the_correlation_id_is_read_from_the_header_and_then_from_the_envelope():
     headers = {"X-PolyAI-Correlation-Id": "h-1"}
     assert translated(401, "X", headers=headers).correlation_id == "h-1"
     assert translated(401, "X").correlation_id == "e-1"

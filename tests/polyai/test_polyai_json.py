@@ -161,7 +161,7 @@ async def test_a_transcript_with_more_turns_than_any_is_refused_and_not_cut(poly
         await ask("transcript")
 
 
-async def test_what_is_never_read_is_not_kept_either(ask, monkeypatch):
+async def test_unread_values_are_not_kept(ask, monkeypatch):
     seen = []
 
     def noting(payload, *, conversation_id):

@@ -86,7 +86,7 @@ def test_the_length_falls_back_and_is_bounded():
     ("channel", "chat"),
     [("VOICE-SIP", False), ("webchat", True), ("CHAT", True), ("MESSAGES", True), (None, False)],
 )
-def test_chats_are_told_from_calls(channel, chat):
+def test_chats_and_calls_are_distinguished(channel, chat):
     assert call_facts({"channel": channel}, conversation_id="c").is_chat is chat
 
 

@@ -20,7 +20,7 @@ JSON = st.recursive(
 )
 
 
-async def test_it_is_asked_for_with_the_raw_key_and_holds_what_both_said(
+async def test_a_transcript_is_requested_with_the_raw_key_and_contains_both_sides(
     polyai,
     client,
     agent,
@@ -76,12 +76,12 @@ def test_the_callers_words_come_before_the_agents_of_the_same_turn():
     [None, [], "turns", [None], [[]], [{}], [{"user_input": None, "agent_response": "  "}]],
     ids=repr,
 )
-def test_where_nothing_was_said_there_is_nothing(turns):
+def test_a_call_without_words_has_an_empty_transcript(turns):
     assert transcript_of({"turns": turns}, conversation_id=CALL).utterances == ()
 
 
 @given(st.dictionaries(st.sampled_from(["turns", "startedAt", "language", "inProgress"]), JSON))
-def test_it_is_total(payload):
+def test_any_answer_is_a_transcript_or_an_error(payload):
     transcript_of(payload, conversation_id=CALL)
 
 

@@ -48,7 +48,7 @@ async def test_success_is_returned_without_a_wait():
     assert await run("done") == ("done", [])
 
 
-async def test_what_may_pass_is_tried_again_with_growing_waits():
+async def test_a_temporary_error_is_retried_with_growing_intervals():
     result, waits = await run(PassingError(), PassingError(), PassingError(), "done")
     assert result == "done"
     for wait, least in zip(waits, (0.5, 1.0, 2.0), strict=True):
@@ -63,7 +63,7 @@ async def test_the_last_error_is_raised_as_it_was():
 
 
 @pytest.mark.parametrize("error", [LastingError(), ValueError()])
-async def test_what_lasts_and_what_is_foreign_is_raised_at_once(error):
+async def test_permanent_and_unknown_errors_are_raised_at_once(error):
     assert await run(error) == (error, [])
 
 

@@ -82,7 +82,7 @@ async def test_a_delivery_goes_or_stays_for_its_own_facts(
 
 
 @pytest.mark.parametrize("kind", ["deliver", "check_shares", "take_back"])
-async def test_it_stays_while_work_is_due_for_it(database: Database, kind: str) -> None:
+async def test_a_delivery_with_due_work_is_kept(database: Database, kind: str) -> None:
     await store(database, "d1", **REDACTED)
     await store(database, "d2", **REDACTED)
     async with database.write() as session:
@@ -91,7 +91,7 @@ async def test_it_stays_while_work_is_due_for_it(database: Database, kind: str) 
     assert await may_go(database) == ["d2"]
 
 
-async def test_it_stays_while_a_file_that_it_dropped_is_to_be_deleted(database: Database) -> None:
+async def test_a_delivery_with_a_dropped_file_to_delete_is_kept(database: Database) -> None:
     await store(database, "d1", **REDACTED)
     async with database.write() as session:
         session.add(
@@ -106,7 +106,7 @@ async def test_it_stays_while_a_file_that_it_dropped_is_to_be_deleted(database: 
     assert await why_kept(database) == {"d1": [Kept.FILE_ORPHANED]}
 
 
-async def test_it_stays_while_the_redacted_recording_in_its_place_is_under_way(
+async def test_a_delivery_whose_replacement_is_under_way_is_kept(
     database: Database,
 ) -> None:
     await store(database, "raw", **TAKEN_BACK)
@@ -118,7 +118,7 @@ async def test_it_stays_while_the_redacted_recording_in_its_place_is_under_way(
     assert await may_go(database) == []
 
 
-async def test_it_goes_before_or_after_the_one_in_its_place_once_both_have_ended(
+async def test_a_delivery_and_its_replacement_are_removed_in_any_order_after_both_ended(
     database: Database,
 ) -> None:
     await store(database, "raw", **TAKEN_BACK)
@@ -129,7 +129,7 @@ async def test_it_goes_before_or_after_the_one_in_its_place_once_both_have_ended
 @pytest.mark.parametrize(
     ("state", "expected"), [("pending", [Kept.ACCESS_ASKED]), ("approved", []), ("expired", [])]
 )
-async def test_it_stays_while_its_requester_waits_for_access(
+async def test_a_delivery_whose_requester_waits_for_access_is_kept(
     database: Database, state: str, expected: list[Kept]
 ) -> None:
     await store(database, "d1", **REDACTED)

@@ -61,7 +61,7 @@ asyncio.run(prune())
 """
 
 
-async def test_what_ended_long_ago_goes_with_an_event_that_names_it(database: Database) -> None:
+async def test_old_deliveries_are_removed_with_an_event_that_names_them(database: Database) -> None:
     await fill(database, 3)
     await fill(database, 2, name="young", age=KEEP - DAY)
     await fill(database, 1, name="theirs", team_id="T0SALES000")
@@ -82,7 +82,9 @@ async def test_nothing_old_leaves_no_event(database: Database) -> None:
     assert await events(database) == []
 
 
-async def test_it_goes_on_at_once_while_there_are_more_than_a_batch(database: Database) -> None:
+async def test_pruning_continues_at_once_while_more_than_a_batch_is_left(
+    database: Database,
+) -> None:
     await fill(database, A_BATCH + 1)
 
     assert await pruning(database).run() == NOON
@@ -100,7 +102,7 @@ async def test_without_a_limit_everything_stays(database: Database) -> None:
     assert await left(database) == ["d0"]
 
 
-async def test_what_a_digest_still_counts_stays_though_it_is_old(database: Database) -> None:
+async def test_a_delivery_that_a_digest_still_counts_is_kept(database: Database) -> None:
     await fill(database, 1, name="counted", age=300 * DAY)
     await fill(database, 1, name="over", age=367 * DAY)
 
@@ -211,7 +213,7 @@ async def test_two_workers_at_once_name_each_delivery_once(database: Database) -
     assert await findings(database) == []
 
 
-async def test_what_somebody_has_in_hand_is_left_for_the_next_time(
+async def test_a_locked_delivery_is_left_for_the_next_time(
     migrated_postgresql: Callable[[], str],
 ) -> None:
     database = Database(migrated_postgresql())
@@ -272,7 +274,7 @@ async def test_an_event_of_another_workspace_excuses_nothing(database: Database)
     assert ChainFault.DELIVERY_GONE in await findings(database)
 
 
-async def test_it_holds_whether_it_is_sealed_before_or_after(database: Database) -> None:
+async def test_the_chain_verifies_whether_sealed_before_or_after(database: Database) -> None:
     await fill(database, 1, name="sealed", age=KEEP + 3 * DAY)
     await fill(database, 1, name="later")
     assert await seal_before(database, NOON - KEEP - 2 * DAY) == 1

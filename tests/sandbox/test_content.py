@@ -1,4 +1,4 @@
-"""One judgement of messages and views, by whichever way they come to the stand-in."""
+"""Messages and views are checked by the same rules in every method of the stand-in."""
 
 import pytest
 from aiohttp import web
@@ -67,7 +67,7 @@ def test_a_view_that_slack_takes():
     assert judged({**VIEW, "blocks": [INPUT], "submit": TEXT, "close": TEXT}) is None
 
 
-def test_what_depends_on_the_workspace_is_refused_and_no_fault():
+def test_content_that_depends_on_the_workspace_is_refused_without_a_violation():
     picture = {"type": "image", "slack_file": {"id": "F0GONE"}, "alt_text": "x"}
     there = {**picture, "slack_file": {"id": "F0THERE"}}
     assert judged({**VIEW, "blocks": [there]}) is None
@@ -78,7 +78,7 @@ def test_what_depends_on_the_workspace_is_refused_and_no_fault():
 
 
 @pytest.mark.parametrize(("body", "error"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
-async def test_every_way_to_say_something_is_judged_alike(
+async def test_every_method_that_posts_checks_its_content(
     people, app, api, http, workspace, body, error
 ):
     answer = await api("chat.postMessage", channel=PUBLIC, **body)
@@ -95,7 +95,9 @@ async def test_every_way_to_say_something_is_judged_alike(
 
 
 @pytest.mark.parametrize(("view", "error"), BAD_VIEWS.values(), ids=BAD_VIEWS)
-async def test_every_way_to_show_a_modal_is_judged_alike(people, app, api, workspace, view, error):
+async def test_every_method_that_shows_a_modal_checks_its_content(
+    people, app, api, workspace, view, error
+):
     view_id = (await open_modal(api, workspace))["view"]["id"]
     if view is not None:
         trigger = workspace.issue_trigger("U0ALICE")

@@ -27,7 +27,9 @@ async def info(api, file_id):
     return (await api("files.info", file=file_id))["file"]
 
 
-async def test_a_forwarded_file_is_seen_in_both_places_and_both_are_told(api, workspace, file_id):
+async def test_a_forwarded_file_is_visible_and_listed_in_both_conversations(
+    api, workspace, file_id
+):
     before = await info(api, file_id)
     assert (before["is_public"], before["channels"], before["groups"]) == (False, [], [OPEN])
 
@@ -45,7 +47,9 @@ async def test_a_forwarded_file_is_seen_in_both_places_and_both_are_told(api, wo
 
 
 @pytest.mark.parametrize("place", [PRIVATE, DM])
-async def test_where_the_app_is_not_is_left_out_unless_slack_tells(api, workspace, file_id, place):
+async def test_a_conversation_without_the_app_is_left_out_unless_slack_lists_it(
+    api, workspace, file_id, place
+):
     workspace.forward(file_id, "U0ALICE", place)
     assert place not in json.dumps(await info(api, file_id))
     workspace.tells_unseen_shares = True
@@ -54,7 +58,7 @@ async def test_where_the_app_is_not_is_left_out_unless_slack_tells(api, workspac
     assert (await api("conversations.info", channel=place))["error"] == "channel_not_found"
 
 
-async def test_a_public_channel_is_told_whether_the_app_is_in_it_or_not(api, workspace, file_id):
+async def test_a_public_channel_is_listed_with_or_without_the_app(api, workspace, file_id):
     workspace.forward(file_id, "U0ALICE", FOREIGN)
     assert FOREIGN in (await info(api, file_id))["shares"]["public"]
 
@@ -74,13 +78,13 @@ async def test_a_file_is_forwarded_by_who_sees_it_to_where_they_may_post(
         workspace.forward(file_id, user, place)
 
 
-async def test_what_is_deleted_can_be_forwarded_by_nobody(api, workspace, file_id):
+async def test_a_deleted_file_cannot_be_forwarded(api, workspace, file_id):
     await api("files.delete", file=file_id)
     with pytest.raises(ValueError, match="sees no file"):
         workspace.forward(file_id, "U0ALICE", PUBLIC)
 
 
-async def test_whoever_got_it_passes_it_on_as_well(workspace, file_id):
+async def test_a_recipient_can_forward_the_file(workspace, file_id):
     workspace.forward(file_id, "U0ALICE", DM)
     workspace.forward(file_id, "U0BOB", PUBLIC)
     assert [f.id for f in workspace.visible_files(PUBLIC)] == [file_id]
@@ -92,7 +96,7 @@ async def test_a_channel_s_new_id_is_that_of_its_forwarded_files(workspace, file
     assert [f.id for f in workspace.visible_files("C0PUBLIC99")] == [file_id]
 
 
-async def test_a_public_link_is_told_and_the_address_is_there_before(api, workspace, file_id):
+async def test_a_public_link_is_reported_and_its_url_exists_before(api, workspace, file_id):
     before = await info(api, file_id)
     assert before["public_url_shared"] is False
     workspace.publish_link(file_id, "U0ALICE")

@@ -140,7 +140,7 @@ async def test_the_same_over_a_socket(slack, api, workspace, http):
     await running
 
 
-async def test_slacks_own_client_takes_the_socket_and_comes_back(slack, workspace):
+async def test_slacks_own_client_connects_and_reconnects_to_the_socket(slack, workspace):
     async def ack(client, request):
         answer = SocketModeResponse(envelope_id=request.envelope_id, payload={"text": "on it"})
         await client.send_socket_mode_response(answer)
@@ -178,9 +178,7 @@ async def test_buttons_in_views_and_on_messages(people, api, app, workspace):
     assert (await api("views.push", **elsewhere))["error"] == "invalid_arguments"
 
 
-async def test_what_is_chosen_in_a_modal_is_sent_at_once_with_all_that_is_filled_in(
-    people, api, app, workspace
-):
+async def test_a_choice_in_a_modal_is_sent_at_once_with_all_input(people, api, app, workspace):
     opened = await open_modal(api, workspace)
     values = {"which": {"which": {"selected_option": {"value": "1"}}}}
     action = {"type": "radio_buttons", "action_id": "which", "selected_option": {"value": "1"}}

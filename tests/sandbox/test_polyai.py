@@ -89,7 +89,7 @@ async def test_refusals_in_the_documented_envelope(get, asking, status, code):
     assert body["error_id"] == answer.headers["X-PolyAI-Correlation-Id"]
 
 
-async def test_the_callers_correlation_id_comes_back(get):
+async def test_the_callers_correlation_id_is_returned(get):
     answer = await get(headers={"X-PolyAI-Correlation-Id": "mine"})
     assert answer.headers["X-PolyAI-Correlation-Id"] == "mine"
     assert (await get(path="/v3/a/b/conversations")).headers["X-PolyAI-Correlation-Id"]

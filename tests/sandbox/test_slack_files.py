@@ -108,7 +108,7 @@ async def test_uploads_are_counted_exactly(api, http, workspace, sending, status
     assert workspace.violations
 
 
-async def test_an_upload_url_works_once_and_not_for_ever(api, http, workspace):
+async def test_an_upload_url_works_once_and_for_a_limited_time(api, http, workspace):
     begun = await api("files.getUploadURLExternal", filename="a.wav", length=3)
     answers = [await http.post(begun["upload_url"], content=b"abc") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 404]

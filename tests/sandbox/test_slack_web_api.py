@@ -179,7 +179,7 @@ async def test_public_channels_can_be_joined(api):
     assert (await api("conversations.join", channel=FOREIGN))["warning"] == "already_in_channel"
 
 
-async def test_forms_and_json_are_read_alike(http, slack, workspace):
+async def test_forms_and_json_are_read_in_the_same_way(http, slack, workspace):
     headers = {"Authorization": f"Bearer {workspace.bot_token}"}
     form = {"channel": PUBLIC, "text": "x", "blocks": '[{"type":"divider"}]'}
     answer = await http.post(f"{slack.url}chat.postMessage", data=form, headers=headers)
@@ -235,7 +235,7 @@ async def test_group_conversations_and_user_groups(api, workspace):
     assert group["users"] == ["U0ALICE"]
 
 
-async def test_strangers_are_told_apart(api, workspace):
+async def test_external_people_are_marked(api, workspace):
     workspace.add_user("U0EXTERN", team_id="T0ELSEWHERE", is_stranger=True)
     user = (await api("users.info", user="U0EXTERN"))["user"]
     assert (user["team_id"], user["is_stranger"]) == ("T0ELSEWHERE", True)

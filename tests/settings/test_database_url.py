@@ -52,7 +52,7 @@ AT = f"postgresql://u:{SECRET}@db"
         pytest.param("sqlite:///a,b.db", "sqlite:///a,b.db", id="a file"),
     ],
 )
-def test_what_other_programs_put_there_is_understood(given, spelt):
+def test_parameters_of_other_programs_are_accepted(given, spelt):
     assert for_drivers(given) == spelt
     assert for_drivers(spelt) == spelt
 
@@ -75,7 +75,7 @@ def test_several_hosts_reach_the_driver_each_with_its_port():
         (f"{SECRET}!=1", "one (leave it out)"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_sentence_without_the_url(query, said):
+def test_an_unusable_url_is_reported_without_showing_it(query, said):
     with pytest.raises(SettingsError) as caught:
         load_database_url({"DATABASE_URL": f"{AT}/x?{query}"})
     (problem,) = caught.value.problems
@@ -86,7 +86,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence_without_the_url(query, said):
 
 
 @each_row("password", ["hunter2@x", "hunter2/x", "hunter2?x", "hunter2?x=1/x"])
-def test_a_password_that_would_be_taken_for_a_host_is_told_with_what_to_write(password):
+def test_a_password_that_could_be_taken_for_a_host_is_reported_with_the_fix(password):
     with pytest.raises(SettingsError) as caught:
         load_database_url({"DATABASE_URL": f"postgresql://u:{password}@db:5432/callaudio"})
     (problem,) = caught.value.problems
@@ -108,7 +108,7 @@ def test_a_password_that_would_be_taken_for_a_host_is_told_with_what_to_write(pa
         pytest.param("u@[::1]:a/x", id="behind IPv6"),
     ],
 )
-def test_what_stands_where_a_port_belongs_is_told_and_not_shown(rest):
+def test_an_invalid_port_is_reported_and_not_shown(rest):
     with pytest.raises(SettingsError) as caught:
         load_database_url({"DATABASE_URL": f"postgresql://{rest}"})
     (problem,) = caught.value.problems

@@ -75,7 +75,7 @@ def test_empty_is_not_set_and_white_space_is_dropped():
     assert settings.port == 3000
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
+def test_all_problems_are_reported_at_once_in_a_fixed_order():
     with pytest.raises(SettingsError) as caught:
         load_settings({"POLYAI_REGION": "usa", "PORT": "0", "CALLAUDIO_AUDIENSE": "requester"})
     names = [problem.split()[0] for problem in caught.value.problems]
@@ -143,7 +143,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_contract():
         ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:3000"),
     ],
 )
-def test_what_cannot_be_used_is_refused(name, value):
+def test_each_invalid_value_is_refused(name, value):
     (problem,) = problems(**{name: value})
     assert problem.startswith(f"{name} ")
     assert ": use " in problem
@@ -170,7 +170,7 @@ def test_only_the_bad_ids_of_a_list_are_named():
         ("CALLAUDIO_RAW_TTL_HOURS", "0", 0),
     ],
 )
-def test_what_can_be_used_is_taken(name, value, expected):
+def test_each_valid_value_is_accepted(name, value, expected):
     assert getattr(load_settings(REQUIRED | {name: value}), name.lower()) == expected
 
 
@@ -292,7 +292,7 @@ def test_an_unknown_name_of_ours_is_a_problem(name):
         ("POLYAI_SIP_TRUNK", None),
     ],
 )
-def test_the_name_that_was_meant_is_told_where_one_is_near(name, meant):
+def test_the_nearest_name_is_suggested_for_an_unknown_one(name, meant):
     (problem,) = problems(**{name: "8080"})
     assert problem == f"{name} is unknown: {f'did you mean {meant}?' if meant else 'remove it.'}"
 
@@ -312,7 +312,7 @@ SERVICE_LINKS = {
 }
 
 
-def test_what_kubernetes_tells_of_services_stops_no_start():
+def test_variables_of_kubernetes_services_are_ignored():
     assert load_settings(REQUIRED | SERVICE_LINKS) == load_settings(REQUIRED)
 
 
@@ -352,20 +352,20 @@ SECRET = "Zq7vB2nL9xK4Zq7vB2nL9xK4"
         ),
     ],
 )
-def test_what_is_wrong_with_the_form_of_a_secret_is_told_and_the_secret_is_not(name, value, said):
+def test_a_malformed_secret_is_reported_without_its_value(name, value, said):
     (problem,) = problems(**{name: value})
     assert problem.startswith(f"{name} ")
     assert said in problem
     assert SECRET not in problem
 
 
-def test_quotes_are_told_for_every_variable_at_once():
+def test_quotes_are_reported_for_every_variable_at_once():
     told = problems(POLYAI_REGION='"eu"', PORT="'3000'", SLACK_SIGNING_SECRET='"5ca1ab1e"')
     assert [each.split()[0] for each in told] == ["SLACK_SIGNING_SECRET", "POLYAI_REGION", "PORT"]
     assert all("has quotes around its value: remove the quotes." in each for each in told)
 
 
-def test_quotes_in_a_file_of_a_secret_are_told_too(tmp_path):
+def test_quotes_in_the_file_of_a_secret_are_reported(tmp_path):
     file = tmp_path / "key"
     file.write_text(f'"{SECRET}"\r\n')
     (problem,) = problems(POLYAI_PII_API_KEY_FILE=str(file))
@@ -396,7 +396,7 @@ def test_any_secret_may_come_from_a_file(name, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
-def test_an_unusable_file_is_told_by_its_path_alone(content, tmp_path):
+def test_an_unusable_file_is_reported_by_its_path_only(content, tmp_path):
     file = tmp_path / "pii-key"
     if content is not None:
         file.write_bytes(content)
@@ -478,7 +478,7 @@ def test_the_way_to_the_outside_is_read_as_it_is_commonly_spelt(name, value, fie
         ("SSL_CERT_DIR", "no/such/folder", "is "),
     ],
 )
-def test_a_way_to_the_outside_that_cannot_be_is_told(name, value, said):
+def test_an_unusable_proxy_or_authority_is_reported(name, value, said):
     (problem,) = problems(**{name: value})
     assert problem.startswith(f"{name} {said}")
     assert SECRET not in problem
@@ -554,7 +554,7 @@ def test_no_file_of_settings_is_no_problem(tmp_path):
         (None, "is not a text file that this user may read."),
     ],
 )
-def test_an_unreadable_file_of_settings_is_told_without_what_it_holds(tmp_path, content, said):
+def test_an_unreadable_settings_file_is_reported_without_its_content(tmp_path, content, said):
     file = tmp_path / ".env"
     if content is None:
         file.mkdir()
@@ -608,7 +608,7 @@ def test_every_setting_says_what_a_usable_value_is():
     assert all(field.description for field in Settings.model_fields.values())
 
 
-def test_variables_that_would_switch_an_oauth_flow_on_are_told():
+def test_variables_that_would_start_an_oauth_flow_are_reported():
     environ = {**REQUIRED, "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "made-up-secret"}
     with pytest.raises(SettingsError) as raised:
         load_settings(environ)

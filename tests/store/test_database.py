@@ -25,7 +25,7 @@ def bot(user_id: str):
     return insert(StandingRow).values(team_id="T1", user_id=user_id, learnt_at=NOON)
 
 
-async def test_what_is_written_together_is_kept_together_or_not_at_all(database):
+async def test_writes_of_a_transaction_are_stored_together_or_not_at_all(database):
     async def write(*user_ids: str) -> None:
         async with database.write() as session:
             for user_id in user_ids:
@@ -46,7 +46,7 @@ async def test_a_session_for_reading_sees_what_was_committed_before_it(database)
     assert await count(database) == 1
 
 
-async def test_what_a_row_holds_can_be_read_after_its_transaction(database):
+async def test_the_values_of_a_row_can_be_read_after_its_transaction(database):
     async with database.write() as session:
         row = RecentRequestRow(fingerprint="f", delivery_id="d", requested_at=NOON)
         session.add(row)
@@ -108,7 +108,7 @@ async def test_every_connection_to_sqlite_is_set_up(sqlite_url, pragma, value):
     await database.close()
 
 
-async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_locks_nobody_out(
+async def test_a_stalled_transaction_on_postgresql_is_ended_and_releases_its_locks(
     migrated_postgresql, monkeypatch
 ):
     monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 1)
@@ -133,7 +133,7 @@ async def test_who_stands_still_in_mid_transaction_on_postgresql_is_cut_off_and_
     await other.close()
 
 
-async def test_a_database_that_does_not_answer_is_told_by_an_error(database):
+async def test_an_unreachable_database_raises_its_own_error(database):
     await database.rows(text("SELECT 1"))
     gone = Database("postgresql://callaudio@127.0.0.1:1/nobody-listens-there")
     with pytest.raises(OperationalError):
@@ -153,7 +153,7 @@ async def test_the_password_of_the_database_does_not_show():
     await database.close()
 
 
-async def test_a_transaction_broken_off_for_a_deadlock_is_run_again_and_costs_nobody_an_error(
+async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(
     migrated_postgresql,
 ):
     database = Database(migrated_postgresql())
@@ -196,7 +196,7 @@ async def test_an_error_that_a_second_run_would_not_mend_is_raised_at_once(datab
     assert runs == [1]
 
 
-async def test_last_work_comes_after_everything_else_and_only_if_nothing_failed(database):
+async def test_last_work_runs_at_the_end_and_only_without_a_failure(database):
     done = []
 
     async def finish(session: AsyncSession) -> None:
@@ -217,7 +217,7 @@ async def test_last_work_comes_after_everything_else_and_only_if_nothing_failed(
     assert done == ["work", "last"]
 
 
-async def test_a_database_that_can_only_be_read_is_away(migrated_postgresql):
+async def test_a_read_only_database_counts_as_unavailable(migrated_postgresql):
     database = Database(migrated_postgresql())
 
     async def store() -> None:

@@ -40,13 +40,13 @@ async def failure_of(url: str, *statements: str) -> BaseException:
         ("postgresql:///x?host=/no/such/folder", failures.REFUSED),
     ],
 )
-async def test_a_server_that_is_not_there(url, failure):
+async def test_a_closed_port_is_reported(url, failure):
     error = await failure_of(url.format(port=free_port()))
     assert why(error) is failure
     assert isinstance(for_people(error), StoreAway)
 
 
-async def test_a_server_that_does_not_answer():
+async def test_a_server_without_an_answer_is_reported():
     writers = []
 
     async def silent(reader, writer):
@@ -71,7 +71,7 @@ async def test_a_name_or_a_user_that_the_server_does_not_know(migrated_postgresq
 
 
 @needs_pgbouncer
-async def test_a_server_that_speaks_no_tls(migrated_postgresql):
+async def test_a_server_without_tls_is_reported(migrated_postgresql):
     with pooled(migrated_postgresql()) as pooled_url:
         url = make_url(pooled_url).set(query={})
         over_tls = url.update_query_dict({"sslmode": "require"})
@@ -87,7 +87,7 @@ async def test_a_server_that_speaks_no_tls(migrated_postgresql):
         (["DO $$BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '53300'; END$$"], failures.TOO_MANY),
     ],
 )
-async def test_what_a_server_refuses(migrated_postgresql, statements, failure):
+async def test_each_refusal_of_a_server_is_reported(migrated_postgresql, statements, failure):
     error = await failure_of(migrated_postgresql(), *statements)
     assert why(error) is failure
 
@@ -134,11 +134,11 @@ async def test_a_full_disk_has_words_of_its_own_for_people(tmp_path):
         "server certificate for x does not match host name y",
     ],
 )
-def test_what_servers_say_that_no_test_can_make_them_say(said):
+def test_rare_server_messages_are_reported(said):
     assert why(OperationalError("", {}, psycopg.OperationalError(said)))
 
 
-def test_mistakes_in_our_own_statements_are_nobody_else_s_fault():
+def test_errors_in_our_own_statements_are_not_reported_as_outages():
     error = DBAPIError("", {}, psycopg.ProgrammingError("syntax error"))
     assert why(error) is for_people(error) is None
     error = OperationalError("", {}, sqlite3.OperationalError("no such table: grants"))

@@ -76,7 +76,7 @@ async def test_every_way_of_changing_a_row_is_refused(database: Database) -> Non
         assert await stored(database) == before, statement
 
 
-async def test_what_is_sealed_may_be_removed_and_new_events_written(database: Database) -> None:
+async def test_sealed_events_may_be_removed_and_new_ones_written(database: Database) -> None:
     await execute(database, f"INSERT INTO {EVENT.format(id=1, seq=1, actor='U0BOSS')}")
     await execute(database, f"INSERT INTO {FIRST}", f"INSERT INTO {SEALED}")
     await execute(database, "DELETE FROM audit_events WHERE seq = 1")

@@ -91,7 +91,7 @@ def assert_unchangeable(url: str) -> None:
             run(url, statement)
 
 
-async def test_the_chain_takes_in_what_was_there_before_and_goes_on_down_and_up_again(
+async def test_the_chain_includes_earlier_events_and_continues_after_a_downgrade_and_upgrade(
     old_url: str,
 ) -> None:
     upgrade(async_url(old_url))

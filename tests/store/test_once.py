@@ -31,13 +31,13 @@ async def test_without_a_key_everything_is_done(database):
         await change(database, None)
 
 
-async def test_what_was_not_done_can_be_tried_again(database):
+async def test_a_change_that_failed_can_be_retried(database):
     with pytest.raises(LookupError):
         await change(database, "1.2.a", breaks=True)
     await change(database, "1.2.a")
 
 
-async def test_of_many_at_once_one_is_done(database):
+async def test_one_of_many_simultaneous_changes_is_made(database):
     tries = [change(database, "1.2.a") for _ in range(8)]
     done = await asyncio.gather(*tries, return_exceptions=True)
     assert sorted(type(each).__name__ for each in done) == ["AlreadyDone"] * 7 + ["NoneType"]

@@ -95,7 +95,7 @@ async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_ur
 
 
 @needs_pgbouncer
-async def test_of_several_hosts_the_one_that_answers_is_taken(pooled_url):
+async def test_the_host_that_answers_is_used(pooled_url):
     hosts = pooled_url.replace("@", f"@127.0.0.1:{free_port()},", 1)
     assert hosts.count("127.0.0.1") == 2
     database = Database(for_drivers(hosts))
@@ -150,7 +150,7 @@ async def test_a_connection_without_transactions_hears_what_is_notified(migrated
     await database.close()
 
 
-async def test_the_store_leaves_nothing_behind_in_the_server_s_session(migrated_postgresql):
+async def test_the_store_leaves_no_state_in_the_servers_session(migrated_postgresql):
     database = Database(migrated_postgresql())
     async with database.read() as session:
         for _ in range(20):

@@ -63,7 +63,7 @@ def test_up_twice_down_to_nothing_and_up_again(empty_url):
     assert differences(url) == []
 
 
-def test_there_is_one_newest_revision():
+def test_the_migrations_have_one_head():
     script = ScriptDirectory.from_config(alembic_config(async_url("sqlite:///unused.db")))
     assert script.get_heads() == [newest_revision()]
     assert script.get_bases() == ["0001"]

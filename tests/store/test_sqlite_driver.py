@@ -48,7 +48,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     "most", [0, 1, ROWS_WITH_STATEMENT - 1, *(ROWS_WITH_STATEMENT + n for n in range(2)), 1000]
 )
-async def test_every_row_comes_once_and_in_order_at_once_and_piece_by_piece(
+async def test_every_row_is_returned_once_in_order_by_each_way_of_fetching(
     database: Database, most: int
 ) -> None:
     expected = list(range(1, most + 1))
@@ -196,7 +196,7 @@ async def test_a_cancelled_writer_waits_no_longer_for_one_that_keeps_the_lock(
         assert await session.scalar(text("PRAGMA busy_timeout")) == 3_600_000
 
 
-async def test_what_a_transaction_changed_that_was_begun_for_reading_is_committed(
+async def test_changes_in_a_transaction_begun_for_reading_are_committed(
     database: Database, hops: list[str]
 ) -> None:
     async with database.read() as session:

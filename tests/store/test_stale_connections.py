@@ -44,7 +44,7 @@ async def use_several(database: Database, first: int = 0) -> None:
     await asyncio.gather(*(write(database, f"U{first + each}") for each in range(AT_ONCE)))
 
 
-async def test_connections_cut_while_idle_are_made_anew_whatever_is_done_first(
+async def test_connections_cut_while_idle_are_replaced_before_any_statement(
     database: Database, relay: DatabaseRelay
 ) -> None:
     await use_several(database)
@@ -59,7 +59,7 @@ async def test_connections_cut_while_idle_are_made_anew_whatever_is_done_first(
     assert (await database.rows(text("SELECT count(*) FROM standings"))) == [(2 * AT_ONCE,)]
 
 
-async def test_those_that_the_server_ended_while_idle_are_made_anew_as_well(
+async def test_connections_ended_by_the_server_while_idle_are_replaced(
     database: Database, relay: DatabaseRelay
 ) -> None:
     await use_several(database)
@@ -71,7 +71,7 @@ async def test_those_that_the_server_ended_while_idle_are_made_anew_as_well(
     await other.close()
 
 
-async def test_one_that_is_cut_in_mid_transaction_is_told_and_changes_nothing(
+async def test_a_connection_cut_within_a_transaction_raises_and_changes_nothing(
     database: Database, relay: DatabaseRelay
 ) -> None:
     async def broken_off() -> None:
@@ -97,9 +97,7 @@ async def test_no_transaction_pays_for_it_with_a_round_trip(
     assert relay.asked - before == begun_written_and_committed
 
 
-async def test_where_nothing_listens_it_is_said_at_once(
-    database: Database, relay: DatabaseRelay
-) -> None:
+async def test_a_closed_port_is_reported_at_once(database: Database, relay: DatabaseRelay) -> None:
     await write(database, "U0")
     relay.is_open = False
     await relay.cut()

@@ -21,7 +21,7 @@ async def round_trip(database, moment):
     return row.requested_at
 
 
-async def test_an_aware_time_comes_back_as_the_same_instant_in_utc(database):
+async def test_an_aware_time_is_read_as_the_same_instant_in_utc(database):
     moment = datetime(2026, 6, 3, 17, 30, 0, 123456, tzinfo=INDIA)
     stored = await round_trip(database, moment)
     assert stored == moment
@@ -36,7 +36,7 @@ async def test_a_naive_time_is_refused(database):
 
 @pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
 @given(moment=st.datetimes(timezones=st.just(INDIA)))
-def test_every_time_goes_in_and_comes_out_as_utc(dialect, moment):
+def test_every_time_is_stored_and_read_as_utc(dialect, moment):
     column = UtcDateTime()
     stored = column.process_bind_param(moment, dialect)
     assert stored.tzinfo is UTC
@@ -51,7 +51,7 @@ def test_no_time_stays_no_time():
     assert column.process_result_value(None, sqlite.dialect()) is None
 
 
-def test_every_time_in_the_store_is_of_that_type():
+def test_every_time_column_has_that_type():
     columns = [column for table in Base.metadata.tables.values() for column in table.columns]
     times = [str(column) for column in columns if column.name.endswith(("_at", "_since"))]
     ours = [str(column) for column in columns if isinstance(column.type, UtcDateTime)]

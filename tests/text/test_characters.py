@@ -26,12 +26,12 @@ def test_a_typed_word_is_made_plain(typed: str, plain: str) -> None:
 
 
 @given(st.text())
-def test_what_is_plain_stays_as_it_is(text: str) -> None:
+def test_plain_text_is_unchanged(text: str) -> None:
     assert made_plain(made_plain(text)) == made_plain(text)
     assert len(made_plain(text)) <= len(text)
 
 
-def test_what_people_write_keeps_all_but_control_characters() -> None:
+def test_text_keeps_all_but_control_characters() -> None:
     assert (
         without_control("night\x00 shift \u2013 می\u200cخواهم\n")
         == "night shift \u2013 می\u200cخواهم\n"

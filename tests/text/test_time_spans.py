@@ -22,7 +22,7 @@ def test_a_span_is_read(text, seconds):
 
 
 @each_row("text", ["", "5-10", "0:05", "0:10-0:05", "0:05-0:05", "a:05-0:10"])
-def test_what_is_no_span_is_refused(text):
+def test_an_invalid_span_is_refused(text):
     with pytest.raises(ValueError, match="a span"):
         parse_time_span(text)
 

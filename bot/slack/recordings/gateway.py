@@ -27,7 +27,7 @@ from bot.slack.recordings.file_object import shares_of
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadPlaceRefused, UploadRefused
+from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused, UploadUrlRefused
 from bot.slack.web_api.history import find_own_message, metadata
 from bot.slack.web_api.lost_answers import notify_once
 from bot.slack.web_api.response_urls import ResponseUrls
@@ -126,7 +126,7 @@ class SlackGateway:
         url = SecretStr(str(answer["upload_url"]))
         if not self._api.trusts(url.get_secret_value()):
             log.error("upload_place_refused")
-            raise UploadPlaceRefused
+            raise UploadUrlRefused
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
 
     async def send(self, ticket: UploadTicket, file: NewFile, chunks: AsyncIterator[bytes]) -> None:

@@ -60,7 +60,7 @@ class UploadRefused(SlackError):
     retryable = True
 
 
-class UploadPlaceRefused(SlackError):
+class UploadUrlRefused(SlackError):
     """Slack, or something that answers in its place, returned a URL outside Slack."""
 
     code = "slack_upload_place_refused"

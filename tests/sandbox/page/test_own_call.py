@@ -35,7 +35,7 @@ def test_spans_are_read_in_seconds(text, spans):
 
 
 @each_row("text", ["2", "2-1", "1-1", "a-b", "1-2 3-4", "-1-2", ",".join(["1-2"] * 51)])
-def test_what_is_no_span_is_told(text):
+def test_an_invalid_span_is_reported(text):
     with pytest.raises(NoRecordingError, match=r"such as 1\.5-3, 7-9"):
         read_spans(text)
 
@@ -74,7 +74,7 @@ def test_the_picture_marks_what_is_muted_and_says_so():
     ],
     ids=["nothing", "cut", "other", "empty", "large"],
 )
-def test_what_is_no_recording_is_told(file, words):
+def test_a_file_that_is_not_a_recording_is_reported(file, words):
     with pytest.raises(NoRecordingError, match=words):
         muted(file, [])
 

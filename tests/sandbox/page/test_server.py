@@ -41,7 +41,7 @@ async def test_a_command_brings_the_recording_that_the_rules_allow(
     assert played.content == recordings.load("combined", redacted=redacted)
 
 
-async def test_nobody_hears_or_sees_what_is_in_a_private_channel_without_them(visitor):
+async def test_a_private_channel_is_hidden_from_others(visitor):
     page = await ask(visitor, CLEARED, QUALITY)
     (source,) = audio_of(page)
     assert (await visitor.http.get(source.replace(CLEARED, NOT_CLEARED))).status_code == 404
@@ -82,7 +82,7 @@ async def _direct_messages(visitor, user_id):
     return re.search(r"in=(D\w+)", page)[1]
 
 
-async def test_why_tells_which_rule_decided(visitor):
+async def test_why_names_the_rule_that_decided(visitor):
     page = await ask(visitor, CLEARED, SUPPORT)
     why = re.findall(r"why=([\d.]+)", page)[0]
     page = await visitor.sees(CLEARED, SUPPORT, why=why)
@@ -123,7 +123,7 @@ async def test_the_home_opens(visitor):
     assert "callaudio Home" in page
 
 
-async def test_a_home_that_is_drawn_anew_is_not_opened_again(visitor):
+async def test_a_redrawn_home_is_not_opened_again(visitor):
     await visitor.waits_for('class="home"', CLEARED, QUALITY, home="1")
     opened = (await visitor.sees(CLEARED, QUALITY)).count("app_home_opened")
     place = {"as": CLEARED, "in": QUALITY, "home": "1"}
@@ -142,7 +142,7 @@ async def test_other_sites_cannot_act(visitor, headers):
     assert "said by a stranger" not in await visitor.sees(CLEARED, QUALITY)
 
 
-async def test_an_open_page_is_told_of_changes(visitor):
+async def test_an_open_page_receives_changes(visitor):
     async with visitor.http.stream("GET", "/changes", timeout=30) as stream:
         lines = stream.aiter_lines()
         await anext(lines)

@@ -73,7 +73,7 @@ def test_a_long_word_in_a_table_is_cut_short_on_the_page(reader):
     assert drawn.count('class="left long"') == 1
 
 
-def test_what_a_button_carries_is_not_shown(reader):
+def test_the_value_of_a_button_is_not_shown(reader):
     block = {"type": "actions", "elements": [button("Go", value="secret", style="danger")]}
     markup = blocks([block], reader)
     assert "secret" not in markup
@@ -92,7 +92,7 @@ def test_styles_of_rich_text_nest(reader):
     assert drawn.names[-4:] == ["s", "em", "strong", "code"]
 
 
-def test_a_picture_comes_out_of_the_workspace(reader):
+def test_a_picture_is_read_from_the_workspace(reader):
     own = Reader(
         "U0", reader.now, files={"F0WAVES": File("F0WAVES", "w.png", "w", 16, content=PNG)}
     )
@@ -124,6 +124,6 @@ def test_a_picture_comes_out_of_the_workspace(reader):
     ],
     ids=str,
 )
-def test_what_cannot_be_drawn_is_not_left_out_in_silence(reader, block):
+def test_an_unknown_block_is_not_left_out_silently(reader, block):
     with pytest.raises(UnrenderableError):
         blocks([block], reader)

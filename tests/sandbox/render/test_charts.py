@@ -16,7 +16,7 @@ VALUES = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["bar", "line", "area"])
-def test_a_chart_tells_its_names_and_its_scale(kind):
+def test_a_chart_shows_its_names_and_its_scale(kind):
     drawn = Drawn(chart(samples.chart(kind)))
     for each in ("Calls a day", "answered", "handed over", "Mon", "Thu", "day", "calls", "10"):
         assert each in drawn.text

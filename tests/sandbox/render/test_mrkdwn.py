@@ -44,7 +44,7 @@ SPANS = {"strong", "em", "s", "code", "pre", "blockquote", "br", "a", "span"}
         ("R&amp;D &amp;lt;", "R&amp;D &amp;lt;"),
     ],
 )
-def test_what_is_written_and_how_it_is_drawn(reader, written, drawn):
+def test_each_markup_is_drawn(reader, written, drawn):
     assert mrkdwn(written, reader) == drawn
 
 

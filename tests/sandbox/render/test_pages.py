@@ -41,7 +41,7 @@ def drawn_channel(workspace, **more):
     return Drawn(channel_page(workspace, WHERE, Reader.of(workspace, WHO, NAMES), **more)).text
 
 
-def test_a_thread_shows_who_said_what_when(workspace):
+def test_a_thread_shows_people_texts_and_times(workspace):
     parent = workspace.say(WHERE, WHO, "Listen to *this*")
     share(workspace, recordings.load("combined", redacted=True), parent)
     workspace.say(WHERE, WHO, "elsewhere")
@@ -63,7 +63,7 @@ def test_a_picture_is_shown_inline(workspace):
     assert "img" in drawn_thread(workspace, parent).names
 
 
-def test_of_a_text_the_beginning_is_shown(workspace):
+def test_only_the_beginning_of_a_text_file_is_shown(workspace):
     parent = workspace.say(WHERE, WHO, "x")
     content = "".join(f"line {n} & more\n" for n in range(30)).encode()
     share(workspace, content, parent, name="CA1-transcript.txt")
@@ -88,7 +88,7 @@ def test_a_file_that_is_nothing_known_is_not_left_out_in_silence(workspace, cont
         drawn_thread(workspace, parent)
 
 
-def test_a_channel_hides_replies_behind_their_thread(workspace):
+def test_a_channel_shows_replies_only_in_their_thread(workspace):
     parent = workspace.say(WHERE, WHO, "first")
     for words in ("one", "two"):
         workspace.say(WHERE, WHO, words, thread_ts=parent.ts)
@@ -107,7 +107,7 @@ def test_a_private_note_is_for_its_reader_alone(workspace):
     assert "fallback" not in text
 
 
-def test_a_channel_is_looked_at_from_some_time_on(workspace):
+def test_a_channel_is_shown_from_a_given_time_on(workspace):
     workspace.say(WHERE, WHO, "before")
     since = workspace.next_ts()
     workspace.say(WHERE, WHO, "after")
