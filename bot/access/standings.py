@@ -18,7 +18,7 @@ from bot.access.rights_check import schedule_rights_check
 from bot.access.stored_standings import read_stored_standings
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both, every
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, TooManyLookups
 from bot.store.database import Database, is_few
 from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow
@@ -60,10 +60,13 @@ class Standings:
         """Read the standing of a person from Slack; unknown if Slack fails.
 
         Raises:
+            TooManyLookups: Slack was not asked.
             CallAudioError: the call was malformed, so its failure says nothing about the person.
         """
         try:
             return await self.now(team_id, user_id)
+        except TooManyLookups:
+            raise
         except CallAudioError as error:
             if error.is_own_mistake:
                 raise

@@ -11,12 +11,14 @@ class Urgency(IntEnum):
 
     ANSWER = 0
     """A person in Slack is waiting for an answer; the default."""
-    TAKE_BACK = 1
-    CHECK = 2
+    LOOKUP = 1
+    """A person waits to be shown the decision on a conversation: Slack may be read at length."""
+    TAKE_BACK = 2
+    CHECK = 3
     """A check whether a file may stay visible."""
-    DELIVERY = 3
-    UPKEEP = 4
-    PROGRESS = 5
+    DELIVERY = 4
+    UPKEEP = 5
+    PROGRESS = 6
     """Skipped when the resource is scarce."""
 
 

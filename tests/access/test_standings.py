@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from bot.access.policy import Standing
 from bot.access.standings import AT_ONCE, KEPT_FOR, STANDING_VALID_FOR, Standings, forget_standings
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, TooManyLookups
 from bot.store.database import Database
 from bot.store.tables import StandingRow
 from tests.access.builders import (
@@ -253,6 +253,19 @@ async def test_a_person_unknown_to_slack_does_not_stop_the_others(office):
     with pytest.raises(Silent):
         await office.known.now(TEAM, ALICE)
     assert await office.known.now_or_unknown(TEAM, ALICE) is UNKNOWN
+
+
+async def test_whoever_slack_was_not_asked_about_is_not_unknown(office):
+    class Spent(Workspace):
+        async def standing(self, user_id):
+            del user_id
+            raise TooManyLookups
+
+    office.slack = Spent()
+    office.known = office.another_process()
+
+    with pytest.raises(TooManyLookups):
+        await office.known.now_or_unknown(TEAM, ALICE)
 
 
 @pytest.mark.both_databases

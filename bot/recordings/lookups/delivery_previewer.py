@@ -8,6 +8,7 @@ from bot.access.directory import Conversation, Directory
 from bot.access.policy import Decision, Outcome
 from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.audit.events import AuditTag
+from bot.concurrency.urgency import Urgency, working
 from bot.errors import TooManyLookups, new_reference
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
@@ -108,7 +109,8 @@ class DeliveryPreviewer:
         """
         try:
             self._lookup_limit.count(actor.user_id)
-            return await self._decide(actor, choice, channel_id, asked_redacted=asked_redacted)
+            with working(Urgency.LOOKUP):
+                return await self._decide(actor, choice, channel_id, asked_redacted=asked_redacted)
         except TooManyLookups as error:
             payload = {"code": error.code, "channel_id": channel_id}
             tag = AuditTag.REQUEST_REFUSED

@@ -8,6 +8,7 @@ from bot.access.administration import Actor
 from bot.access.policy import Outcome, Reason
 from bot.access.policy_evaluation import PolicyEvaluator, Question
 from bot.audit.events import AuditTag
+from bot.concurrency.urgency import Urgency, working
 from bot.errors import CallAudioError, TooManyLookups, UsageError
 from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.delivery import Delivery
@@ -126,7 +127,8 @@ class WaveformViewer:
         delivery = await self._find(actor, delivery_id)
         try:
             self._lookup_limit.count(actor.user_id)
-            refusal = await self._refusal(actor, channel_id, delivery)
+            with working(Urgency.LOOKUP):
+                refusal = await self._refusal(actor, channel_id, delivery)
         except TooManyLookups as too_many:
             raise await self._refused(actor, delivery, too_many.code, too_many) from None
         if refusal:

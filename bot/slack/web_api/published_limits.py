@@ -11,6 +11,8 @@ from typing import Any, Final
 
 POST: Final = "chat.postMessage"
 INFO: Final = "conversations.info"
+MEMBERS: Final = "conversations.members"
+USER: Final = "users.info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,11 @@ PUBLISHED: Final[Mapping[str, Limit]] = MappingProxyType(
         "conversations.replies": TIER_3,
         "files.delete": TIER_3,
         "chat.postEphemeral": TIER_4,
-        "conversations.members": TIER_4,
+        MEMBERS: TIER_4,
         "files.completeUploadExternal": TIER_4,
         "files.getUploadURLExternal": TIER_4,
         "files.info": TIER_4,
-        "users.info": TIER_4,
+        USER: TIER_4,
         "views.open": TIER_4,
         "views.publish": TIER_4,
         "views.push": TIER_4,

@@ -2,8 +2,9 @@
 
 If it is unknown whether Slack's published limits apply, as behind a gateway, they apply for a while
 after the first ``Retry-After``. Answers to people and take-backs never wait here; deliveries and
-upkeep wait for their turn, and updates of progress are skipped. Answers may use only a share of the
-narrowest limit, so that presses of buttons alone cannot stop checks and deliveries.
+upkeep wait for their turn, and updates of progress are skipped. Look-ups may use only a share of
+the limits of what a decision reads, so that presses of buttons alone cannot stop checks and
+deliveries, in channels of thousands neither.
 """
 
 import asyncio
@@ -21,7 +22,14 @@ from bot.errors import TooManyLookups
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.web_api.errors import SlackRateLimited
-from bot.slack.web_api.published_limits import INFO, PUBLISHED, Limit, limited_by
+from bot.slack.web_api.published_limits import (
+    INFO,
+    MEMBERS,
+    PUBLISHED,
+    USER,
+    Limit,
+    limited_by,
+)
 from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore, RateLimitStore
 from bot.slack.web_api.unstored_calls import UNSTORED_SHARE, UnstoredCalls
 
@@ -32,7 +40,10 @@ LONGEST_HOLD_SECONDS: Final = 10.0
 LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
 ANSWERS_OF_FIVE: Final = 3
-"""Answers to people may use so many of five calls of ``conversations.info``."""
+"""Answers to people may use so many of five calls of what a decision reads."""
+LOOKED_UP: Final = frozenset({INFO, MEMBERS, USER})
+"""What a decision reads. An answer that is no look-up may use all calls of the last two: admins
+must be able to revoke rights while others press buttons."""
 
 
 @dataclass(order=True, slots=True)
@@ -89,14 +100,15 @@ class RateLimiter:
         """
         urgency = urgency_now()
         limited = limited_by(method, arguments)
-        if urgency is not Urgency.ANSWER and limited:
+        if urgency > Urgency.LOOKUP and limited:
             await self._wait_for_hold(limited[0], urgency)
         known = self.limit_of(method, arguments)
         if known is None or is_reserved:
             return
         key, limit = known
-        if urgency is Urgency.ANSWER and key == INFO:
-            await self._take_share(limit)
+        if urgency <= Urgency.LOOKUP and _is_shared(key, urgency):
+            # A look-up that has begun to read the members reads them to the end.
+            await self._take_share(key, limit, is_refused=not arguments.get("cursor"))
         if urgency <= Urgency.TAKE_BACK:
             self.unstored.add(key)
             self._report(key, limit)
@@ -169,11 +181,11 @@ class RateLimiter:
             return wanted, limit.seconds
         return allowed.calls, allowed.again_seconds
 
-    async def _take_share(self, limit: Limit) -> None:
+    async def _take_share(self, method: str, limit: Limit, *, is_refused: bool) -> None:
         """Take a call from the share of answers, which all processes have together."""
-        key = f"{INFO} for answers"
+        key = f"{method} for answers"
         share = Limit(limit.calls * ANSWERS_OF_FIVE // 5, limit.seconds)
-        if self.unstored.has_room(key, share, Urgency.ANSWER):
+        if not is_refused or self.unstored.has_room(key, share, Urgency.ANSWER):
             self.unstored.add(key)
             return
         calls, again_seconds = await self.take(key, share, 1)
@@ -229,3 +241,7 @@ class RateLimiter:
             if waiting:
                 await self._sleep(again_seconds)
         del self._waiting[key], self._serving[key]
+
+
+def _is_shared(key: str, urgency: Urgency) -> bool:
+    return key == INFO or (urgency is Urgency.LOOKUP and key in LOOKED_UP)

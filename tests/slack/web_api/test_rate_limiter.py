@@ -18,6 +18,7 @@ from bot.store.due_work import Due
 from tests.slack.web_api.virtual_time import VirtualTime
 
 INFO, UPDATE, POST = "conversations.info", "chat.update", "chat.postMessage"
+MEMBERS, USER = "conversations.members", "users.info"
 CALL_SECONDS = 0.1
 
 
@@ -79,7 +80,27 @@ async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virt
     assert order == ["check", "first", "second", "upkeep"]
 
 
-@pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
+async def test_a_look_up_that_has_begun_to_list_members_lists_them_to_the_end(virtual) -> None:
+    limiter = limiter_on(virtual)
+    await enter(limiter, Urgency.LOOKUP, MEMBERS)
+    for page in range(75):  # of a channel of fifteen thousand
+        await enter(limiter, Urgency.LOOKUP, MEMBERS, cursor=f"page {page}")
+
+    with pytest.raises(TooManyLookups):
+        await enter(limiter, Urgency.LOOKUP, MEMBERS)
+
+
+async def test_admins_act_however_many_people_others_look_up(virtual) -> None:
+    limiter = limiter_on(virtual)
+    for _ in range(60):
+        await enter(limiter, Urgency.LOOKUP, USER)
+    with pytest.raises(TooManyLookups):
+        await enter(limiter, Urgency.LOOKUP, USER)
+
+    await enter(limiter, Urgency.ANSWER, USER)
+
+
+@pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.LOOKUP, Urgency.TAKE_BACK])
 async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency) -> None:
     limiter = limiter_on(virtual)
 
@@ -93,26 +114,27 @@ async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency
 
 
 @pytest.mark.parametrize("webs", [1, 3])
-async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, webs) -> None:
+@pytest.mark.parametrize("method", [INFO, MEMBERS, USER])
+async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, webs, method) -> None:
     store, waited, put_off = MemoryRateLimitStore(virtual.monotonic), [], []
     pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
     worker = limiter_on(virtual, store)
     answered = Counter[str]()
 
     async def press() -> None:
-        for number in range(360):  # two a second
+        for number in range(720):  # four a second
             try:
-                await enter(pressed_at[number % webs], Urgency.ANSWER)
+                await enter(pressed_at[number % webs], Urgency.LOOKUP, method)
                 answered["answered"] += 1
             except TooManyLookups as error:
                 answered["refused"] += 1
                 put_off.append(error.retry_after_seconds or 0.0)
-            await virtual.sleep(0.5)
+            await virtual.sleep(0.25)
 
     async def work(urgency: Urgency, every: float) -> None:
         for _ in range(int(180 / every)):
             began = virtual.now
-            await enter(worker, urgency)
+            await enter(worker, urgency, method)
             waited.append(virtual.now - began)
             await virtual.sleep(every)
 
