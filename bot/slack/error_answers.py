@@ -12,7 +12,7 @@ from bot.errors import CallAudioError, Unexpected, new_reference
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.observability.sparing_log import SparingLog
-from bot.recordings.requests.turns import TooManyWaiting
+from bot.recordings.requests.fair_queue import TooManyWaiting
 from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
 from bot.slack.recordings import replies

@@ -12,7 +12,7 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
-from bot.recordings.requests.turns import read_turns
+from bot.recordings.requests.fair_queue import read_fair_queue
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
@@ -84,7 +84,7 @@ async def test_no_statement_of_the_loop_reads_the_whole_table(
         await work.finish(held, None)
         await forget_recent(database, NOON)
         async with database.read() as session:
-            await read_turns(await session.connection(), [f"{TEAM}:U1"], [0, 1], NOON)
+            await read_fair_queue(await session.connection(), [f"{TEAM}:U1"], [0, 1], NOON)
 
     assert len(said) >= 6
     assert await whole_tables(database, said, "due_work", "recent_requests") == {}

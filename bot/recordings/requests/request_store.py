@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy.exc import IntegrityError
 
 from bot.observability.logs import get_logger
+from bot.recordings.requests.fair_queue import TooManyWaiting
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of
 from bot.recordings.requests.request_writer import RequestWriter, StoredRequest
-from bot.recordings.requests.turns import TooManyWaiting
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 

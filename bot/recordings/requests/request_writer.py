@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.recordings.requests.fair_queue import TooManyWaiting, count_people, read_fair_queue
 from bot.recordings.requests.new_request import (
     NewRequest,
     delivery_id_of,
@@ -20,7 +21,6 @@ from bot.recordings.requests.new_request import (
     requester_of,
     row_of,
 )
-from bot.recordings.requests.turns import TooManyWaiting, count_people, read_turns
 from bot.store.database import Database
 from bot.store.inserts import insert_into
 from bot.store.once import DOUBLE_SUBMIT_WINDOW
@@ -96,13 +96,13 @@ class RequestWriter:
             return {}
         requesters = {each: requester_of(new[each]) for each in as_they_came}
         flows = {each: flow_of_request(new[each]) for each in as_they_came}
-        turns = await read_turns(
+        queue = await read_fair_queue(
             connection, sorted(set(requesters.values())), sorted(set(flows.values())), now
         )
         taken = {
-            delivery_id: turns.take(requester, flows[delivery_id])
+            delivery_id: queue.take(requester, flows[delivery_id])
             for delivery_id, requester in requesters.items()
-            if turns.waiting(requester) < self._max_waiting
+            if queue.waiting(requester) < self._max_waiting
         }
         if taken:
             rows = [row_of(each, request, now) for each, request in new.items() if each in taken]

@@ -18,9 +18,9 @@ from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, requester_key
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requests.requester import Requester
-from bot.recordings.requests.turns import flow_of, read_turns, requester_key
 from bot.recordings.take_back.causes import RAW_IS_NOT_ALLOWED
 from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow
@@ -71,8 +71,8 @@ async def schedule_follower(session: AsyncSession, follower: Delivery, now: date
     """Schedule the follower in a flow of its own, so that it does not delay people's requests."""
     key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
     flow = flow_of(follower.team_id, SOURCE)
-    turns = await read_turns(await session.connection(), [key], [flow], now)
-    schedule(session, DELIVER, follower.id, now=now, turn=turns.take(key, flow))
+    queue = await read_fair_queue(await session.connection(), [key], [flow], now)
+    schedule(session, DELIVER, follower.id, now=now, turn=queue.take(key, flow))
 
 
 def _is_followed(taken_back: Delivery) -> bool:

@@ -48,7 +48,7 @@ class DueFiles:
         async with self._database.read() as session:
             return [delivery_of(row) for row in await session.scalars(which)]
 
-    async def to_go(self, delivery_id: str) -> Delivery | None:
+    async def to_delete(self, delivery_id: str) -> Delivery | None:
         """Return a file that is to be deleted, or whose card does not show its deletion yet."""
         failed = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
         which = select(DeliveryRow).where(
@@ -73,14 +73,14 @@ class DueFiles:
             .order_by(DeliveryRow.shares_unverified_since.is_(None), order)
             .limit(1)
         )
-        found = await self._asked_after(DeliveryRow.id.in_(due))
+        found = await self._claim_check(DeliveryRow.id.in_(due))
         if found:
             self._asked_in_turn = 0 if is_newest_s_turn else self._asked_in_turn + 1
         return found
 
-    async def one(self, delivery_id: str) -> Delivery | None:
+    async def by_id(self, delivery_id: str) -> Delivery | None:
         """Return the file of an event, out of turn."""
-        return await self._asked_after(DeliveryRow.id == delivery_id)
+        return await self._claim_check(DeliveryRow.id == delivery_id)
 
     async def next_turn_at(self) -> datetime | None:
         """Return when the next check in turn is due; None if there is no raw file."""
@@ -89,17 +89,17 @@ class DueFiles:
             due_at = await session.scalar(first)
         return max(due_at, self._clock() + self.check_schedule.shares_every) if due_at else None
 
-    def over_at(self, delivery: Delivery) -> datetime | None:
+    def retention_ends_at(self, delivery: Delivery) -> datetime | None:
         """Return when the retention of a raw file ends; None: never."""
         keep, ended_at = self.check_schedule.keep, delivery.ended_at
         return ended_at + keep if delivery.is_raw and keep is not None and ended_at else None
 
-    def is_over(self, delivery: Delivery) -> bool:
+    def has_retention_ended(self, delivery: Delivery) -> bool:
         """Return whether the retention of a raw file has ended."""
-        over_at = self.over_at(delivery)
-        return over_at is not None and over_at <= self._clock()
+        ends_at = self.retention_ends_at(delivery)
+        return ends_at is not None and ends_at <= self._clock()
 
-    async def _asked_after(self, which: ColumnElement[bool]) -> Delivery | None:
+    async def _claim_check(self, which: ColumnElement[bool]) -> Delivery | None:
         again_at = self._clock() + self.check_schedule.check_every
         statement = update(DeliveryRow).where(*_watched(), which)
         async with self._database.write() as session:

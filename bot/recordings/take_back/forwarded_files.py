@@ -44,32 +44,32 @@ class ForwardedFiles:
             return None
         return elsewhere(shares, delivery.reported_channels, channel_id)
 
-    async def judge(self, delivery: Delivery, found: FileShares) -> ForbiddenShare | Exposure:
+    async def check(self, delivery: Delivery, found: FileShares) -> ForbiddenShare | Exposure:
         """Return a forbidden share; certain ones take precedence over unknown facts."""
         if found.has_public_link:
             return ForbiddenShare(TakeBackCause.PUBLIC_LINK)
         exposures = set()
         for place in found.places:
-            judged = await self._judge(delivery, place)
-            if isinstance(judged, ForbiddenShare):
-                return judged
-            exposures.add(judged)
+            result = await self._check_share(delivery, place)
+            if isinstance(result, ForbiddenShare):
+                return result
+            exposures.add(result)
         if Exposure.RIGHT_ENDED in exposures:
             return Exposure.RIGHT_ENDED
         is_known = found.is_complete and found.has_public_link is False
         return Exposure.UNVERIFIED if exposures - {Exposure.FINE} or not is_known else Exposure.FINE
 
-    async def _judge(self, delivery: Delivery, place: SharedIn) -> ForbiddenShare | Exposure:
+    async def _check_share(self, delivery: Delivery, place: SharedIn) -> ForbiddenShare | Exposure:
         team_id, raw_only = delivery.team_id, delivery.is_transcript
-        around = await self._evaluator.conversation_facts(
+        facts = await self._evaluator.conversation_facts(
             team_id, place.channel_id, raw_only=raw_only
         )
-        if around.is_withheld:
+        if facts.is_withheld:
             return ForbiddenShare(TakeBackCause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
-        listener_id = around.conversation.im_user_id if around.conversation else None
+        listener_id = facts.conversation.im_user_id if facts.conversation else None
         requester_id = listener_id or delivery.user_id
-        exposure = await self._evaluator.exposure(team_id, requester_id, around, raw_only=raw_only)
+        exposure = await self._evaluator.exposure(team_id, requester_id, facts, raw_only=raw_only)
         if exposure is Exposure.RIGHT_ENDED and requester_id != delivery.user_id:
             exposure = Exposure.AUDIENCE
         if exposure in REFUSED:

@@ -69,7 +69,7 @@ class TakeBack:
         deliveries = await self._due.in_conversation(team_id, channel_id)
         if not deliveries:
             return None
-        over = [each for each in deliveries if self._due.is_over(each)]
+        over = [each for each in deliveries if self._due.has_retention_ended(each)]
         # Separately, so that it does not wait for a conversation for which Slack is slow.
         await self._files.schedule_take_back(over)
         staying = [each for each in deliveries if each not in over]
@@ -81,7 +81,7 @@ class TakeBack:
     async def check_shares(self, due: Due) -> datetime | None:
         """Check whether one file was forwarded; returns when the next file is due."""
         is_in_turn = due.key == IN_TURN
-        delivery = await (self._due.next_in_turn() if is_in_turn else self._due.one(due.key))
+        delivery = await (self._due.next_in_turn() if is_in_turn else self._due.by_id(due.key))
         if delivery:
             began_after = self._due.check_schedule.began_after
             since = None if is_in_turn else began_after(due, self._files.clock())
@@ -90,7 +90,7 @@ class TakeBack:
 
     async def delete_visible(self, due: Due) -> datetime | None:
         """Delete files unconditionally, and update the card; returns when to try again."""
-        delivery = await self._due.to_go(due.key)
+        delivery = await self._due.to_delete(due.key)
         if delivery is None:
             return None
         if delivery.taken_back_at:
@@ -98,7 +98,7 @@ class TakeBack:
             return None if is_done else self._in_a_while()
         cause = self._plain_cause(delivery)
         if cause is None:
-            return self._due.over_at(delivery)
+            return self._due.retention_ends_at(delivery)
         return None if await self._take_back(delivery, cause) else self._in_a_while()
 
     async def delete_orphaned(self, due: Due) -> datetime | None:
@@ -122,17 +122,17 @@ class TakeBack:
     ) -> None:
         """Check the files of a conversation; no fact is cached beyond this check."""
         holds_transcripts = any(each.is_transcript for each in deliveries)
-        around = await self._evaluator.conversation_facts(
+        facts = await self._evaluator.conversation_facts(
             team_id, channel_id, raw_only=holds_transcripts
         )
-        judged = {
+        exposures = {
             (user_id, raw_only): await self._evaluator.exposure(
-                team_id, user_id, around, raw_only=raw_only
+                team_id, user_id, facts, raw_only=raw_only
             )
             for user_id, raw_only in {(each.user_id, each.is_transcript) for each in deliveries}
         }
         for each in deliveries:
-            exposure = judged[each.user_id, each.is_transcript]
+            exposure = exposures[each.user_id, each.is_transcript]
             await self._settle(each, exposure, UnverifiedFact.CONVERSATION, since)
 
     async def _check_shares_of(self, delivery: Delivery, since: datetime | None) -> None:
@@ -142,9 +142,9 @@ class TakeBack:
         if places is None:
             await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES, since or now)
             return
-        # Before they are judged, so that an event about one of them is never too early.
+        # Before they are checked, so that an event about one of them is never too early.
         await self._files.note_places(delivery, places)
-        found = await self._shares.judge(delivery, places)
+        found = await self._shares.check(delivery, places)
         if isinstance(found, ForbiddenShare):
             # Retried like a requested deletion, however often Slack refuses it.
             shared_at = found.place and found.place.shared_at
@@ -180,7 +180,7 @@ class TakeBack:
         gone = await self._files.taken_back(
             delivery,
             cause.value,
-            since=self._due.over_at(delivery) if is_over else delivery.ended_at,
+            since=self._due.retention_ends_at(delivery) if is_over else delivery.ended_at,
             update_card_by=self._in_a_while(),
             then=self._downgrading.store,
         )
@@ -216,4 +216,4 @@ class TakeBack:
             return TakeBackCause.UNFINISHED
         if delivery.taken_back_cause:
             return TakeBackCause(delivery.taken_back_cause)
-        return TakeBackCause.TIME_OVER if self._due.is_over(delivery) else None
+        return TakeBackCause.TIME_OVER if self._due.has_retention_ended(delivery) else None

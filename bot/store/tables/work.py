@@ -40,7 +40,7 @@ class DueWorkRow(Base):
     takeovers: Mapped[int] = mapped_column(server_default="0")
     # By the database's clock; NULL on SQLite, which has one worker.
     lease_ends_at: Mapped[datetime | None]
-    # The person it is done for, if requesters are served in turn: see `requests/turns.py`.
+    # The person it is done for, if requesters are served in turn: see `requests/fair_queue.py`.
     requester: Mapped[str | None]
     # Its flow and the round in which it is served: see `store/schedule.py`.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")

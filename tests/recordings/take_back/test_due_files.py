@@ -77,7 +77,7 @@ class Store:
         """Run the due check of shares; returns the file that was checked."""
         for due in await self.work.claim(CHECK_SHARES, 1, takes_over=False):
             is_in_turn = due.key == IN_TURN
-            found = await (self.due.next_in_turn() if is_in_turn else self.due.one(due.key))
+            found = await (self.due.next_in_turn() if is_in_turn else self.due.by_id(due.key))
             await self.work.finish(due, await self.due.next_turn_at() if is_in_turn else None)
             return found.id if found else None
         return None
@@ -283,7 +283,7 @@ async def test_reported_channels_are_kept_once_and_bounded(store: Store) -> None
     for number in range(20):
         for _ in range(2):
             await store.early_checks.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
-    claimed = await store.due.one("d1")
+    claimed = await store.due.by_id("d1")
     assert claimed
     assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
 

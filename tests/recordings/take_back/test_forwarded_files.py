@@ -164,11 +164,11 @@ async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
     setup: TakeBackSetup,
 ) -> None:
     setup.gateway.visible["Fd1"].has_public_link = True
-    delivery = await setup.due.one("d1")
+    delivery = await setup.due.by_id("d1")
     assert delivery
     places = await setup.take_back._shares.find(delivery)
     assert places
-    found = await setup.take_back._shares.judge(delivery, places)
+    found = await setup.take_back._shares.check(delivery, places)
     assert await setup.files.order_take_back(delivery, found, setup.now)
     assert not await setup.files.order_take_back(delivery, found, setup.now), "once"
     await setup.gateway.delete_file("Fd1")

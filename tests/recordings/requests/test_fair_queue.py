@@ -1,4 +1,4 @@
-"""Whoever waits for recordings is served in turn, and has no more on their way than is allowed."""
+"""Deliveries are served in turn, and no person has more unfinished ones than allowed."""
 
 import tracemalloc
 from collections import Counter
@@ -11,9 +11,9 @@ from sqlalchemy import delete, select, update
 
 from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.recordings.requests.fair_queue import FairQueue, TooManyWaiting, flow_of
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.requests.turns import TooManyWaiting, Turns, flow_of
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.schedule import Turn, first_of
@@ -97,13 +97,13 @@ def queue(database: Database) -> Queue:
     ],
 )
 def test_which_round_a_new_request_comes_into(opens, last, turn) -> None:
-    turns = Turns({FLOW: opens}, {} if last is None else {("me", FLOW): last}, {})
+    queue = FairQueue({FLOW: opens}, {} if last is None else {("me", FLOW): last}, {})
 
-    assert turns.take("me", FLOW) == Turn("me", FLOW, turn)
-    assert turns.take("me", FLOW) == Turn("me", FLOW, turn + 1)
+    assert queue.take("me", FLOW) == Turn("me", FLOW, turn)
+    assert queue.take("me", FLOW) == Turn("me", FLOW, turn + 1)
 
 
-async def test_somebody_who_asks_for_one_behind_five_hundred_is_served_next(queue) -> None:
+async def test_one_request_behind_five_hundred_of_another_person_is_served_next(queue) -> None:
     await queue.ask("U0MANY000", 100)
     assert await queue.served(3) == ["U0MANY000"] * 3
 
@@ -112,7 +112,7 @@ async def test_somebody_who_asks_for_one_behind_five_hundred_is_served_next(queu
     assert "U0ONE0000" in await queue.served(3)
 
 
-async def test_people_who_wait_are_served_one_each_in_every_round(queue) -> None:
+async def test_each_waiting_person_is_served_once_in_every_round(queue) -> None:
     await queue.ask("U0A", 6)
     await queue.ask("U0B", 3)
     await queue.ask("U0C", 2)
@@ -135,7 +135,7 @@ async def test_people_who_wait_are_served_one_each_in_every_round(queue) -> None
     ],
 )
 @pytest.mark.parametrize("at_once", [1, 8])
-async def test_one_beside_fifty_people_who_wait_is_served_in_the_next_claim_or_the_one_after(
+async def test_one_person_beside_fifty_in_another_flow_is_served_within_two_claims(
     queue, many, one, at_once
 ) -> None:
     for number in range(50):
@@ -147,7 +147,7 @@ async def test_one_beside_fifty_people_who_wait_is_served_in_the_next_claim_or_t
     assert "U0ONE0000" in await queue.served(2, at_once)
 
 
-async def test_a_workspace_with_many_people_and_one_with_one_are_served_alike(queue) -> None:
+async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(queue) -> None:
     for number in range(20):
         await queue.ask(f"U0PERSON{number:02}", 5, team="T0MANY")
     await queue.ask("U0ONE0000", 10, team="T0ONE")
@@ -158,7 +158,7 @@ async def test_a_workspace_with_many_people_and_one_with_one_are_served_alike(qu
     assert max(Counter(served).values()) == 10, "and in the other one nobody is served twice"
 
 
-async def test_a_flow_that_is_passed_over_keeps_its_work_for_later(queue) -> None:
+async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue) -> None:
     await queue.ask("U0A", 3, agent="sales")
     await queue.ask("U0B", 2, agent="care")
     sales = flow_of(TEAM, "sales")
@@ -170,7 +170,7 @@ async def test_a_flow_that_is_passed_over_keeps_its_work_for_later(queue) -> Non
     assert await queue.served(1, at_once=9) == ["U0A"] * 3
 
 
-async def test_what_a_version_without_flows_stored_is_served_in_turn_with_the_rest(queue) -> None:
+async def test_work_stored_by_a_version_without_flows_is_served_in_turn(queue) -> None:
     before = await queue.ask("U0OLD", 4)
     async with queue.database.write() as session:
         rounds = DueWorkRow.turn - first_of(flow_of(TEAM, "default"))
@@ -184,7 +184,7 @@ async def test_what_a_version_without_flows_stored_is_served_in_turn_with_the_re
     assert Counter(served) == {"U0OLD": len(before) + 1, "U0NEW": 4}
 
 
-async def test_people_who_come_one_after_another_do_not_keep_away_who_waits(queue) -> None:
+async def test_people_who_arrive_later_do_not_delay_those_who_wait(queue) -> None:
     await queue.ask("U0MANY000", 5)
     served = []
     for number in range(10):
@@ -194,7 +194,7 @@ async def test_people_who_come_one_after_another_do_not_keep_away_who_waits(queu
     assert served.count("U0MANY000") >= 4
 
 
-async def test_what_was_put_off_comes_first_in_its_round(queue) -> None:
+async def test_postponed_work_is_first_in_its_round(queue) -> None:
     await queue.ask("U0A")
     (due,) = await queue.take()
     await queue.ask("U0B", 2)
@@ -205,7 +205,7 @@ async def test_what_was_put_off_comes_first_in_its_round(queue) -> None:
     assert await queue.served(1) == ["U0A"]
 
 
-async def test_each_has_their_own_in_the_order_in_which_they_asked(queue) -> None:
+async def test_requests_of_a_person_are_served_in_the_order_of_their_arrival(queue) -> None:
     asked = await queue.ask("U0A", 60)
 
     taken = await queue.take(100)
@@ -213,7 +213,7 @@ async def test_each_has_their_own_in_the_order_in_which_they_asked(queue) -> Non
     assert [each.key for each in taken] == asked
 
 
-async def test_one_more_than_allowed_is_refused_with_the_number_and_when_to_come_back(
+async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_time_to_return(
     queue,
 ) -> None:
     queue.max_waiting = 20
@@ -247,7 +247,7 @@ async def test_one_more_than_allowed_is_refused_with_the_number_and_when_to_come
     assert not stored.is_repeat
 
 
-async def test_a_repeat_of_what_is_on_its_way_joins_it_and_is_not_one_too_many(queue) -> None:
+async def test_a_repeated_request_joins_its_first_one_and_is_not_counted(queue) -> None:
     queue.max_waiting = 1
     book = RequestStore(database=queue.database, clock=lambda: queue.now, max_waiting=1)
     asked = request_of("U0A", next(NUMBERS))
@@ -256,7 +256,7 @@ async def test_a_repeat_of_what_is_on_its_way_joins_it_and_is_not_one_too_many(q
     assert (await book.store(replace_trigger(asked))).delivery_id == first.delivery_id
 
 
-async def test_what_has_ended_and_is_still_to_be_told_of_does_not_count(queue) -> None:
+async def test_an_ended_delivery_whose_note_is_due_does_not_count(queue) -> None:
     queue.max_waiting = 1
     await queue.ask("U0A")
     async with queue.database.write() as session:
@@ -278,7 +278,7 @@ def replace_trigger(request: NewRequest) -> NewRequest:
 
 
 @pytest.mark.long
-async def test_of_two_thousand_who_wait_a_newcomer_is_next_and_memory_stays_bounded(queue) -> None:
+async def test_a_newcomer_behind_two_thousand_is_next_and_memory_stays_bounded(queue) -> None:
     """Half of them are one person's; the memory is that of the queue alone."""
     await queue.ask("U0MANY000", 1000)
     for number in range(50):

@@ -63,7 +63,7 @@ class TooManyWaiting(CallAudioError):
         )
 
 
-class Turns:
+class FairQueue:
     """The turns of requesters in flows, as one transaction read them; assigns the next ones."""
 
     def __init__(
@@ -88,9 +88,9 @@ class Turns:
         return Turn(requester, flow, number)
 
 
-async def read_turns(
+async def read_fair_queue(
     connection: AsyncConnection, requesters: Collection[str], flows: Collection[int], now: datetime
-) -> Turns:
+) -> FairQueue:
     """Read the first open round of these flows, and the waiting work of these requesters."""
     asked = {"of": DELIVER, "now": now, "requesters": list(requesters)}
     for number, flow in enumerate(flows):
@@ -103,7 +103,7 @@ async def read_turns(
         else:
             last[each.requester, flow] = each.turn - first_of(flow)
             waiting[each.requester] += each.waiting
-    return Turns(opens, last, waiting)
+    return FairQueue(opens, last, waiting)
 
 
 async def count_people(connection: AsyncConnection) -> int:
