@@ -1,4 +1,4 @@
-"""Verifies every chain, and compares rights and deliveries with it."""
+"""Verifies every chain, and compares rights, deliveries and redaction checks with it."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.audit.audited_checks import contradicted_checks
 from bot.audit.audited_deliveries import unaudited_deliveries, without_chain
 from bot.audit.audited_rights import Chain, contradicted_rights, unaudited_rights
 from bot.audit.checkpoints import Checkpoint
@@ -57,7 +58,8 @@ async def verify(
     anchor before the checkpoint proves nothing: *unprovable*.
 
     Then the rest of the store is compared with the chains: *missing* triggers, workspaces without a
-    chain, rights and deliveries without an event, and events whose subject is gone or differs.
+    chain, rights, deliveries and checks without an event, and events whose subject is gone or
+    differs.
 
     While the bot writes, the session must read from one snapshot.
     """
@@ -116,6 +118,8 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
     async for finding in unaudited_deliveries(session, without):
         yield finding
     async for finding in contradicted_deliveries(session):
+        yield finding
+    async for finding in contradicted_checks(session):
         yield finding
 
 

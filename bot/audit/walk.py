@@ -39,6 +39,8 @@ class ChainFault(StrEnum):
     DELIVERY_UNAUDITED = "delivery_untold"
     DELIVERY_GONE = "delivery_gone"
     DELIVERY_ALTERED = "delivery_altered"
+    CHECK_UNAUDITED = "check_untold"
+    CHECK_ALTERED = "check_altered"
 
 
 @dataclass(frozen=True, slots=True)

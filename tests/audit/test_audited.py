@@ -19,6 +19,8 @@ from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.seal import seal
 from bot.audit.verify import ChainFault, verify
+from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
 from tests.audit.chains import OPS, overrule
@@ -440,7 +442,7 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) ->
         for statement, parameters in [each for each in asked if "JOIN" in each[0]]:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             plans += [row.detail for row in plan if "LEFT-JOIN" in row.detail]
-    assert len(plans) == 4
+    assert len(plans) == 5
     assert [each for each in plans if not each.startswith("SEARCH ")] == []
     await database.close()
 
@@ -465,3 +467,94 @@ async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url: str) -> 
         )
     assert await findings(database) == [(1, ALTERED)]
     await database.close()
+
+
+TAKEN_BACK_AT = "2026-06-03 15:00:00.000000+00:00"
+
+
+@pytest.fixture
+async def taken_back(database: Database) -> Database:
+    """A delivery whose file was taken back, and an upload of it that was left over."""
+    await ask(database, "d1", hour=1)
+    tag = AuditTag.FILE_TAKEN_BACK
+    await note(database, tag, hour=2, file_id="F0", cause="unfinished")
+    await note(database, tag, hour=3, file_id="F1", picture_file_id=None, cause="audience")
+    await note(database, tag, hour=4, file_id="F1", cause="unfinished")
+    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
+    return database
+
+
+async def test_a_file_taken_back_as_its_event_records_is_no_finding(taken_back: Database) -> None:
+    assert await findings(taken_back) == []
+
+
+@pytest.mark.parametrize("change", ["NULL", "'2026-06-03 14:00:00.000000+00:00'"])
+async def test_another_time_of_a_take_back_is_found(taken_back: Database, change: str) -> None:
+    await overrule(taken_back, f"UPDATE deliveries SET taken_back_at = {change}")
+    assert await findings(taken_back) == [(3, ChainFault.DELIVERY_ALTERED)]
+
+
+async def test_a_take_back_that_no_event_records_is_found(database: Database) -> None:
+    await ask(database, "d1", hour=1)
+    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
+    assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
+
+
+async def test_a_take_back_proves_nothing_where_only_an_upload_left_over_was_deleted(
+    database: Database,
+) -> None:
+    """An event of version 0.1.0 names no picture either."""
+    await ask(database, "d1", hour=1)
+    await note(database, AuditTag.FILE_TAKEN_BACK, hour=3, file_id="F1", cause="audience")
+    assert await findings(database) == []
+    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
+    assert await findings(database) == []
+
+
+@pytest.fixture
+async def checked(database: Database) -> Database:
+    """Two redaction checks that have ended, and one that has not."""
+    store = CheckStore(database=database, clock=lambda: NOON + HOUR)
+    for conversation_id in ("CA1", "CA2"):
+        check = new_check(TEAM, CheckCause.ASKED, "default", conversation_id, asked_by=ALICE)
+        await store.add_ended(check, Comparison(Verdict.PROVEN))
+    waiting = new_check(TEAM, CheckCause.ASKED, "default", "CA3", asked_by=ALICE)
+    await store.ask(waiting, trigger_id=None)
+    return database
+
+
+async def test_checks_as_their_events_record_them_are_no_finding(checked: Database) -> None:
+    assert await findings(checked) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "verdict = 'differs'",
+        "asked_by = 'U0FORGER0'",
+        "cause = 'sample'",
+        "agent_name = 'sales'",
+        "direction = 'user'",
+        "delivery_id = 'd9'",
+    ],
+)
+async def test_a_check_that_contradicts_its_event_is_named(checked: Database, change: str) -> None:
+    await overrule(checked, f"UPDATE redaction_checks SET {change} WHERE conversation_id = 'CA2'")
+    async with checked.read() as session:
+        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
+    assert [(each.seq, each.fault) for each in found] == [(2, ChainFault.CHECK_ALTERED)]
+    assert change.replace("'", "") in found[0].says
+
+
+async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed_away(
+    checked: Database,
+) -> None:
+    await overrule(
+        checked,
+        "UPDATE redaction_checks SET ended_at = '2026-06-03 13:30:00.000000+00:00', "
+        "verdict = 'proven' WHERE conversation_id = 'CA3'",
+    )
+    assert await findings(checked) == [(None, ChainFault.CHECK_UNAUDITED)]
+    await ask(checked, "d1", hour=2)
+    await seal_before(checked, hour=2, at=3)
+    assert await findings(checked) == []

@@ -1,6 +1,7 @@
 """Old deliveries are removed in batches, each with an event that names them for the audit."""
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
 from bot.recordings.evidence.evidence_pack import pack
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
+from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.store.database import Database
 from bot.store.schedule import schedule
 from bot.store.tables import (
@@ -156,9 +159,6 @@ async def test_old_checks_and_requests_go_too(database: Database) -> None:
     async with database.write() as session:
         session.add_all(
             [
-                check("old", ended_at=old),
-                check("young", ended_at=young),
-                check("open", ended_at=None),
                 access_request("approved", id="old", decided_at=old),
                 access_request("denied", id="young", decided_at=young),
                 access_request("approved", id="warns", decided_at=old),
@@ -166,6 +166,10 @@ async def test_old_checks_and_requests_go_too(database: Database) -> None:
             ]
         )
         schedule(session, "access_request", "warns", now=NOON, due_at=NOON + 900 * DAY)
+    await CheckStore(database=database, clock=lambda: NOON).ask(check("open"), trigger_id=None)
+    for check_id, ended_at in (("old", old), ("young", young)):
+        store = CheckStore(database=database, clock=itertools.repeat(ended_at).__next__)
+        await store.add_ended(check(check_id), Comparison(Verdict.PROVEN))
     await fill(database, 0)
 
     await pruning(database).run()
@@ -369,18 +373,8 @@ def payload(*delivery_ids: str) -> dict[str, object]:
     }
 
 
-def check(check_id: str, *, ended_at: datetime | None) -> RedactionCheckRow:
-    return RedactionCheckRow(
-        id=check_id,
-        team_id=TEAM,
-        asked_by="system",
-        cause="sample",
-        agent_name="default",
-        conversation_id="CA1",
-        direction="combined",
-        requested_at=NOON - 900 * DAY,
-        ended_at=ended_at,
-    )
+def check(check_id: str) -> Check:
+    return Check(check_id, TEAM, "system", CheckCause.SAMPLE, "default", "CA1")
 
 
 async def left(database: Database) -> list[str]:

@@ -50,8 +50,8 @@ async def stored(database: Database) -> None:
                     response_url=f"https://hooks.example/{NUMBER}",
                     problem={"what": NUMBER},
                     share_ts="1.0",
-                    taken_back_at=NOON,
-                    taken_back_cause="audience",
+                    taken_back_at=NOON if delivery_id == "d1" else None,
+                    taken_back_cause="audience" if delivery_id == "d1" else None,
                 )
             )
             asked = event(AuditTag.DELIVERY_REQUESTED, delivery_id, conversation_id=conversation)
@@ -60,8 +60,8 @@ async def stored(database: Database) -> None:
             RedactionCheckRow(
                 id="k1",
                 team_id=TEAM,
-                asked_by="system",
-                cause="sample",
+                asked_by="U0ALICE00",
+                cause="asked",
                 agent_name="default",
                 conversation_id=CALL,
                 direction="combined",
@@ -72,9 +72,11 @@ async def stored(database: Database) -> None:
             )
         )
         checked = {"check_id": "k1", "verdict": "proven", "conversation_id": CALL}
+        checked |= {"cause": "asked", "agent": "default", "direction": "combined"}
         await record(session, event(AuditTag.REDACTION_CHECKED, None, **checked))
         await record(session, event(AuditTag.DELIVERY_DELIVERED, channel_id="C1", file_id="Fd1"))
-        await record(session, event(AuditTag.FILE_TAKEN_BACK, file_id="Fd1", cause="audience"))
+        gone = {"file_id": "Fd1", "picture_file_id": None, "cause": "audience"}
+        await record(session, event(AuditTag.FILE_TAKEN_BACK, **gone))
 
 
 async def packed(database: Database, path: Path, **wanted) -> Packed:
@@ -112,7 +114,8 @@ async def test_an_edited_row_is_named_and_does_not_change_the_pack(
     await overrule(database, *EDITED)
     told = await packed(database, tmp_path / "pack.zip")
     named = [each for each in told.faults if "trigger_missing" not in each]
-    assert named == [f"{TEAM}:{seq} delivery_altered" for seq in (1, 2)]
+    altered = [(1, "delivery"), (2, "delivery"), (3, "check")]
+    assert named == [f"{TEAM}:{seq} {what}_altered" for seq, what in altered]
     with zipfile.ZipFile(tmp_path / "pack.zip") as files:
         (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
         (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
@@ -140,7 +143,7 @@ async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(
         (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
         (check,) = (json.loads(line) for line in files.read("checks.jsonl").splitlines())
     assert (delivery["asked_by"], delivery["taken_back_because"]) == ("U0ALICE00", "audience")
-    assert (check["verdict"], check["asked_by"]) == ("proven", "system")
+    assert (check["verdict"], check["asked_by"]) == ("proven", "U0ALICE00")
     assert {delivery["source"], check["source"]} == {"row"}
 
 
