@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from bot.access.administration import Actor
 from bot.access.clearance import Clearances
@@ -10,6 +10,7 @@ from bot.access.policy import Outcome, Reason
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record_refusal
 from bot.errors import CallAudioError, UsageError
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.store.database import Database
 
 NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
@@ -35,35 +36,6 @@ class RequesterNotEligible(UsageError):
     fix = "Ask an admin of callaudio for a grant of your own."
 
 
-class RequestedDelivery(Protocol):
-    """The facts of a delivery that decide whether its requester may request access."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102 - as the delivery has it
-    @property
-    def team_id(self) -> str: ...  # noqa: D102
-    @property
-    def user_id(self) -> str: ...  # noqa: D102
-    @property
-    def conversation_id(self) -> str: ...  # noqa: D102
-    @property
-    def outcome(self) -> str | None: ...  # noqa: D102
-    @property
-    def reason(self) -> str | None: ...  # noqa: D102
-
-
-class Deliveries(Protocol):
-    """The store of deliveries."""
-
-    async def read(self, delivery_id: str) -> RequestedDelivery:
-        """Read one delivery.
-
-        Raises:
-            LookupError: there is no such delivery.
-        """
-        ...
-
-
 class Eligibility:
     """Checks the requester when the form opens, and again when it is sent."""
 
@@ -71,7 +43,7 @@ class Eligibility:
         self,
         *,
         database: Database,
-        deliveries: Deliveries,
+        deliveries: DeliveryStore,
         clearances: Clearances,
         home_team: Callable[[], Awaitable[str]],
         clock: Callable[[], datetime],

@@ -120,8 +120,9 @@ class PolyAIClient:
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
         key = _raw_key(agent) if raw else agent.api_key
-        redacted = not raw
-        opening = self._open(agent, conversation_id, key, redacted, direction, facts)
+        opening = self._open(
+            agent, conversation_id, key, redacted=not raw, direction=direction, facts=facts
+        )
         async with opening as stream:
             yield stream
 
@@ -135,19 +136,20 @@ class PolyAIClient:
             InvalidConversationId: refused before any request.
             PolyAIError: PolyAI's answer, translated; transient ones were retried.
         """
-        key, both = agent.api_key, Direction.COMBINED
-        async with self._open(agent, conversation_id, key, redacted, both, None) as stream:
+        opening = self._open(agent, conversation_id, agent.api_key, redacted=redacted)
+        async with opening as stream:
             yield stream
 
     @asynccontextmanager
-    async def _open(  # noqa: PLR0917 - one request in its parts
+    async def _open(
         self,
         agent: Agent,
         conversation_id: str,
         key: SecretStr,
-        redacted: bool,  # noqa: FBT001 - one request in its parts
-        direction: Direction,
-        facts: Facts | None,
+        *,
+        redacted: bool,
+        direction: Direction = Direction.COMBINED,
+        facts: Facts | None = None,
     ) -> AsyncIterator[AudioStream]:
         url = conversation_url(agent, conversation_id) + "/audio"
         params = {"redacted": "true" if redacted else "false", "direction": direction.value}

@@ -95,7 +95,7 @@ class OneHopCursor(Cursor):
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - as sqlite3's own
         if self._connection.runs_here:
             return function(*arguments)
-        return await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+        return await self._execute(function, *arguments)  # type: ignore[no-untyped-call]  # aiosqlite's
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> None:
         self._connection.begin(self._cursor)
@@ -238,7 +238,7 @@ class OneHopConnection(Connection):
         self._asked += 1
         number = self._asked
         try:
-            return await super()._execute(act)  # type: ignore[no-untyped-call]
+            return await super()._execute(act)  # type: ignore[no-untyped-call]  # as above
         except asyncio.CancelledError:
             self._cancelled = number
             raise

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from bot.sandbox.delivery import Ack, EventDelivery
@@ -98,7 +99,7 @@ def _polyai(request: Request) -> Step:
         about.append(f"redacted={redacted}")
     about.append(str(request.status) if request.status else "the connection broke off")
     path = request.path.split("/conversations", 1)[-1].strip("/") or "conversations"
-    refused = request.status != 200  # noqa: PLR2004 - HTTP's OK
+    refused = request.status != HTTPStatus.OK
     return Step(request.at, "bot → PolyAI", _short(f"GET {path}"), " · ".join(about), refused)
 
 

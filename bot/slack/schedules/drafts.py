@@ -30,6 +30,6 @@ def unpack(text: str) -> Draft:
     """
     try:
         values = {name: str(value) for name, value in json.loads(text).items()}
-        return Draft(**{**values, "kind": DigestKind(values["kind"])})  # type: ignore[arg-type]
+        return Draft(**{**values, "kind": DigestKind(values["kind"])})  # type: ignore[arg-type]  # the rest are texts
     except (ValueError, TypeError, KeyError, AttributeError):
         raise DraftUnreadable from None

@@ -1,6 +1,7 @@
 """Translates Slack's error codes into errors for people."""
 
 import re
+from http import HTTPStatus
 from typing import Final
 
 from bot.errors import CallAudioError
@@ -83,9 +84,9 @@ OWN_MISTAKES: Final = re.compile(
 
 def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None) -> CallAudioError:
     """Translate Slack's error code or, without one, the HTTP status."""
-    if status == 429:  # noqa: PLR2004 - Too Many Requests
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return SlackRateLimited(retry_after_seconds=retry_after_seconds)
-    if status >= 500:  # noqa: PLR2004 - any server error, whatever its body says
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # whatever its body says
         return SlackUnclear()
     known = BY_CODE.get(slack_code)
     if known:
