@@ -9,7 +9,7 @@ import pytest
 from bot.access.grants import Right
 from bot.access.policy import Standing
 from bot.access.standings import STANDING_VALID_FOR
-from bot.access_requests.request import LIFETIME, NewAccessRequest
+from bot.access_requests.request import LIFETIME
 from bot.access_requests.store import AccessRequests
 from bot.digests.digest_store import DigestStore
 from bot.errors import CallAudioError
@@ -20,6 +20,7 @@ from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, readers_on
+from tests.access_requests.test_requests import new_request
 from tests.conftest import NOON
 from tests.patience import until
 
@@ -140,18 +141,7 @@ async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):
 
 async def ask_for_access(setup: PublishingSetup, user_id: str = ALICE) -> None:
     requests = AccessRequests(database=setup.database, clock=setup.clock)
-    await requests.store(
-        NewAccessRequest(
-            id="a0",
-            team_id=TEAM,
-            enterprise_id=None,
-            user_id=user_id,
-            delivery_id="d0",
-            conversation_id="CA0",
-            reason="call quality",
-            hours=4,
-        )
-    )
+    await requests.store(new_request(0, user_id))
 
 
 async def test_a_pending_request_disappears_after_every_kind_of_end(setup):

@@ -88,6 +88,12 @@ def private(scene: Scene, user: str = ALICE) -> str:
     return "\n".join(e.text for e in scene.workspace.ephemerals if e.user == user)
 
 
+async def tick_redacted(scene: Scene, view: View) -> None:
+    """Choose *redacted* in the form."""
+    box = {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED}
+    await scene.people.choose(ALICE, view.id, box, chosen(redacted=True))
+
+
 # ---- the main path
 
 
@@ -181,12 +187,7 @@ async def test_side_and_redacted_follow_the_form(scene: Scene) -> None:
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
     view = await open_form(scene, message)
-    await scene.people.choose(
-        ALICE,
-        view.id,
-        {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
-        chosen(redacted=True),
-    )
+    await tick_redacted(scene, view)
     view = await shown(scene, view.id, "You would get it *redacted*, as requested.")
     _, delivery = await submit(scene, view, side="agent", redacted=True)
 
@@ -488,12 +489,7 @@ async def test_the_shortcut_works_over_socket_mode(new_scene: OpenScene) -> None
         message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
         view = await open_form(scene, message)
-        await scene.people.choose(
-            ALICE,
-            view.id,
-            {"type": "checkboxes", "action_id": Action.CHOOSE_REDACTED},
-            chosen(redacted=True),
-        )
+        await tick_redacted(scene, view)
         view = await shown(scene, view.id, "as requested")
         _, delivery = await submit(scene, view)
 
