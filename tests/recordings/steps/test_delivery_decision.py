@@ -13,17 +13,12 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.freeze import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
 from bot.store.database import Database
-from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import RequestStoreSetup
 
 MINUTE = timedelta(minutes=1)
 ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
-
-
-class Passing(CallAudioError):
-    code = "passing"
-    retryable = True
 
 
 class Definite(CallAudioError):
@@ -39,9 +34,11 @@ class Evaluator:
 
     def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
         self.outcome, self.error = outcome, error
+        self.conversation: object = None
 
     async def evaluate(self, question: object, conversation: object) -> Evaluation:
-        del question, conversation
+        del question
+        self.conversation = conversation
         if self.error:
             note_unknown_fact("audience", self.error)
         decision = Decision(self.outcome, Reason.AUDIENCE)
@@ -70,23 +67,31 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     await database.close()
     if waited:
         delivery = replace(delivery, waiting_since=NOON - waited)
+    evaluator, reading = Evaluator(outcome, error), object()
     decider = DeliveryDecider(
-        evaluator=Evaluator(outcome, error),  # type: ignore[arg-type]
+        evaluator=evaluator,  # type: ignore[arg-type]
         clock=lambda: NOON,
         ask_again=ASK_AGAIN,
     )
 
-    async def decided() -> Outcome | str:
+    async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:
         try:
-            evaluation = await decider.decide(None, delivery)  # type: ignore[arg-type]
+            evaluation = await decider.decide(None, delivery, reading)  # type: ignore[arg-type]
         except CallAudioError as raised:
-            return raised.code
-        return evaluation.decision.outcome
+            return raised.code, raised.likely_cause
+        return evaluation.decision.outcome, evaluation.decision.reason
 
-    is_refused = outcome is Outcome.REFUSED and error and error.retryable
-    assert await decided() == (
-        "passing" if asks_again else "facts_not_told" if is_refused else outcome
-    )
+    gave_up = error is not None and error.retryable and not asks_again
+    if asks_again:
+        expected = ("passing", Passing.likely_cause)
+    elif gave_up and outcome is Outcome.REFUSED:
+        expected = ("facts_not_told", Passing.what)
+    elif gave_up and outcome is Outcome.REDACTED:
+        expected = (outcome, Reason.FACT_UNKNOWN)
+    else:
+        expected = (outcome, Reason.AUDIENCE)
+    assert await decided() == expected
+    assert evaluator.conversation is reading, "which the caller began"
 
 
 class Frozen:
