@@ -315,5 +315,6 @@ async def test_the_search_for_uncleared_listeners_ends_at_the_limits(sqlite_stor
     crowd = [f"U0PERSON{number:02d}" for number in range(2 * AT_ONCE)]
     workspace = Workspace(members_in=crowd, page_size=2 * AT_ONCE)
     reader = readers_on(sqlite_store, workspace, most=2 * AT_ONCE).audience
-    assert await reader.not_cleared(TEAM, Members(workspace, CHANNEL), 1) == (crowd[0],)
-    assert asked_after(workspace) == crowd[:AT_ONCE], "nobody else once one is found"
+    found = await reader.not_cleared(TEAM, Members(workspace, CHANNEL), AT_ONCE)
+    assert found == tuple(crowd[:AT_ONCE])
+    assert asked_after(workspace) == crowd[:AT_ONCE], "nobody else once that many are found"

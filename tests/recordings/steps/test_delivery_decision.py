@@ -34,11 +34,10 @@ class Evaluator:
 
     def __init__(self, outcome: Outcome, error: CallAudioError | None) -> None:
         self.outcome, self.error = outcome, error
-        self.conversation: object = None
+        self.asked: tuple[object, object] | None = None
 
     async def evaluate(self, question: object, conversation: object) -> Evaluation:
-        del question
-        self.conversation = conversation
+        self.asked = (question, conversation)
         if self.error:
             note_unknown_fact("audience", self.error)
         decision = Decision(self.outcome, Reason.AUDIENCE)
@@ -67,7 +66,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     await database.close()
     if waited:
         delivery = replace(delivery, waiting_since=NOON - waited)
-    evaluator, reading = Evaluator(outcome, error), object()
+    evaluator, question, reading = Evaluator(outcome, error), object(), object()
     decider = DeliveryDecider(
         evaluator=evaluator,  # type: ignore[arg-type]
         clock=lambda: NOON,
@@ -76,9 +75,10 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
 
     async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:
         try:
-            evaluation = await decider.decide(None, delivery, reading)  # type: ignore[arg-type]
+            evaluation = await decider.decide(question, delivery, reading)  # type: ignore[arg-type]
         except CallAudioError as raised:
             return raised.code, raised.likely_cause
+        assert evaluation.taken_at == NOON
         return evaluation.decision.outcome, evaluation.decision.reason
 
     gave_up = error is not None and error.retryable and not asks_again
@@ -91,7 +91,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     else:
         expected = (outcome, Reason.AUDIENCE)
     assert await decided() == expected
-    assert evaluator.conversation is reading, "which the caller began"
+    assert evaluator.asked == (question, reading), "a reading that the caller began"
 
 
 class Frozen:

@@ -132,9 +132,11 @@ async def test_an_attempt_is_forgotten_only_if_it_certainly_had_no_effect(
 ) -> None:
     attempt = Attempt(sqlite_store, Slack(answer))
     delivery = await attempt.claimed(picture)
-    with capture_logs():
+    with capture_logs() as logs:
         assert await attempt.complete(delivery, is_first=is_first) == result
     assert await attempt.stored(delivery) == row
+    dropped = {"event": "picture_dropped", "delivery_id": delivery.id, "log_level": "info"}
+    assert logs == ([dropped] if (picture, row[1]) == (PICTURE, None) else [])
 
 
 @pytest.mark.parametrize("answer", [UploadGone(), Refused()], ids=["discarded", "refused"])

@@ -8,14 +8,16 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from bot.access.policy import Decision, Outcome, Reason
+from bot.access.policy import Decision, Outcome, Reason, audited_facts
 from bot.access.policy_evaluation import Evaluation
+from bot.audit.events import AuditTag
+from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.slack_port import Share
+from bot.recordings.deliveries.slack_port import Share, ShareUnclear
 from bot.recordings.deliveries.states import State
 from bot.recordings.steps.share_attempts import (
     LONGEST_DECISION_AGE,
@@ -35,6 +37,9 @@ async def nothing() -> None:
     """Change nothing meanwhile."""
 
 
+QUESTION = object()
+
+
 class Decider:
     """Returns outcomes in turn, repeating the last; ``meanwhile`` runs during each decision."""
 
@@ -45,7 +50,8 @@ class Decider:
         self.decided = 0
 
     async def decide(self, question: object, delivery: Delivery) -> Evaluation:
-        del question, delivery
+        assert question is QUESTION
+        assert isinstance(delivery, Delivery)
         self.decided += 1
         await self._meanwhile()
         outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
@@ -63,6 +69,8 @@ class Slack:
 
     def __init__(self) -> None:
         self.visible: set[str] = set()
+        self.deleted: list[str] = []
+        self.lost_answer = self.is_lost = False
         self.second: CallAudioError = UploadGone()
         self.before_share: Callable[[], Awaitable[Any]] = nothing
         self.turn: Callable[[], Awaitable[Any]] = nothing
@@ -75,7 +83,10 @@ class Slack:
         await before()
         if share.file_id in self.visible:
             raise self.second
-        self.visible.add(share.file_id)
+        if not self.is_lost:
+            self.visible.add(share.file_id)
+        if self.lost_answer:
+            raise ShareUnclear
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
         del channel_id
@@ -83,6 +94,7 @@ class Slack:
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
         del shown_in
+        self.deleted.append(file_id)
         self.visible.discard(file_id)
 
 
@@ -123,7 +135,7 @@ class SharingSetup:
             patience=Patience(()),
         )
         with capture_logs():
-            return await sharing.share(delivery, None, evaluation)  # type: ignore[arg-type]
+            return await sharing.share(delivery, QUESTION, evaluation)  # type: ignore[arg-type]
 
     async def known_files(self, delivery: Delivery) -> set[str | None]:
         """Return the files that can be deleted: of the delivery's row, and the orphaned ones."""
@@ -290,3 +302,63 @@ async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
 
     assert raised.value.retryable
     assert setup.slack.visible == set()
+
+
+TRIED = NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["it is not visible", "it is visible"])
+async def test_after_a_second_lost_answer_slack_is_asked_once_more(
+    sqlite_store: Database, is_lost: bool
+) -> None:
+    setup = SharingSetup(sqlite_store)
+    delivery = await setup.uploaded(share_tried_at=TRIED)
+    setup.slack.lost_answer, setup.slack.is_lost = True, is_lost
+
+    found = await setup.share(delivery, Decider(Outcome.RAW))
+
+    assert found is (ShareResult.UNCLEAR if is_lost else ShareResult.SHARED)
+
+
+async def test_a_share_by_another_worker_during_a_second_try_is_found(
+    sqlite_store: Database,
+) -> None:
+    setup = SharingSetup(sqlite_store)
+    delivery = await setup.uploaded(share_tried_at=TRIED)
+
+    async def share() -> None:
+        await setup.log.change(delivery, {"share_tried_at": NOON})
+        setup.slack.visible.add("F1")
+
+    assert await setup.share(delivery, Decider(Outcome.RAW, meanwhile=share)) is ShareResult.SHARED
+
+
+async def test_a_stricter_decision_after_a_lost_answer_deletes_and_tracks_the_files(
+    sqlite_store: Database,
+) -> None:
+    setup = SharingSetup(sqlite_store)
+    delivery = await setup.uploaded(picture_file_id="F2", share_tried_at=TRIED)
+
+    assert await setup.share(delivery, Decider(Outcome.REFUSED)) is ShareResult.TIGHTENED
+
+    assert setup.slack.deleted == ["F1", "F2"]
+    assert {"F1", "F2"} <= await setup.known_files(delivery)
+    async with sqlite_store.read() as session:
+        *_, event = [each async for each in all_events(session, AuditFilter())]
+    changes = {"from": "raw", "to": "refused", "reason": "cleared", "dropped_file_id": "F1"}
+    assert (event.tag, event.payload) == (
+        AuditTag.DELIVERY_TIGHTENED,
+        event.payload | changes | audited_facts(EVERYTHING_SPEAKS_FOR_RAW),
+    )
+
+
+async def test_a_stricter_decision_is_stored_although_the_upload_was_dropped(
+    sqlite_store: Database,
+) -> None:
+    setup = SharingSetup(sqlite_store)
+    delivery = await setup.uploaded(file_id=None)
+    now = Evaluation(Decision(Outcome.REFUSED, Reason.ASKED), EVERYTHING_SPEAKS_FOR_RAW, NOON)
+
+    assert await setup.share(delivery, Decider(Outcome.RAW), now) is ShareResult.TIGHTENED
+
+    assert (await setup.log.read(delivery.id)).outcome is Outcome.REFUSED
