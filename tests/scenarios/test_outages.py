@@ -204,7 +204,7 @@ async def test_an_outage_from_the_start_loses_none_of_a_hundred_deliveries(
     batch.assert_as_without_an_outage(await batch.outcomes(kinds))
 
 
-@pytest.mark.parametrize("service", ["slack", "polyai"])
+@pytest.mark.parametrize("service", ["slack", pytest.param("polyai", marks=pytest.mark.long)])
 async def test_an_outage_that_begins_in_the_middle_loses_no_delivery(
     batch: Batch, service: str
 ) -> None:

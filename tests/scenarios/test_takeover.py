@@ -52,7 +52,7 @@ def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
     ("route", "when"),
     [
         pytest.param("users.info", "before", marks=pytest.mark.long),
-        ("upload", "before"),
+        pytest.param("upload", "before", marks=pytest.mark.long),
         ("files.completeUploadExternal", "after"),
     ],
 )
@@ -77,7 +77,9 @@ async def test_work_of_a_killed_worker_is_finished_by_another_exactly_once(
         await until_no_work_is_left(street)
 
 
-@pytest.mark.parametrize("route", ["upload", "files.completeUploadExternal"])
+@pytest.mark.parametrize(
+    "route", [pytest.param("upload", marks=pytest.mark.long), "files.completeUploadExternal"]
+)
 async def test_a_stalled_worker_that_was_replaced_changes_nothing_and_continues(
     nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str
 ) -> None:

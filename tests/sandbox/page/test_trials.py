@@ -17,7 +17,19 @@ async def throw(shared, name):
         return html.unescape((await http.get("/")).text)
 
 
-@pytest.mark.parametrize("trial", TRIALS, ids=[trial.name for trial in TRIALS])
+# The scenarios have a test for each of these faults; their buttons are pressed at length.
+AT_LENGTH = {"breaks_off", "killed", "joins", "shared", "public", "forwarded"}
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        pytest.param(
+            trial, id=trial.name, marks=[pytest.mark.long] if trial.name in AT_LENGTH else []
+        )
+        for trial in TRIALS
+    ],
+)
 async def test_each_fault_ends_as_the_rules_say(shared, trial):
     page = await throw(shared, trial.name)
     _, _, row = page.partition(f'value="{trial.name}"')

@@ -28,7 +28,7 @@ async def findings(tab, axe):
     return await tab.page.evaluate(FOUND)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 async def test_nothing_serious_is_found(axe, tab, theme):
     page = tab.page
     await page.emulate_media(color_scheme=theme)

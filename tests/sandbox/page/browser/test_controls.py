@@ -33,6 +33,7 @@ async def test_the_controls_of_a_card(tab):
     await card.get_by_text("was deleted from Slack by").wait_for()
 
 
+@pytest.mark.long
 async def test_the_controls_of_the_finder(tab):
     await tab.goes(CLEARED, QUALITY)
     await tab.page.get_by_role("button", name="Find a call").click()
@@ -49,6 +50,7 @@ async def test_the_controls_of_the_finder(tab):
     assert newest.content == recordings.load("agent", redacted=True)
 
 
+@pytest.mark.long
 async def test_the_controls_of_the_home(tab):
     await tab.goes(ADMIN, GENERAL, home="1")
     await tab.button("Add a digest").click()

@@ -12,10 +12,22 @@ SECONDS = 12.06
 @pytest.mark.parametrize(
     ("user_id", "channel_id", "redacted", "why"),
     [
-        (CLEARED, QUALITY, False, "The recording is raw because everybody who could hear it is"),
-        (NOT_CLEARED, SUPPORT, True, "The recording is redacted because the person who asked is"),
+        pytest.param(
+            CLEARED,
+            QUALITY,
+            False,
+            "The recording is raw because everybody who could hear it is",
+            id="cleared",
+        ),
+        pytest.param(
+            NOT_CLEARED,
+            SUPPORT,
+            True,
+            "The recording is redacted because the person who asked is",
+            id="not-cleared",
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["cleared", "not-cleared"],
 )
 async def test_what_comes_plays_whole_and_the_page_tells_why(
     tab, user_id, channel_id, redacted, why

@@ -23,8 +23,10 @@ async def test_the_story_is_played_in_one_click_and_the_chain_then_verified(tab)
 
 @pytest.mark.parametrize(
     ("user_id", "channel_id", "redacted"),
-    [(CLEARED, QUALITY, False), (NOT_CLEARED, SUPPORT, True)],
-    ids=["cleared", "not-cleared"],
+    [
+        pytest.param(CLEARED, QUALITY, False, id="cleared", marks=pytest.mark.long),
+        pytest.param(NOT_CLEARED, SUPPORT, True, id="not-cleared"),
+    ],
 )
 async def test_a_recording_of_ones_own_is_delivered_as_any_other(
     tab, tmp_path, user_id, channel_id, redacted

@@ -9,6 +9,7 @@ from tests.patience import until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.mark.long
 async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab):
     await tab.goes(CLEARED, QUALITY)
     first = await tab.asks(call_of_today(3))
@@ -29,6 +30,7 @@ async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab)
     assert (await tab.plays(file))[1] == len(file.content)
 
 
+@pytest.mark.long
 async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
     workspace = tab.shared.stage.workspace
     known = {file.id for file in workspace.visible_recordings(QUALITY)}
