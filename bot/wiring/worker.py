@@ -84,7 +84,9 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         ask_again=pace.ask_again,
         freeze=Freeze(core.database),
     )
-    sharing = Sharing(log=core.deliveries, decider=decider, slack=slack, patience=pace.patience)
+    sharing = Sharing(
+        deliveries=core.deliveries, decider=decider, slack=slack, patience=pace.patience
+    )
     keep_raw = core.settings.keep_raw
     check_schedule = FileCheckSchedule(keep=keep_raw, check_every=pace.check_every)
     redaction = build_redaction(core, polyai)
@@ -108,7 +110,9 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     )
     steps = DeliverySteps(
         deliveries=core.deliveries,
-        destinations=Destinations(log=core.deliveries, directory=core.directory, slack=slack),
+        destinations=Destinations(
+            deliveries=core.deliveries, directory=core.directory, slack=slack
+        ),
         decider=decider,
         fetching=fetching,
         sharing=sharing,

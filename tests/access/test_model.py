@@ -178,7 +178,7 @@ class Policy(RuleBasedStateMachine):
         metrics = Metrics()
         patient = DeliveryDecider(evaluator=evaluator, clock=clock, ask_again=NEVER_AGAIN)
         sharing = Sharing(
-            log=deliveries,
+            deliveries=deliveries,
             decider=patient,
             slack=self.gateway,
             patience=Patience(visible_seconds=(1,)),
@@ -188,7 +188,9 @@ class Policy(RuleBasedStateMachine):
         check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
         steps = DeliverySteps(
             deliveries=deliveries,
-            destinations=Destinations(log=deliveries, directory=directory, slack=self.gateway),
+            destinations=Destinations(
+                deliveries=deliveries, directory=directory, slack=self.gateway
+            ),
             decider=patient,
             fetching=Fetching(
                 relay=Relay(

@@ -34,8 +34,10 @@ class ConversationArchived(CallAudioError):
 class Destinations:
     """Finds the conversation a delivery goes to."""
 
-    def __init__(self, *, log: DeliveryStore, directory: Directory, slack: SlackPort) -> None:
-        self._log = log
+    def __init__(
+        self, *, deliveries: DeliveryStore, directory: Directory, slack: SlackPort
+    ) -> None:
+        self._deliveries = deliveries
         self._directory = directory
         self._slack = slack
 
@@ -64,8 +66,8 @@ class Destinations:
         if delivery.asked_channel_id != delivery.user_id:
             await self._notify_moved(delivery)
             settled["asked_thread_ts"] = None  # that thread is in another conversation
-        stored = await self._log.change(delivery, settled)
-        return stored or await self._log.read(delivery.id)
+        stored = await self._deliveries.change(delivery, settled)
+        return stored or await self._deliveries.read(delivery.id)
 
     async def _notify_moved(self, delivery: Delivery) -> None:
         """Notify the requester before the change is stored, so that a temporary fault is retried.

@@ -63,22 +63,22 @@ class FileDeleted(UploadGone):
 class ShareAttempts:
     """Makes attempts to share; each is stored before its call, so that no second one follows it."""
 
-    def __init__(self, *, log: DeliveryStore, slack: SlackPort) -> None:
-        self._log = log
+    def __init__(self, *, deliveries: DeliveryStore, slack: SlackPort) -> None:
+        self._deliveries = deliveries
         self._slack = slack
 
     def is_outdated(self, evaluation: Evaluation) -> bool:
         """Return whether rights or listeners may have changed since, as after a stall."""
         taken_at = evaluation.taken_at
-        return taken_at is None or self._log.clock() - taken_at > LONGEST_DECISION_AGE
+        return taken_at is None or self._deliveries.clock() - taken_at > LONGEST_DECISION_AGE
 
     async def claim(self, delivery: Delivery) -> Delivery | None:
         """Store the time of an attempt before its call; None: another worker was faster.
 
         A worker that finds it set asks Slack first; an unfinished attempt cannot reset a later one.
         """
-        tried_at = {"share_tried_at": self._log.clock()}
-        return await self._log.change(delivery, tried_at, when=same_try(delivery))
+        tried_at = {"share_tried_at": self._deliveries.clock()}
+        return await self._deliveries.change(delivery, tried_at, when=same_try(delivery))
 
     async def complete(
         self, delivery: Delivery, evaluation: Evaluation, *, is_first: bool
@@ -115,7 +115,7 @@ class ShareAttempts:
     async def _forget(self, delivery: Delivery) -> bool:
         """Forget an attempt that had no effect; returns whether no other worker made one."""
         untried = {"share_tried_at": None}
-        return await self._log.change(delivery, untried, when=same_try(delivery)) is not None
+        return await self._deliveries.change(delivery, untried, when=same_try(delivery)) is not None
 
     async def _upload_gone(self, delivery: Delivery, *, is_first: bool) -> ShareResult:
         if not is_first:
@@ -123,13 +123,13 @@ class ShareAttempts:
         if delivery.picture_file_id:
             return await self._without_picture(delivery)
         # Not if another worker tried meanwhile: it may have completed the upload.
-        dropped = await self._log.change(delivery, NO_UPLOAD, when=same_try(delivery))
+        dropped = await self._deliveries.change(delivery, NO_UPLOAD, when=same_try(delivery))
         return ShareResult.GONE if dropped else ShareResult.UNCLEAR
 
     async def _without_picture(self, delivery: Delivery) -> ShareResult:
         """Drop the picture, because it may be the reason for Slack's refusal."""
         log.info("picture_dropped", delivery_id=delivery.id)
-        changed = await self._log.change(
+        changed = await self._deliveries.change(
             delivery,
             {"picture_file_id": None, "share_tried_at": None},
             when=same_try(delivery),
@@ -142,12 +142,12 @@ class ShareAttempts:
         If a worker stalled between its decision and its share, another one may have taken over and
         dropped the upload meanwhile.
         """
-        now = await self._log.read(delivery.id)
+        now = await self._deliveries.read(delivery.id)
         dropped = now.file_id != delivery.file_id or now.state in (State.REFUSED, State.FAILED)
         if not dropped:
             return ShareResult.SHARED
         # Stored first, because no row refers to these visible files any more.
-        await self._log.leave_files(delivery)
+        await self._deliveries.leave_files(delivery)
         try:
             await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:

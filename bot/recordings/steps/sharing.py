@@ -34,14 +34,14 @@ class Sharing:
     def __init__(
         self,
         *,
-        log: DeliveryStore,
+        deliveries: DeliveryStore,
         decider: DeliveryDecider,
         slack: SlackPort,
         patience: Patience,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._log = log
-        self._attempts = ShareAttempts(log=log, slack=slack)
+        self._deliveries = deliveries
+        self._attempts = ShareAttempts(deliveries=deliveries, slack=slack)
         self._decider = decider
         self._slack = slack
         self._patience = patience
@@ -70,7 +70,7 @@ class Sharing:
             return await self._share_again(delivery, question)
         result = await self._attempt(delivery, question, evaluation, is_first=True)
         if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
-            return await self.share(await self._log.read(delivery.id), question)
+            return await self.share(await self._deliveries.read(delivery.id), question)
         return result
 
     async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
@@ -79,11 +79,13 @@ class Sharing:
             return ShareResult.SHARED
         if delivery.may_be_raw_by_mistake:
             # A stalled worker may still complete it.
-            await self._log.change(delivery, NO_UPLOAD, when=same_try(delivery), leaves_files=True)
+            await self._deliveries.change(
+                delivery, NO_UPLOAD, when=same_try(delivery), leaves_files=True
+            )
             return ShareResult.GONE
         result = await self._attempt(delivery, question, None, is_first=False)
         if result is ShareResult.RETRY:
-            return await self.share(await self._log.read(delivery.id), question)
+            return await self.share(await self._deliveries.read(delivery.id), question)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result
@@ -136,7 +138,7 @@ class Sharing:
         except CallAudioError as error:
             log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
             return False
-        dropped = await self._log.change(
+        dropped = await self._deliveries.change(
             delivery,
             {**NO_UPLOAD, "without_picture": True, "state": State.ANNOUNCED.value},
             tag=AuditTag.DELIVERY_UNSHOWN,
@@ -156,7 +158,7 @@ class Sharing:
         if delivery.share_tried_at:
             # It may have been completed. Slack discards an upload that was never completed.
             await delete_files(self._slack, delivery.file_ids)
-        await self._log.change(
+        await self._deliveries.change(
             delivery,
             {**decided(evaluation), **NO_UPLOAD},
             tag=AuditTag.DELIVERY_TIGHTENED,

@@ -21,13 +21,13 @@ DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
 
 
 @pytest.fixture
-def log(database) -> DeliveryStore:
+def deliveries(database) -> DeliveryStore:
     return DeliveryStore(database=database, clock=lambda: LATER)
 
 
 @pytest.fixture
-async def delivery(database, log):
-    return await log.read((await RequestStoreSetup(database).store()).delivery_id)
+async def delivery(database, deliveries):
+    return await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
 
 
 async def tags(database) -> list[str]:
@@ -36,8 +36,8 @@ async def tags(database) -> list[str]:
         return [event.tag async for event in all_events(session, AuditFilter())][1:]
 
 
-def end(log, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
-    return log.end(delivery, state, tag=tag, payload={"size_bytes": 1})
+def end(deliveries, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
+    return deliveries.end(delivery, state, tag=tag, payload={"size_bytes": 1})
 
 
 async def test_a_new_delivery_has_no_decision_and_is_not_raw(delivery):
@@ -51,17 +51,17 @@ async def test_a_new_delivery_has_no_decision_and_is_not_raw(delivery):
     assert not delivery.has_ended
 
 
-async def test_an_unknown_id_is_no_delivery(log):
+async def test_an_unknown_id_is_no_delivery(deliveries):
     with pytest.raises(LookupError, match="dnobody"):
-        await log.read("dnobody")
+        await deliveries.read("dnobody")
 
 
-async def test_a_change_and_its_event_are_written_together(log, delivery, database):
-    changed = await log.change(
+async def test_a_change_and_its_event_are_written_together(deliveries, delivery, database):
+    changed = await deliveries.change(
         delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"outcome": "raw"}
     )
     assert changed
-    after = await log.read(delivery.id)
+    after = await deliveries.read(delivery.id)
     assert (after.state, after.outcome, after.is_raw) == (State.DECIDED, Outcome.RAW, True)
     async with database.read() as session:
         (event,) = await newest_events(session, AuditFilter(), 1)
@@ -70,24 +70,26 @@ async def test_a_change_and_its_event_are_written_together(log, delivery, databa
     assert event.payload == {"outcome": "raw"}
 
 
-async def test_a_change_does_not_happen_if_its_event_cannot_be_written(log, delivery, database):
+async def test_a_change_does_not_happen_if_its_event_cannot_be_written(
+    deliveries, delivery, database
+):
     with pytest.raises(TypeError):
-        await log.change(
+        await deliveries.change(
             delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED, payload={"bad": object()}
         )
-    assert (await log.read(delivery.id)).state is State.REQUESTED
+    assert (await deliveries.read(delivery.id)).state is State.REQUESTED
     assert await tags(database) == []
 
 
-async def test_a_change_without_a_tag_leaves_no_event(log, delivery, database):
-    assert await log.change(delivery, {"parent_ts": "1700000000.000100"})
-    assert (await log.read(delivery.id)).parent_ts == "1700000000.000100"
+async def test_a_change_without_a_tag_leaves_no_event(deliveries, delivery, database):
+    assert await deliveries.change(delivery, {"parent_ts": "1700000000.000100"})
+    assert (await deliveries.read(delivery.id)).parent_ts == "1700000000.000100"
     assert await tags(database) == []
 
 
-async def test_a_step_that_runs_twice_changes_and_records_once(log, delivery, database):
+async def test_a_step_that_runs_twice_changes_and_records_once(deliveries, delivery, database):
     async def announce(ts):
-        return await log.change(
+        return await deliveries.change(
             delivery,
             {"parent_ts": ts},
             tag=AuditTag.DELIVERY_ANNOUNCED,
@@ -98,30 +100,30 @@ async def test_a_step_that_runs_twice_changes_and_records_once(log, delivery, da
     assert first is not None
     assert first.parent_ts == "1.1"
     assert second is None
-    assert (await log.read(delivery.id)).parent_ts == "1.1"
+    assert (await deliveries.read(delivery.id)).parent_ts == "1.1"
     assert await tags(database) == ["worker:delivery:announced"]
 
 
 @pytest.mark.parametrize("state", sorted(ENDED))
-async def test_nothing_changes_after_the_end(log, delivery, database, state):
-    assert await end(log, delivery, state)
-    assert not await log.change(delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED)
-    assert not await end(log, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
-    after = await log.read(delivery.id)
+async def test_nothing_changes_after_the_end(deliveries, delivery, database, state):
+    assert await end(deliveries, delivery, state)
+    assert not await deliveries.change(delivery, DECIDED, tag=AuditTag.DELIVERY_DECIDED)
+    assert not await end(deliveries, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
+    after = await deliveries.read(delivery.id)
     assert (after.state, after.has_ended, after.outcome) == (state, True, None)
     assert await tags(database) == ["worker:delivery:delivered"]
 
 
-async def test_only_one_of_two_simultaneous_ends_counts(log, delivery, database):
+async def test_only_one_of_two_simultaneous_ends_counts(deliveries, delivery, database):
     ended = await asyncio.gather(
-        end(log, delivery), end(log, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
+        end(deliveries, delivery), end(deliveries, delivery, State.FAILED, AuditTag.DELIVERY_FAILED)
     )
     assert sorted(ended) == [False, True]
     assert len(await tags(database)) == 1
 
 
-async def test_the_end_has_a_time_and_stores_the_last_changes(log, delivery, database):
-    await log.end(
+async def test_the_end_has_a_time_and_stores_the_last_changes(deliveries, delivery, database):
+    await deliveries.end(
         delivery,
         State.FAILED,
         tag=AuditTag.DELIVERY_FAILED,
@@ -133,27 +135,29 @@ async def test_the_end_has_a_time_and_stores_the_last_changes(log, delivery, dat
     assert (row.state, row.ended_at, row.error_code) == ("failed", LATER, "too_large")
 
 
-async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(log, database):
+async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(deliveries, database):
     url = "https://hooks.slack.com/commands/T1/secret"
     stored = await RequestStoreSetup(database).store(
         changed_request(REQUEST, response_url=SecretStr(url))
     )
-    delivery = await log.read(stored.delivery_id)
+    delivery = await deliveries.read(stored.delivery_id)
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)
-    assert await end(log, delivery)
-    await log.note_notified(delivery, is_all=False)
-    assert (await log.read(delivery.id)).response_url
-    await log.note_notified(delivery, is_all=True)
-    assert (await log.read(delivery.id)).response_url is None
+    assert await end(deliveries, delivery)
+    await deliveries.note_notified(delivery, is_all=False)
+    assert (await deliveries.read(delivery.id)).response_url
+    await deliveries.note_notified(delivery, is_all=True)
+    assert (await deliveries.read(delivery.id)).response_url is None
 
 
-async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(log, database):
-    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
-    assert await end(log, delivery)
+async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(
+    deliveries, database
+):
+    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
+    assert await end(deliveries, delivery)
 
-    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
-    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+    await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
+    await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
     async with database.read() as session:
         tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
@@ -162,12 +166,12 @@ async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(
     assert (found.notify_failed_at, found.notified_at, found.response_url) == (LATER, None, None)
 
 
-async def test_a_delivered_note_is_never_recorded_as_given_up(log, database):
-    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
-    assert await end(log, delivery)
-    await log.note_notified(delivery, is_all=False)
+async def test_a_delivered_note_is_never_recorded_as_given_up(deliveries, database):
+    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
+    assert await end(deliveries, delivery)
+    await deliveries.note_notified(delivery, is_all=False)
 
-    await log.note_notify_failed(delivery, {"code": "slack_unreachable"})
+    await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
     async with database.read() as session:
         tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]

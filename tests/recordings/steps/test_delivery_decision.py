@@ -61,8 +61,8 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     sqlite_url, outcome, error, waited, asks_again
 ) -> None:
     database = Database(sqlite_url)
-    log = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
+    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
     if waited:
         delivery = replace(delivery, waiting_since=NOON - waited)
@@ -126,8 +126,8 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     sqlite_url, decided, now, error, code
 ) -> None:
     database = Database(sqlite_url)
-    log = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await log.read((await RequestStoreSetup(database).store()).delivery_id)
+    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
     decider = DeliveryDecider(
         evaluator=Evaluator(now, error),  # type: ignore[arg-type]

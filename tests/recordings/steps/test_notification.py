@@ -76,9 +76,9 @@ class NotificationSetup:
         self.database = database
         self.now = NOON
         self.gateway = SlackPort()
-        self.log = DeliveryStore(database=database, clock=lambda: self.now)
+        self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.telling = Notification(
-            deliveries=self.log,
+            deliveries=self.deliveries,
             slack=self.gateway,  # type: ignore[arg-type]
             calls=None,  # type: ignore[arg-type]
             agents={},
@@ -90,22 +90,22 @@ class NotificationSetup:
         stored = await RequestStoreSetup(self.database).store(
             changed_request(REQUEST, response_url=url)
         )
-        delivery = await self.log.read(stored.delivery_id)
+        delivery = await self.deliveries.read(stored.delivery_id)
         if changes:
-            await self.log.change(delivery, changes)
+            await self.deliveries.change(delivery, changes)
         return delivery
 
     async def failed(self) -> Delivery:
         """Store a failed delivery that still has its card."""
         delivery = await self.stored(card_ts="1.0", destination_channel_id="C1")
-        await self.log.end(
+        await self.deliveries.end(
             delivery,
             State.FAILED,
             tag=AuditTag.DELIVERY_FAILED,
             payload={},
             changes={"error_code": GONE.code, "problem": asdict(GONE)},
         )
-        return await self.log.read(delivery.id)
+        return await self.deliveries.read(delivery.id)
 
     async def notify(self, delivery: Delivery) -> datetime | None:
         with capture_logs():
@@ -131,7 +131,7 @@ async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(
     (note,) = setup.gateway.notes
     assert (note.kind, note.problem) == (PrivateNoteKind.FAILED, GONE)
     assert setup.gateway.cards == ["withdrawn"]
-    told = await setup.log.read(delivery.id)
+    told = await setup.deliveries.read(delivery.id)
     assert (told.notified_at, told.response_url) == (NOON, None)
 
 
@@ -176,7 +176,7 @@ async def test_retries_come_at_growing_intervals_and_end_after_a_day(
     assert max(waits) == LONGEST_WAIT
     assert setup.now >= NOON + NOTIFY_FOR
     assert (await setup.tags())[-1] == "worker:delivery:untold"
-    assert (await setup.log.read(delivery.id)).response_url is None
+    assert (await setup.deliveries.read(delivery.id)).response_url is None
 
 
 @pytest.mark.both_databases
@@ -207,7 +207,7 @@ async def test_an_unfinished_delivery_has_no_note(setup: NotificationSetup) -> N
     assert await setup.notify(delivery) is None
 
     assert (setup.gateway.notes, setup.gateway.cards) == ([], [])
-    assert (await setup.log.read(delivery.id)).response_url
+    assert (await setup.deliveries.read(delivery.id)).response_url
 
 
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
@@ -226,7 +226,7 @@ async def test_the_card_says_once_that_the_delivery_waits(
     kinds = [note.kind for note in setup.gateway.notes]
     assert setup.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
     assert kinds == ([] if has_card else [PrivateNoteKind.WAITING])
-    waiting = await setup.log.read(delivery.id)
+    waiting = await setup.deliveries.read(delivery.id)
     assert waiting.waiting_since == NOON
     assert waiting.waiting_notified_at == NOON + timedelta(
         seconds=3

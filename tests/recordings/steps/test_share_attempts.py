@@ -57,7 +57,7 @@ class Attempt:
 
     def __init__(self, database: Database, slack: Slack) -> None:
         self.setup = SharingSetup(database)
-        self.attempts = ShareAttempts(log=self.setup.log, slack=slack)  # type: ignore[arg-type]
+        self.attempts = ShareAttempts(deliveries=self.setup.deliveries, slack=slack)  # type: ignore[arg-type]
 
     async def claimed(self, picture: str | None) -> Delivery:
         claimed = await self.attempts.claim(await self.setup.uploaded(picture_file_id=picture))
@@ -76,7 +76,7 @@ class Attempt:
 
     async def stored(self, delivery: Delivery) -> tuple[str | None, str | None, bool]:
         """The files of the row, and whether it remembers an attempt."""
-        now = await self.setup.log.read(delivery.id)
+        now = await self.setup.deliveries.read(delivery.id)
         return now.file_id, now.picture_file_id, now.share_tried_at is not None
 
 
@@ -149,7 +149,9 @@ async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(
     delivery = await attempt.claimed(picture)
 
     async def try_again() -> None:
-        await attempt.setup.log.change(delivery, {"share_tried_at": NOON + timedelta(minutes=5)})
+        await attempt.setup.deliveries.change(
+            delivery, {"share_tried_at": NOON + timedelta(minutes=5)}
+        )
 
     slack.meanwhile = try_again
     with capture_logs():
@@ -166,7 +168,7 @@ async def test_an_outdated_decision_shares_nothing_and_forgets_its_own_attempt_o
     delivery = await attempt.claimed(ALONE)
     if is_overtaken:
         later = NOON + timedelta(minutes=5)
-        await attempt.setup.log.change(delivery, {"share_tried_at": later})
+        await attempt.setup.deliveries.change(delivery, {"share_tried_at": later})
     old = LONGEST_DECISION_AGE + timedelta(microseconds=1)
 
     found = await attempt.complete(delivery, is_first=FIRST, age=old)
@@ -211,7 +213,7 @@ async def test_a_share_that_another_worker_decided_against_is_taken_back(
     delivery = await attempt.claimed(PICTURE)
 
     async def decide_against_it() -> None:
-        await attempt.setup.log.change(delivery, meanwhile)
+        await attempt.setup.deliveries.change(delivery, meanwhile)
 
     slack.meanwhile = decide_against_it
     with capture_logs() as logs:

@@ -104,13 +104,13 @@ class SharingSetup:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
-        self.log = DeliveryStore(database=database, clock=lambda: self.now)
+        self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.slack = Slack()
 
     async def uploaded(self, **changes: Any) -> Delivery:
         stored = await RequestStoreSetup(self.database).store()
-        delivery = await self.log.read(stored.delivery_id)
-        await self.log.change(
+        delivery = await self.deliveries.read(stored.delivery_id)
+        await self.deliveries.change(
             delivery,
             {
                 "file_id": "F1",
@@ -122,14 +122,14 @@ class SharingSetup:
                 **changes,
             },
         )
-        return await self.log.read(delivery.id)
+        return await self.deliveries.read(delivery.id)
 
     async def share(
         self, delivery: Delivery, decider: Decider, evaluation: Evaluation | None = None
     ) -> ShareResult:
         decider.clock = lambda: self.now  # type: ignore[method-assign]
         sharing = Sharing(
-            log=self.log,
+            deliveries=self.deliveries,
             decider=decider,  # type: ignore[arg-type]
             slack=self.slack,  # type: ignore[arg-type]
             patience=Patience(()),
@@ -141,7 +141,7 @@ class SharingSetup:
         """Return the files that can be deleted: of the delivery's row, and the orphaned ones."""
         async with self.database.read() as session:
             left = set(await session.scalars(select(OrphanedFileRow.file_id)))
-        return {*left, (await self.log.read(delivery.id)).file_id}
+        return {*left, (await self.deliveries.read(delivery.id)).file_id}
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ async def test_an_upload_shared_while_another_worker_drops_it_is_still_tracked(
     delivery = await setup.uploaded()
 
     async def share_and_be_killed() -> None:
-        await setup.log.change(delivery, {"share_tried_at": NOON})
+        await setup.deliveries.change(delivery, {"share_tried_at": NOON})
         setup.slack.visible.add("F1")
 
     await setup.share(delivery, Decider(Outcome.REFUSED, meanwhile=share_and_be_killed))
@@ -177,14 +177,14 @@ async def test_an_upload_shared_by_another_worker_is_not_mistaken_for_a_lost_one
 
     async def taken_over() -> None:
         setup.now += LEASE
-        now = await setup.log.read(delivery.id)
+        now = await setup.deliveries.read(delivery.id)
         assert await setup.share(now, Decider(Outcome.RAW)) is ShareResult.SHARED
 
     setup.slack.before_share = taken_over
 
     assert await setup.share(delivery, Decider(Outcome.RAW)) is ShareResult.SHARED
 
-    stored = await setup.log.read(delivery.id)
+    stored = await setup.deliveries.read(delivery.id)
     assert (stored.file_id, stored.picture_file_id) == ("F1", picture)
     assert stored.share_tried_at
 
@@ -198,12 +198,12 @@ async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(
     async def dealt_with() -> None:
         changes = dict(NO_UPLOAD) if is_dropped else {"share_tried_at": NOON}
         setup.slack.visible |= set() if is_dropped else {"F1"}
-        await setup.log.change(delivery, changes)
+        await setup.deliveries.change(delivery, changes)
 
     result = await setup.share(delivery, Decider(Outcome.RAW, meanwhile=dealt_with))
 
     assert result is (ShareResult.GONE if is_dropped else ShareResult.SHARED)
-    stored = await setup.log.read(delivery.id)
+    stored = await setup.deliveries.read(delivery.id)
     assert (stored.share_tried_at is None) == is_dropped
 
 
@@ -247,15 +247,15 @@ async def test_a_process_that_stalled_after_its_decision_decides_again(
     setup: SharingSetup, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery, decider = await setup.uploaded(), Decider(Outcome.RAW, outcome)
-    usual = setup.log.change
+    usual = setup.deliveries.change
 
     async def stall_once(*arguments: Any, **more: Any) -> Delivery | None:
-        monkeypatch.setattr(setup.log, "change", usual)
+        monkeypatch.setattr(setup.deliveries, "change", usual)
         changed = await usual(*arguments, **more)
         setup.now += timedelta(minutes=10)
         return changed
 
-    monkeypatch.setattr(setup.log, "change", stall_once)
+    monkeypatch.setattr(setup.deliveries, "change", stall_once)
 
     result = await setup.share(delivery, decider)
 
@@ -280,7 +280,7 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
 
     assert result is (ShareResult.SHARED if is_visible else ShareResult.GONE)
     assert setup.slack.visible == ({"F1"} if is_visible else set())
-    assert (await setup.log.read(delivery.id)).file_id == ("F1" if is_visible else None)
+    assert (await setup.deliveries.read(delivery.id)).file_id == ("F1" if is_visible else None)
     assert "F1" in await setup.known_files(delivery), "a lost share may become visible later"
 
 
@@ -288,14 +288,14 @@ async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
     setup: SharingSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = await setup.uploaded(share_tried_at=NOON - timedelta(minutes=1))
-    usual = setup.log.change
+    usual = setup.deliveries.change
 
     async def stall(*arguments: Any, **more: Any) -> Delivery | None:
         changed = await usual(*arguments, **more)
         setup.now += timedelta(minutes=10)
         return changed
 
-    monkeypatch.setattr(setup.log, "change", stall)
+    monkeypatch.setattr(setup.deliveries, "change", stall)
 
     with pytest.raises(DecisionOutdated) as raised:
         await setup.share(delivery, Decider(Outcome.RAW))
@@ -327,7 +327,7 @@ async def test_a_share_by_another_worker_during_a_second_try_is_found(
     delivery = await setup.uploaded(share_tried_at=TRIED)
 
     async def share() -> None:
-        await setup.log.change(delivery, {"share_tried_at": NOON})
+        await setup.deliveries.change(delivery, {"share_tried_at": NOON})
         setup.slack.visible.add("F1")
 
     assert await setup.share(delivery, Decider(Outcome.RAW, meanwhile=share)) is ShareResult.SHARED
@@ -361,4 +361,4 @@ async def test_a_stricter_decision_is_stored_although_the_upload_was_dropped(
 
     assert await setup.share(delivery, Decider(Outcome.RAW), now) is ShareResult.TIGHTENED
 
-    assert (await setup.log.read(delivery.id)).outcome is Outcome.REFUSED
+    assert (await setup.deliveries.read(delivery.id)).outcome is Outcome.REFUSED

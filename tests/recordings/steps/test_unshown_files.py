@@ -45,7 +45,7 @@ def sharing(setup: SharingSetup, slack: Slack, waits: list[float]) -> Sharing:
         waits.append(seconds)
 
     return Sharing(
-        log=setup.log,
+        deliveries=setup.deliveries,
         decider=None,  # type: ignore[arg-type] - nothing is decided
         slack=slack,  # type: ignore[arg-type]
         patience=Patience((1, 2)),
@@ -79,7 +79,7 @@ async def test_files_that_slack_shows_nowhere_are_deleted_and_sent_again_without
     delivery = await setup.uploaded(picture_file_id="F2")
     assert await sharing(setup, slack, []).drop_unshown(delivery) is True
     assert slack.deleted == ["F1", "F2"]
-    now = await setup.log.read(delivery.id)
+    now = await setup.deliveries.read(delivery.id)
     assert (now.file_ids, now.without_picture, now.state) == ((), True, State.ANNOUNCED)
     async with setup.database.read() as session:
         *_, event = [each async for each in all_events(session, AuditFilter())]
@@ -101,13 +101,13 @@ async def test_unshown_files_stay_if_a_second_post_could_follow(setup, picture, 
     with capture_logs() as logs:
         assert await sharing(setup, slack, []).drop_unshown(delivery) is False
     assert slack.deleted == []
-    assert (await setup.log.read(delivery.id)).file_ids == delivery.file_ids
+    assert (await setup.deliveries.read(delivery.id)).file_ids == delivery.file_ids
     warning = {"event": "unshown_files_stay", "delivery_id": delivery.id, "code": "slack_refused"}
     assert logs == ([] if slack.deletes else [{**warning, "log_level": "warning"}])
 
 
 async def test_unshown_files_that_another_worker_replaced_are_not_dropped_twice(setup) -> None:
     delivery = await setup.uploaded(picture_file_id="F2")
-    await setup.log.change(delivery, {"file_id": "F3"})
+    await setup.deliveries.change(delivery, {"file_id": "F3"})
     assert await sharing(setup, Slack(), []).drop_unshown(delivery) is False
-    assert (await setup.log.read(delivery.id)).file_id == "F3"
+    assert (await setup.deliveries.read(delivery.id)).file_id == "F3"

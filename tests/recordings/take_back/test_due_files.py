@@ -86,8 +86,8 @@ class Store:
         return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
 
     async def ask_deletion(self, delivery_id: str) -> None:
-        log = DeliveryStore(database=self.database, clock=self.clock)
-        assert await self.files.ask_deletion(await log.read(delivery_id), ALICE)
+        deliveries = DeliveryStore(database=self.database, clock=self.clock)
+        assert await self.files.ask_deletion(await deliveries.read(delivery_id), ALICE)
 
 
 @pytest.fixture
