@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, case, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.access.policy import Outcome
@@ -163,7 +163,9 @@ def _redacted_under_way() -> Update:
 
 def _mark_as_thawed(now: datetime) -> Update:
     """Build the update by which no upload that was begun before is stored or shared again."""
-    return _redacted_under_way().values(thawed_at=now)
+    # Not before the last try to share: its time may be of another machine's clock, which is fast.
+    tried_at = DeliveryRow.share_tried_at
+    return _redacted_under_way().values(thawed_at=case((tried_at > now, tried_at), else_=now))
 
 
 def _drop_redacted_uploads() -> ReturningUpdate[str]:

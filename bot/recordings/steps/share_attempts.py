@@ -156,8 +156,15 @@ class ShareAttempts:
 
 
 def same_try(delivery: Delivery) -> dict[str, object]:
-    """Build the condition that no other worker dropped or tried to share the upload since."""
-    return {"file_id": delivery.file_id, "share_tried_at": delivery.share_tried_at}
+    """Build the condition that no other worker dropped or tried to share the upload since.
+
+    Nor was a freeze lifted since: an upload that was fetched before is not shared again.
+    """
+    return {
+        "file_id": delivery.file_id,
+        "share_tried_at": delivery.share_tried_at,
+        "thawed_at": delivery.thawed_at,
+    }
 
 
 def _share_of(delivery: Delivery) -> Share | None:

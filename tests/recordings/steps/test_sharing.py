@@ -19,6 +19,7 @@ from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.slack_port import Share, ShareUnclear
 from bot.recordings.deliveries.states import State
+from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.recordings.steps.share_attempts import (
     LONGEST_DECISION_AGE,
     DecisionOutdated,
@@ -74,9 +75,11 @@ class Slack:
         self.second: CallAudioError = UploadGone()
         self.before_share: Callable[[], Awaitable[Any]] = nothing
         self.turn: Callable[[], Awaitable[Any]] = nothing
+        self.before_look: Callable[[], Awaitable[Any]] = nothing
 
     async def await_share_turn(self) -> None:
-        await self.turn()
+        turn, self.turn = self.turn, nothing
+        await turn()
 
     async def share(self, share: Share) -> None:
         before, self.before_share = self.before_share, nothing
@@ -90,6 +93,8 @@ class Slack:
 
     async def find_share(self, file_id: str, channel_id: str) -> str | None:
         del channel_id
+        before, self.before_look = self.before_look, nothing
+        await before()
         return "2.0" if file_id in self.visible else None
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
@@ -106,6 +111,7 @@ class SharingSetup:
         self.now = NOON
         self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.slack = Slack()
+        self._canaries = CanaryStore(database=database, clock=lambda: self.now)
 
     async def uploaded(self, **changes: Any) -> Delivery:
         stored = await RequestStoreSetup(self.database).store()
@@ -136,6 +142,15 @@ class SharingSetup:
         )
         with capture_logs():
             return await sharing.share(delivery, QUESTION, evaluation)  # type: ignore[arg-type]
+
+    async def freeze(self) -> None:
+        """Find that the plain key returns raw."""
+        broken = CanaryResult(CanaryVerdict.BROKEN, "span_heard", -12.0)
+        await self._canaries.note("CA1", "T0CALLAUDIO", broken)
+
+    async def thaw(self) -> None:
+        """Lift the freeze."""
+        await self._canaries.thaw("U0BOSS0000", "key replaced")
 
     async def known_files(self, delivery: Delivery) -> set[str | None]:
         """Return the files that can be deleted: of the delivery's row, and the orphaned ones."""
@@ -282,6 +297,38 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
     assert setup.slack.visible == ({"F1"} if is_visible else set())
     assert (await setup.deliveries.read(delivery.id)).file_id == ("F1" if is_visible else None)
     assert "F1" in await setup.known_files(delivery), "a lost share may become visible later"
+
+
+@pytest.mark.parametrize("moment", ["Slack is asked for the file", "its turn is awaited"])
+async def test_an_upload_whose_freeze_is_lifted_while_it_is_looked_for_is_not_shared_again(
+    setup: SharingSetup, moment: str
+) -> None:
+    delivery = await setup.uploaded(
+        outcome=Outcome.REDACTED.value, share_tried_at=NOON - timedelta(minutes=2)
+    )
+    await setup.freeze()
+    if moment == "its turn is awaited":
+        setup.slack.turn = setup.thaw
+    else:
+        setup.slack.before_look = setup.thaw
+
+    result = await setup.share(delivery, Decider(Outcome.REDACTED))
+
+    assert (result, setup.slack.visible) == (ShareResult.GONE, set())
+    assert "F1" in await setup.known_files(delivery), "the lost share may become visible later"
+
+
+async def test_an_upload_tried_by_a_worker_whose_clock_is_fast_is_not_shared_again_after_a_thaw(
+    setup: SharingSetup,
+) -> None:
+    fast = NOON + timedelta(minutes=5)
+    delivery = await setup.uploaded(outcome=Outcome.REDACTED.value, share_tried_at=fast)
+    await setup.freeze()
+    await setup.thaw()
+
+    result = await setup.share(await setup.deliveries.read(delivery.id), Decider(Outcome.REDACTED))
+
+    assert (result, setup.slack.visible) == (ShareResult.GONE, set())
 
 
 async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
