@@ -23,6 +23,13 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
+NAMES_IN_CODE = {
+    word
+    for folder in ("bot", "deploy", "migrations", "tests")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in {".py", ".yml", ".json"} and path != Path(__file__)
+    for word in re.findall(r"[a-z]+(?:_[a-z]+)+", path.read_text())
+}
 NONE = "\N{EN DASH}"
 LONGEST_README = 150
 
@@ -54,6 +61,16 @@ def test_every_link_and_path_leads_somewhere(name: str) -> None:
         assert not anchor or anchor in {slug(heading) for heading in headings}
     named = re.findall(r"`((?:bot|tests|migrations|docs)/[\w./-]*)`", text)
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+# What Slack, compose and PostgreSQL call something that no code here names.
+OF_OTHERS = {"cant_delete_file", "dispatch_failed", "env_file", "operation_timeout", "pg_dump"}
+
+
+@each_row("name", TEXTS)
+def test_every_log_event_and_other_name_in_a_document_is_in_the_code(name: str) -> None:
+    told = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", TEXTS[name])) - OF_OTHERS
+    assert told <= NAMES_IN_CODE
 
 
 def test_every_claim_names_the_tests_that_prove_it() -> None:
