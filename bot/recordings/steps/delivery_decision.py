@@ -88,7 +88,8 @@ class DeliveryDecider:
                 raise FactsUnknown(likely_cause=unknown_facts[0].what)
             if outcome is Outcome.REDACTED:
                 evaluation = replace(evaluation, decision=Decision(outcome, Reason.FACT_UNKNOWN))
-        if evaluation.decision.outcome is Outcome.REDACTED is not delivery.outcome:
+        is_redacted = evaluation.decision.outcome is Outcome.REDACTED
+        if is_redacted and delivery.outcome is not Outcome.REDACTED:
             await self._refuse_frozen()
         return replace(evaluation, taken_at=self._clock())
 

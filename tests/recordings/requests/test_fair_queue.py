@@ -135,11 +135,11 @@ async def test_each_waiting_person_is_served_once_in_every_round(queue) -> None:
     ],
 )
 @pytest.mark.parametrize("at_once", [1, 8])
-async def test_one_person_beside_fifty_in_another_flow_is_served_within_two_claims(
+async def test_one_person_beside_many_in_another_flow_is_served_within_two_claims(
     queue, many, one, at_once
 ) -> None:
-    for number in range(50):
-        await queue.ask(f"U0PERSON{number:02}", 10, **many)
+    for number in range(20):
+        await queue.ask(f"U0PERSON{number:02}", 3, **many)
     await queue.served(3, at_once)
 
     await queue.ask("U0ONE0000", **one)
