@@ -318,6 +318,26 @@ async def test_an_upload_whose_freeze_is_lifted_while_it_is_looked_for_is_not_sh
     assert "F1" in await setup.known_files(delivery), "the lost share may become visible later"
 
 
+async def test_an_upload_that_another_worker_fetched_after_a_thaw_is_not_dropped(
+    setup: SharingSetup,
+) -> None:
+    delivery = await setup.uploaded(
+        outcome=Outcome.REDACTED.value,
+        share_tried_at=NOON - timedelta(minutes=2),
+        thawed_at=NOON - timedelta(minutes=1),
+    )
+
+    async def fetch_again() -> None:
+        await setup.deliveries.change(delivery, {"file_id": "F2", "share_tried_at": None})
+
+    setup.slack.before_look = fetch_again
+
+    result = await setup.share(delivery, Decider(Outcome.REDACTED))
+
+    assert (result, setup.slack.visible) == (ShareResult.GONE, set())
+    assert (await setup.deliveries.read(delivery.id)).file_id == "F2"
+
+
 async def test_an_upload_tried_by_a_worker_whose_clock_is_fast_is_not_shared_again_after_a_thaw(
     setup: SharingSetup,
 ) -> None:
