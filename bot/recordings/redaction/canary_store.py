@@ -1,5 +1,6 @@
 """Stores the results of canary checks and freezes, each with its audit event."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,12 +101,12 @@ class CanaryStore:
                 row.found = result.found
             payload: dict[str, PayloadValue] = {"conversation": conversation, "found": result.found}
             facts = {**payload, "verdict": result.verdict.value, "heard_db": result.heard_db}
-            await record(session, _event(AuditTag.CANARY_CHECKED, row, now, facts))
+            await record(session, _event(AuditTag.CANARY_CHECKED, row.team_id, now, facts))
             if result.verdict is CanaryVerdict.HELD:
                 row.held_at = now
             if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
-                await record(session, _event(AuditTag.CANARY_FROZEN, row, now, payload))
+                await record(session, _event(AuditTag.CANARY_FROZEN, row.team_id, now, payload))
                 schedule(session, WARN_OF_FREEZE, conversation, now=now)
         level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
         level("canary_checked", verdict=result.verdict.value, found=result.found)
@@ -143,16 +144,21 @@ class CanaryStore:
                 raise NothingFrozen
             await claim_once(session, rows[0].team_id, trigger_id, now)
             await session.execute(_mark_as_thawed(now))
-            dropped = (await session.scalars(_drop_redacted_uploads())).all()
+            dropped: defaultdict[str, list[str]] = defaultdict(list)
+            for each in await session.execute(_drop_redacted_uploads()):
+                dropped[each.team_id].append(each.id)
+            lifted = [(row.team_id, row.conversation) for row in rows]
+            others = sorted(dropped.keys() - {team for team, _ in lifted})
+            # Each upload is named once, in the chain of its own workspace.
+            for team, conversation in lifted + [(each, rows[0].conversation) for each in others]:
+                payload: dict[str, PayloadValue] = {
+                    "conversation": conversation,
+                    "reason": reason,
+                    "dropped_uploads": tuple(sorted(dropped.pop(team, ()))),
+                }
+                await record(session, _event(AuditTag.CANARY_THAWED, team, now, payload, actor_id))
             for row in rows:
                 row.frozen_at = None
-                payload: dict[str, PayloadValue] = {
-                    "conversation": row.conversation,
-                    "reason": reason,
-                    "dropped_uploads": tuple(sorted(dropped)),
-                }
-                event = _event(AuditTag.CANARY_THAWED, row, now, payload, actor_id)
-                await record(session, event)
         return len(rows)
 
 
@@ -168,11 +174,11 @@ def _mark_as_thawed(now: datetime) -> Update:
     return _redacted_under_way().values(thawed_at=case((tried_at > now, tried_at), else_=now))
 
 
-def _drop_redacted_uploads() -> ReturningUpdate[str]:
+def _drop_redacted_uploads() -> ReturningUpdate[str, str]:
     """Build the update of deliveries whose upload nobody has tried to share."""
     row = DeliveryRow
     waiting = _redacted_under_way().where(row.file_id.is_not(None), row.share_tried_at.is_(None))
-    return waiting.values(**NO_UPLOAD).returning(row.id)
+    return waiting.values(**NO_UPLOAD).returning(row.team_id, row.id)
 
 
 async def schedule_canary(database: Database, now: datetime) -> None:
@@ -183,14 +189,12 @@ async def schedule_canary(database: Database, now: datetime) -> None:
 
 def _event(
     tag: AuditTag,
-    row: CanaryRow,
+    team_id: str,
     now: datetime,
     payload: dict[str, PayloadValue],
     actor_id: str = SYSTEM_ACTOR,
 ) -> AuditEvent:
-    return AuditEvent(
-        tag=tag, team_id=row.team_id, actor_id=actor_id, occurred_at=now, payload=payload
-    )
+    return AuditEvent(tag=tag, team_id=team_id, actor_id=actor_id, occurred_at=now, payload=payload)
 
 
 def _state_of(row: CanaryRow) -> CanaryState:

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
+from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.redaction.canary_store import (
     CanaryResult,
@@ -77,3 +78,19 @@ async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
         (event,) = await newest_events(session, AuditFilter(), 1)
     assert event.tag == "admin:canary:thawed"
     assert event.payload["dropped_uploads"] == ([stored.delivery_id] if is_dropped else [])
+
+
+async def test_a_dropped_upload_is_named_once_in_the_chain_of_its_workspace(store, database):
+    stored = await RequestStoreSetup(database).store()
+    uploaded = {"file_id": "F1", "outcome": "redacted", "team_id": "T0ELSEWHERE"}
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(uploaded))
+    await after(store, BROKEN)
+    await store.note("CA" + "0ddba11" * 4, TEAM, BROKEN)
+
+    assert await store.thaw("U0BOSS0000", "key replaced") == 2
+
+    async with database.read() as session:
+        thawed = await newest_events(session, AuditFilter(tag=AuditTag.CANARY_THAWED), 5)
+    named = sorted((each.team_id, each.payload["dropped_uploads"]) for each in thawed)
+    assert named == [(TEAM, []), (TEAM, []), ("T0ELSEWHERE", [stored.delivery_id])]
