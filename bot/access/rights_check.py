@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 
 RECHECK_RIGHTS: Final = "recheck_rights"
 """The kind of due work that checks the raw files and Homes of a workspace; its key is the team."""
@@ -17,4 +17,4 @@ RECHECK_RIGHTS: Final = "recheck_rights"
 
 def schedule_rights_check(session: AsyncSession, team_id: str, now: datetime) -> None:
     """Schedule the check in the transaction of the change; it is due once that commits."""
-    schedule(session, RECHECK_RIGHTS, team_id, now=now)
+    enqueue(session, RECHECK_RIGHTS, team_id, now=now)

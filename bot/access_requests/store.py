@@ -23,8 +23,8 @@ from bot.access_requests.request import (
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
-from bot.store.schedule import schedule
 from bot.store.tables import AccessRequestRow
 
 ATTEND: Final = "access_request"
@@ -80,7 +80,7 @@ class AccessRequests:
             is_new = await session.scalar(once) is not None
             row = (await session.scalars(nearest.limit(1))).one()
             if is_new:
-                schedule(session, ATTEND, new.id, now=now)
+                enqueue(session, ATTEND, new.id, now=now)
                 await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
             elif await session.get(AccessRequestRow, new.id) is None:
                 await record(session, joined_event_of(row, new, now))
@@ -130,7 +130,7 @@ class AccessRequests:
             row.messages = [*row.messages, [channel_id, ts]]
             if row.state != AccessState.PENDING.value:
                 row.shown_at = None
-                schedule(session, ATTEND, request.id, now=self.clock())
+                enqueue(session, ATTEND, request.id, now=self.clock())
 
 
 async def close(
@@ -157,5 +157,5 @@ async def close(
         statement.values(**ending).returning(AccessRequestRow)
     )
     if found:
-        schedule(session, ATTEND, request_id, now=now)
+        enqueue(session, ATTEND, request_id, now=now)
     return found

@@ -14,9 +14,9 @@ from bot.digests.pause_causes import PauseCause
 from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
 from bot.store.once import claim_once
-from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -72,7 +72,7 @@ class DigestStore:
             digest = digest_of(await session.get_one(DigestRow, new.id))
             if is_new:
                 await claim_once(session, new.team_id, new.id, now)
-                schedule(session, CLAIM_SLOTS, digest.id, now=now)
+                enqueue(session, CLAIM_SLOTS, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
         return digest
 
@@ -193,7 +193,7 @@ class DigestStore:
         async with self._database.write() as session:
             await claim_once(session, digest.team_id, trigger_id, self.clock())
             if await session.scalar(statement):
-                schedule(session, CLAIM_SLOTS, digest.id, now=self.clock())
+                enqueue(session, CLAIM_SLOTS, digest.id, now=self.clock())
                 await record(session, event_of(tag, digest, actor_id, self.clock()))
 
 

@@ -14,9 +14,9 @@ from bot.digests.digest_store import digest_of, event_of
 from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
 from bot.store.once import DOUBLE_SUBMIT_WINDOW, claim_once
-from bot.store.schedule import schedule
 from bot.store.tables import DigestRow, DigestRunRow
 
 
@@ -164,5 +164,5 @@ class SlotClaims:
         claimed = (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()
         if state is RunState.CLAIMED:
             for local in claimed:
-                schedule(session, POST, str(RunKey(digest.id, local)), now=now)
+                enqueue(session, POST, str(RunKey(digest.id, local)), now=now)
         return claimed

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from bot.store.database import Database
 from bot.store.due_work import Due, is_unchanged
+from bot.store.enqueue import enqueue, expedite
 from bot.store.inserts import insert_into
-from bot.store.schedule import hasten, schedule
 from bot.store.tables import HomeRow
 
 PUBLISH: Final = "home"
@@ -48,12 +48,12 @@ class HomeStore:
                     index_elements=[HomeRow.team_id, HomeRow.user_id], set_={"is_stale": True}
                 )
             )
-            schedule(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
+            enqueue(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
 
     async def check_now(self, team_id: str) -> None:
         """Handle a change of rights or requests: check every Home that shows some."""
         async with self._database.write() as session:
-            await hasten(session, PUBLISH, key_of(team_id, ""), now=self.clock())
+            await expedite(session, PUBLISH, key_of(team_id, ""), now=self.clock())
 
     async def read(self, due: Due) -> StoredHome | None:
         """Read a Home."""

@@ -12,8 +12,8 @@ from typing import Final
 from bot.observability.logs import get_logger
 from bot.observability.sparing_log import SparingLog
 from bot.store.database import Database
+from bot.store.enqueue import CHANNEL
 from bot.store.failures import is_away
-from bot.store.schedule import CHANNEL
 
 log = get_logger(__name__)
 

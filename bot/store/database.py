@@ -47,7 +47,7 @@ class Database:
 
     1. an advisory lock on facts that several rows decide together, such as who is admin;
     2. its own rows, several of one table in the order of their primary key;
-    3. the due work that it schedules, in the order of its key (``bot.store.schedule``);
+    3. the due work that it enqueues, in the order of its key (``bot.store.enqueue``);
     4. the audit heads in the order of their workspaces; ``before_commit`` ensures that.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Due work: one table from which workers claim what they run.
 
-``bot.store.schedule`` writes the rows. A worker claims a row under a lease, and renews the lease
+``bot.store.enqueue`` writes the rows. A worker claims a row under a lease, and renews the lease
 while it works. When a lease expires, another worker claims the row; the first one cannot change it
 any more, because its own claim id no longer matches.
 """
@@ -34,7 +34,7 @@ from bot.store.due_work_statements import (
     set_free,
     set_postponed,
 )
-from bot.store.schedule import first_of, flow_in
+from bot.store.enqueue import first_of, flow_in
 from bot.store.tables import DueWorkRow
 
 SUSPECT_FROM: Final = 2
@@ -61,7 +61,7 @@ class Due:
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:
-    """Build the condition that the work was not scheduled again since it was claimed."""
+    """Build the condition that the work was not enqueued again since it was claimed."""
     row = DueWorkRow
     revision = select(row.revision).where(row.kind == due.kind, row.key == due.key)
     return await session.scalar(revision) == due.revision
@@ -154,7 +154,7 @@ class DueWork:
     async def finish(self, due: Due, again_at: datetime | None) -> bool:
         """End work, or postpone it until ``again_at``; returns whether its lease was still held.
 
-        Without the lease nothing is changed. Work that was scheduled again meanwhile stays due.
+        Without the lease nothing is changed. Work that was enqueued again meanwhile stays due.
         """
         mine = {"of": due.kind, "its_key": due.key, "by": due.claim}
         unchanged = {**mine, "as_of": due.revision}

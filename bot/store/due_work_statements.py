@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.store.schedule import ROUNDS_OF_FLOW
+from bot.store.enqueue import ROUNDS_OF_FLOW
 from bot.store.tables import DueWorkRow
 
 
@@ -92,14 +92,14 @@ def set_claims(lease: timedelta | None) -> Executable:
 
 @cache
 def delete_finished() -> Executable:
-    """Delete finished work, unless it was scheduled again meanwhile."""
+    """Delete finished work, unless it was enqueued again meanwhile."""
     row = DueWorkRow
     return delete(row).where(*_is_held(), row.revision == bindparam("as_of")).returning(row.key)
 
 
 @cache
 def set_postponed() -> Executable:
-    """Postpone held work, unless it was scheduled again meanwhile."""
+    """Postpone held work, unless it was enqueued again meanwhile."""
     row = DueWorkRow
     postponed = update(row).where(*_is_held(), row.revision == bindparam("as_of"))
     again = {"due_at": bindparam("again_at"), "tries": row.tries + 1, "claim": None, "takeovers": 0}
@@ -108,7 +108,7 @@ def set_postponed() -> Executable:
 
 @cache
 def set_free() -> Executable:
-    """Release held work that was scheduled again meanwhile."""
+    """Release held work that was enqueued again meanwhile."""
     row = DueWorkRow
     return (
         update(row).where(*_is_held()).values(claim=None, tries=0, takeovers=0).returning(row.key)

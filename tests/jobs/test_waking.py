@@ -12,7 +12,7 @@ from bot.jobs.background import in_background
 from bot.jobs.waking import listen, watch
 from bot.store.database import Database
 from bot.store.engines import sqlite_path
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from tests.conftest import NOON
 from tests.patience import until
 
@@ -40,7 +40,7 @@ async def heard(database: Database) -> AsyncIterator[list[str]]:
 
 async def store_work(database: Database, key: str = "d1") -> None:
     async with database.write() as session:
-        schedule(session, "deliver", key, now=NOON)
+        enqueue(session, "deliver", key, now=NOON)
 
 
 async def test_another_process_that_stores_work_wakes_the_worker(database, database_url):
@@ -56,7 +56,7 @@ async def test_nothing_is_heard_of_work_that_was_not_stored_in_the_end(database,
     other = Database(database_url)
 
     async def fail(session) -> None:
-        schedule(session, "deliver", "d1", now=NOON)
+        enqueue(session, "deliver", "d1", now=NOON)
         raise ZeroDivisionError
 
     async with heard(database) as woken:

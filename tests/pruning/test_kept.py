@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bot.pruning.kept import Kept, kept, prunable
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import AccessRequestRow, DeliveryRow, OrphanedFileRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -86,7 +86,7 @@ async def test_a_delivery_with_due_work_is_kept(database: Database, kind: str) -
     await store(database, "d1", **REDACTED)
     await store(database, "d2", **REDACTED)
     async with database.write() as session:
-        schedule(session, kind, "d1", now=NOON, due_at=NOON + timedelta(days=365))
+        enqueue(session, kind, "d1", now=NOON, due_at=NOON + timedelta(days=365))
     assert await why_kept(database) == {"d1": [Kept.WORK_DUE], "d2": GOES}
     assert await may_go(database) == ["d2"]
 
@@ -113,7 +113,7 @@ async def test_a_delivery_whose_replacement_is_under_way_is_kept(
     follower = {**REDACTED, "state": "requested", "ended_at": None, "replaces_id": "raw"}
     await store(database, "follower", **follower)
     async with database.write() as session:
-        schedule(session, "deliver", "follower", now=NOON)
+        enqueue(session, "deliver", "follower", now=NOON)
     assert (await why_kept(database))["raw"] == [Kept.FOLLOWED]
     assert await may_go(database) == []
 

@@ -29,7 +29,7 @@ from bot.recordings.evidence.evidence_pack import pack
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import (
     AccessRequestRow,
     AuditEventRow,
@@ -165,7 +165,7 @@ async def test_old_checks_and_requests_go_too(database: Database) -> None:
                 access_request("pending", id="open", requested_at=old),
             ]
         )
-        schedule(session, "access_request", "warns", now=NOON, due_at=NOON + 900 * DAY)
+        enqueue(session, "access_request", "warns", now=NOON, due_at=NOON + 900 * DAY)
     await CheckStore(database=database, clock=lambda: NOON).ask(check("open"), trigger_id=None)
     for check_id, ended_at in (("old", old), ("young", young)):
         store = CheckStore(database=database, clock=itertools.repeat(ended_at).__next__)

@@ -18,7 +18,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action, Input, ModalCallback
-from bot.store.schedule import hasten
+from bot.store.enqueue import expedite
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
@@ -102,7 +102,7 @@ async def move(scene: Scene, row: Any, by: timedelta, *names: str, is_seen: bool
     """Move the first request into the past, and check the requests as time would."""
     async with scene.stage.application.database.write() as session:
         if is_seen:
-            await hasten(session, ATTEND, "", now=utc_now())
+            await expedite(session, ATTEND, "", now=utc_now())
         found = (await session.scalars(select(row).order_by(row.id).limit(1))).one()
         for name in names:
             was: datetime | None = getattr(found, name)

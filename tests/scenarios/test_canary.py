@@ -18,7 +18,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.settings.environment import load_settings
 from bot.settings.model import SettingsError
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.wiring.clock import utc_now
 from tests.loopback import http_client
 from tests.patience import until
@@ -68,7 +68,7 @@ async def looked(scene: Scene) -> CanaryState:
     """Run a check of the canary; returns its finding."""
     before = utc_now()
     async with scene.stage.application.database.write() as session:
-        schedule(session, CHECK_CANARY, "canary", now=before)
+        enqueue(session, CHECK_CANARY, "canary", now=before)
 
     async def found() -> CanaryState | None:
         work, known = await scene.due(CHECK_CANARY, "canary"), await states(scene)

@@ -10,7 +10,7 @@ from sqlalchemy import event, select, update
 
 from bot.store.database import Database
 from bot.store.due_work import SUSPECT_FROM, Due, DueWork
-from bot.store.schedule import LARGEST_CLOCK_SKEW, schedule
+from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 
@@ -33,7 +33,7 @@ class DueWorkSetup:
     async def store(self, *keys: str, due_at: datetime | None = None, joins: bool = False) -> None:
         async with self.database.write() as session:
             for key in keys:
-                schedule(session, KIND, key, now=self.now, due_at=due_at, joins=joins)
+                enqueue(session, KIND, key, now=self.now, due_at=due_at, joins=joins)
 
     async def rows(self) -> dict[str, DueWorkRow]:
         async with self.database.read() as session:
@@ -66,7 +66,7 @@ def shared_setup(migrated_postgresql) -> DueWorkSetup:
 
 async def test_work_is_stored_with_its_transaction_or_not_at_all(setup):
     async def fail(session) -> None:
-        schedule(session, KIND, "d1", now=setup.now)
+        enqueue(session, KIND, "d1", now=setup.now)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -8,7 +8,7 @@ from bot.jobs.work_kind import WorkKind
 from bot.jobs.work_loop import WorkLoop
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 from tests.patience import until
@@ -16,8 +16,8 @@ from tests.patience import until
 
 async def test_a_worker_leaves_the_work_of_a_later_version_to_that_one(database: Database) -> None:
     async with database.write() as session:
-        schedule(session, "of_tomorrow", "w1", now=NOON)
-        schedule(session, "of_today", "w2", now=NOON)
+        enqueue(session, "of_tomorrow", "w1", now=NOON)
+        enqueue(session, "of_today", "w2", now=NOON)
     ran: list[str] = []
 
     async def run(due: Due) -> datetime | None:

@@ -11,7 +11,7 @@ from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.freeze import Freeze
 from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
-from bot.store.schedule import LARGEST_CLOCK_SKEW
+from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
 from bot.store.write_probe import takes_writes
 

@@ -19,7 +19,7 @@ from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.deliveries.states import ENDED, State
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 log = get_logger(__name__)
@@ -220,7 +220,7 @@ class DeliveryStore:
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
         async with self._database.write(is_short=True) as session:
             await session.execute(statement.values(recheck_at=now))
-            schedule(session, TAKE_BACK, delivery_id, now=now)
+            enqueue(session, TAKE_BACK, delivery_id, now=now)
 
 
 def under_way() -> Select[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.due_work import Due
-from bot.store.schedule import LARGEST_CLOCK_SKEW, schedule
+from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DeliveryRow
 
 CHECK_AUDIENCE: Final = "check_audience"
@@ -69,9 +69,9 @@ def watch_file(
     later = now + check_schedule.check_every
     key = conversation_key(row.team_id, row.destination_channel_id or "")
     first = now - AHEAD if row.recheck_at else later
-    schedule(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
-    schedule(session, CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
+    enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
+    enqueue(session, CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
     if row.recheck_at:
-        schedule(session, CHECK_SHARES, row.id, now=now, due_at=first)
+        enqueue(session, CHECK_SHARES, row.id, now=now, due_at=first)
     if check_schedule.keep is not None:
-        schedule(session, TAKE_BACK, row.id, now=now, due_at=now + check_schedule.keep)
+        enqueue(session, TAKE_BACK, row.id, now=now, due_at=now + check_schedule.keep)

@@ -12,7 +12,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import OrphanedFileRow
 
 DELETE: Final = "orphaned_file"
@@ -54,7 +54,7 @@ async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datet
                 watched_until_at=each.watched_until_at,
             )
         )
-        schedule(session, DELETE, each.file_id, now=now)
+        enqueue(session, DELETE, each.file_id, now=now)
 
 
 class OrphanedFiles:

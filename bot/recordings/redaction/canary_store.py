@@ -18,8 +18,8 @@ from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import under_way
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.once import claim_once
-from bot.store.schedule import schedule
 from bot.store.tables import CanaryRow, DeliveryRow
 
 log = get_logger(__name__)
@@ -107,7 +107,7 @@ class CanaryStore:
             if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
                 await record(session, _event(AuditTag.CANARY_FROZEN, row.team_id, now, payload))
-                schedule(session, WARN_OF_FREEZE, conversation, now=now)
+                enqueue(session, WARN_OF_FREEZE, conversation, now=now)
         level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
         level("canary_checked", verdict=result.verdict.value, found=result.found)
 
@@ -184,7 +184,7 @@ def _drop_redacted_uploads() -> ReturningUpdate[str, str]:
 async def schedule_canary(database: Database, now: datetime) -> None:
     """Schedule periodic checks of the canary, starting now, by one of all workers."""
     async with database.write() as session:
-        schedule(session, CHECK_CANARY, "canary", now=now)
+        enqueue(session, CHECK_CANARY, "canary", now=now)
 
 
 def _event(

@@ -16,8 +16,8 @@ from bot.polyai.payloads import Direction
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.once import claim_once
-from bot.store.schedule import schedule
 from bot.store.tables import RedactionCheckRow
 
 CHECK_REDACTION: Final = "check_redaction"
@@ -163,7 +163,7 @@ class CheckStore:
 def add_due_check(session: AsyncSession, check: Check, now: datetime) -> None:
     """Store a check for a worker, in the caller's transaction."""
     session.add(_row_of(check, now))
-    schedule(session, CHECK_REDACTION, check.id, now=now)
+    enqueue(session, CHECK_REDACTION, check.id, now=now)
 
 
 def _row_of(check: Check, now: datetime) -> RedactionCheckRow:

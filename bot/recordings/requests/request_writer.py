@@ -22,9 +22,9 @@ from bot.recordings.requests.new_request import (
     row_of,
 )
 from bot.store.database import Database
+from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
 from bot.store.once import DOUBLE_SUBMIT_WINDOW
-from bot.store.schedule import schedule
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 
@@ -108,7 +108,7 @@ class RequestWriter:
             rows = [row_of(each, request, now) for each, request in new.items() if each in taken]
             await connection.execute(_adding(), rows)
         for delivery_id, turn in taken.items():
-            schedule(session, DELIVER, delivery_id, now=now, turn=turn)
+            enqueue(session, DELIVER, delivery_id, now=now, turn=turn)
             await record(session, request_event(delivery_id, new[delivery_id], now))
         refused = {each: new[each] for each in sorted(new.keys() - taken.keys())}
         return await self._refuse(session, connection, refused, now)

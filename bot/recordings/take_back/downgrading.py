@@ -22,7 +22,7 @@ from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, request
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requests.requester import Requester
 from bot.recordings.take_back.causes import RAW_IS_NOT_ALLOWED
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
 
 SOURCE: Final = "downgrade"
@@ -67,12 +67,12 @@ class Downgrading:
         return await self._deliveries.find(delivery_id_of(_request_after(taken_back)))
 
 
-async def schedule_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
-    """Schedule the follower in a flow of its own, so that it does not delay people's requests."""
+async def enqueue_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
+    """Enqueue the follower in a flow of its own, so that it does not delay people's requests."""
     key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
     flow = flow_of(follower.team_id, SOURCE)
     queue = await read_fair_queue(await session.connection(), [key], [flow], now)
-    schedule(session, DELIVER, follower.id, now=now, turn=queue.take(key, flow))
+    enqueue(session, DELIVER, follower.id, now=now, turn=queue.take(key, flow))
 
 
 def _is_followed(taken_back: Delivery) -> bool:

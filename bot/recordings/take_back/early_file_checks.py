@@ -19,7 +19,7 @@ from bot.recordings.deliveries.shares import MOST_PLACES
 from bot.recordings.deliveries.states import ENDED
 from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
 
 
@@ -59,9 +59,9 @@ class EarlyFileChecks:
             for channel, delivery_id in await session.execute(holding):
                 if channel:
                     key = conversation_key(team_id, channel)
-                    schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+                    enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
                 if delivery_id:
-                    schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+                    enqueue(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
 
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Handle an event about a file: check its shares before all other files.
@@ -87,7 +87,7 @@ class EarlyFileChecks:
                 row.reported_channels = [*reported, channel_id]
             now = self._clock()
             if row.state in ENDED:
-                schedule(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+                enqueue(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
             else:
                 row.recheck_at = now
 
@@ -110,14 +110,14 @@ class EarlyFileChecks:
                 return
             now = self._clock()
             key = conversation_key(team_id, new_channel_id)
-            schedule(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
             for delivery_id, places in moved:
                 if not places or old_channel_id not in places:
                     continue
                 row = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
                 renamed = [new_channel_id if each == old_channel_id else each for each in places]
                 await session.execute(row.values(reported_channels=renamed))
-                schedule(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+                enqueue(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
             await record(
                 session,
                 AuditEvent(

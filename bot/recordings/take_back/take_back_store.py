@@ -20,10 +20,10 @@ from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, 
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
 from bot.recordings.deliveries.visible_files import VISIBLE, visible
 from bot.recordings.take_back.causes import TakeBackCause
-from bot.recordings.take_back.downgrading import schedule_follower
+from bot.recordings.take_back.downgrading import enqueue_follower
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.store.database import Database
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
 
 
@@ -117,7 +117,7 @@ class TakeBackStore:
         async with self._database.write() as session:
             changed = await session.scalar(statement)
             if changed:
-                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
+                enqueue(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
         return changed is not None
 
@@ -128,7 +128,7 @@ class TakeBackStore:
         now = self.clock()
         async with self._database.write() as session:
             for each in deliveries:
-                schedule(session, TAKE_BACK, each.id, now=now)
+                enqueue(session, TAKE_BACK, each.id, now=now)
 
     async def card_updated(self, delivery: Delivery, follower: Delivery | None = None) -> None:
         """Store that the card shows the deletion, and schedule the redacted delivery that follows.
@@ -139,7 +139,7 @@ class TakeBackStore:
         async with self._database.write() as session:
             await session.execute(statement.values(recheck_at=None, shares_due_at=None))
             if follower:
-                await schedule_follower(session, follower, self.clock())
+                await enqueue_follower(session, follower, self.clock())
 
     async def store_cause(
         self, delivery: Delivery, cause: str, since: datetime, *, again_at: datetime
@@ -152,7 +152,7 @@ class TakeBackStore:
         )
         async with self._database.write() as session:
             await session.execute(change.values(taken_back_cause=cause, must_go_since=since))
-            schedule(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
+            enqueue(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
 
     async def taken_back(
         self,
@@ -185,7 +185,7 @@ class TakeBackStore:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
             if row:
                 await leave(session, orphaned_files_of(delivery, may_appear, until), now)
-                schedule(session, TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
+                enqueue(session, TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
                 tag = AuditTag.FILE_DELETED if row.delete_asked_by else AuditTag.FILE_TAKEN_BACK
                 actor_id = row.delete_asked_by or SYSTEM_ACTOR
                 payload: dict[str, PayloadValue] = {

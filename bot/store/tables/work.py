@@ -32,7 +32,7 @@ class DueWorkRow(Base):
     due_at: Mapped[datetime]
     # How many times in a row it was postponed.
     tries: Mapped[int]
-    # Raised at each schedule: a worker does not end work that was scheduled again meanwhile.
+    # Raised each time it is enqueued: a worker does not end work that was enqueued again meanwhile.
     revision: Mapped[int]
     # The id of the claim of the worker that holds it.
     claim: Mapped[str | None] = mapped_column(String(64))
@@ -42,7 +42,7 @@ class DueWorkRow(Base):
     lease_ends_at: Mapped[datetime | None]
     # The person it is done for, if requesters are served in turn: see `requests/fair_queue.py`.
     requester: Mapped[str | None]
-    # Its flow and the round in which it is served: see `store/schedule.py`.
+    # Its flow and the round in which it is served: see `store/enqueue.py`.
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

@@ -10,7 +10,7 @@ from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.backlog import Backlog
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import CanaryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -37,13 +37,13 @@ async def put(database: Database, *ids: str, **columns: object) -> None:
     async with database.write() as session:
         for each in ids:
             session.add(delivery_row(each, CHANNEL, team_id="T1", user_id="U1", **columns))
-            schedule(session, "deliver", each, now=NOON)
+            enqueue(session, "deliver", each, now=NOON)
 
 
 async def test_due_and_claimed_work_is_counted_by_kind(database, metrics, backlog):
     await put(database, "d1", "d2", "d3", state="requested", ended_at=None)
     async with database.write() as session:
-        schedule(session, "publish", "later", now=NOON, due_at=NOON + 2 * MINUTE)
+        enqueue(session, "publish", "later", now=NOON, due_at=NOON + 2 * MINUTE)
     work = DueWork(database=database, clock=lambda: NOON, lease=MINUTE)
     assert len(await work.claim("deliver", 1, takes_over=True, suspects=1)) == 1
 
@@ -90,10 +90,10 @@ async def test_urgent_work_is_late_at_once_and_other_work_after_ten_minutes(
     database, metrics, backlog
 ):
     async with database.write() as session:
-        schedule(session, "take_back", "d1", now=NOON)
-        schedule(session, "check_audience", "T1/C1", now=NOON, due_at=NOON - 12 * MINUTE)
-        schedule(session, "check_audience", "T1/C2", now=NOON, due_at=NOON)
-        schedule(session, "home", "T1/U1", now=NOON, due_at=NOON + 5 * MINUTE)
+        enqueue(session, "take_back", "d1", now=NOON)
+        enqueue(session, "check_audience", "T1/C1", now=NOON, due_at=NOON - 12 * MINUTE)
+        enqueue(session, "check_audience", "T1/C2", now=NOON, due_at=NOON)
+        enqueue(session, "home", "T1/U1", now=NOON, due_at=NOON + 5 * MINUTE)
     await backlog.measure()
     assert figure(metrics, "work_late_seconds", kind="take_back") == 60
     assert figure(metrics, "work_late_seconds", kind="check_audience") == 180
@@ -121,7 +121,7 @@ async def test_a_file_to_be_deleted_is_overdue_until_it_is_deleted(
     row = {"state": "delivered", "outcome": "raw", "ended_at": NOON, **columns}
     async with database.write() as session:
         session.add(delivery_row("d1", CHANNEL, team_id="T1", user_id="U1", **row))
-        schedule(session, "take_back", "d1", now=NOON)
+        enqueue(session, "take_back", "d1", now=NOON)
     await backlog.measure()
     assert figure(metrics, "raw_files_overdue") == overdue
 
@@ -140,9 +140,9 @@ async def test_an_orphaned_file_is_overdue_once_its_deletion_would_be_final(
     about = {"delivery_id": "d1", "team_id": "T1", "channel_id": CHANNEL}
     async with database.write() as session:
         session.add(delivery_row("d2", CHANNEL, team_id="T1", user_id="U1", **row))
-        schedule(session, "take_back", "d2", now=NOON)
+        enqueue(session, "take_back", "d2", now=NOON)
         session.add(OrphanedFileRow(file_id="F1", watched_until_at=watched_until_at, **about))
-        schedule(session, "orphaned_file", "F1", now=NOON, due_at=NOON + 2 * MINUTE)
+        enqueue(session, "orphaned_file", "F1", now=NOON, due_at=NOON + 2 * MINUTE)
     await backlog.measure()
     assert figure(metrics, "raw_files_overdue") == 1 + overdue
 

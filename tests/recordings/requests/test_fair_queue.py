@@ -16,7 +16,7 @@ from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.schedule import Turn, first_of
+from bot.store.enqueue import Turn, first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request

@@ -11,7 +11,7 @@ from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.take_back.causes import TakeBackCause
-from bot.recordings.take_back.downgrading import Downgrading, schedule_follower
+from bot.recordings.take_back.downgrading import Downgrading, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, DueWorkRow
@@ -120,7 +120,7 @@ async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(
         follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
         assert follower
         async with database.write() as session:
-            await schedule_follower(session, follower, NOON)
+            await enqueue_follower(session, follower, NOON)
     async with database.read() as session:
         rows = (await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == DELIVER))).all()
         followers = (

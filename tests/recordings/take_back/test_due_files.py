@@ -20,7 +20,7 @@ from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from bot.store.schedule import schedule
+from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -71,7 +71,7 @@ class Store:
                     session, row, now=self.now - late - MINUTE, check_schedule=self.check_schedule
                 )
             else:
-                schedule(session, "deliver", delivery_id, now=self.now)
+                enqueue(session, "deliver", delivery_id, now=self.now)
 
     async def ask(self) -> str | None:
         """Run the due check of shares; returns the file that was checked."""

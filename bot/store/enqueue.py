@@ -1,4 +1,4 @@
-"""Schedules work in the transaction that makes it necessary.
+"""Enqueues work in the transaction that makes it necessary.
 
 Either both the change and its work are stored, or neither.
 """
@@ -20,11 +20,11 @@ LARGEST_CLOCK_SKEW: Final = timedelta(minutes=10)
 ROUNDS_OF_FLOW: Final = 2**40
 CHANNEL: Final = "callaudio_due_work"
 """On PostgreSQL a notification on this channel follows each transaction that stored work."""
-SCHEDULED: Final = "scheduled_work"
+ENQUEUED: Final = "enqueued_work"
 
 
 @dataclass(frozen=True, slots=True)
-class _Scheduled:
+class _Enqueued:
     """When a piece of work is due, and its turn."""
 
     due_at: datetime
@@ -59,7 +59,7 @@ def flow_in(number: int) -> int:
     return number // ROUNDS_OF_FLOW
 
 
-def schedule(
+def enqueue(
     session: AsyncSession,
     kind: str,
     key: str,
@@ -69,35 +69,35 @@ def schedule(
     joins: bool = False,
     turn: Turn = Turn(),
 ) -> None:
-    """Schedule work in this transaction: due at once, or at ``due_at``.
+    """Enqueue work in this transaction: due at once, or at ``due_at``.
 
     This never postpones waiting work. Running work runs again, because the current run may not see
     what this transaction stores: at ``due_at``, or with ``joins`` immediately after the current
     run, so that work wanted sooner is not postponed. Work keeps its first ``turn``.
     """
-    before_commit(session, LastWork.DUE_WORK, _write_scheduled)
-    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.setdefault(SCHEDULED, {})
+    before_commit(session, LastWork.DUE_WORK, _write_enqueued)
+    rows: dict[tuple[bool, str, str], _Enqueued] = session.info.setdefault(ENQUEUED, {})
     wanted = due_at or now - LARGEST_CLOCK_SKEW
     known = rows.get((joins, kind, key))
-    first = known or _Scheduled(wanted, turn)
-    rows[joins, kind, key] = _Scheduled(min(wanted, first.due_at), first.turn)
+    first = known or _Enqueued(wanted, turn)
+    rows[joins, kind, key] = _Enqueued(min(wanted, first.due_at), first.turn)
 
 
-async def hasten(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
+async def expedite(session: AsyncSession, kind: str, prefix: str, *, now: datetime) -> None:
     """Make all work due now whose key has this prefix; running work runs again."""
     row = DueWorkRow
     which = select(row.key).where(row.kind == kind, row.key.startswith(prefix, autoescape=True))
     for key in await session.scalars(which):
-        schedule(session, kind, key, now=now)
+        enqueue(session, kind, key, now=now)
 
 
-async def _write_scheduled(session: AsyncSession) -> None:
+async def _write_enqueued(session: AsyncSession) -> None:
     is_sqlite = is_on_sqlite(session)
-    rows: dict[tuple[bool, str, str], _Scheduled] = session.info.pop(SCHEDULED)
+    rows: dict[tuple[bool, str, str], _Enqueued] = session.info.pop(ENQUEUED)
     connection = await session.connection()
     for joins in sorted({joins for joins, _, _ in rows}):
         await connection.execute(
-            _scheduling(is_sqlite=is_sqlite, joins=joins),
+            _enqueue_statement(is_sqlite=is_sqlite, joins=joins),
             [
                 {
                     "kind": kind,
@@ -118,7 +118,7 @@ async def _write_scheduled(session: AsyncSession) -> None:
 
 
 @cache
-def _scheduling(*, is_sqlite: bool, joins: bool) -> Executable:
+def _enqueue_statement(*, is_sqlite: bool, joins: bool) -> Executable:
     """Build the statement without its rows, so that SQLAlchemy compiles it once."""
     row = DueWorkRow
     statement = insert_into(row, is_sqlite=is_sqlite)
