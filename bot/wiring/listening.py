@@ -26,7 +26,7 @@ from bot.recordings.redaction.requests import RedactionRequests
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.workspace_membership import WorkspaceMembership
-from bot.recordings.take_back.deleting import Deleting
+from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
@@ -93,7 +93,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         clock=core.clock,
         on_decided=core.home_store.check_now,
     )
-    deleting = Deleting(
+    deletion_requests = DeletionRequests(
         deliveries=core.deliveries,
         membership=membership,
         files=core.take_back_store,
@@ -137,7 +137,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         authorize=core.identity.authorize,
         workspace=OwnWorkspace(membership),
         listeners=(
-            CardListeners(delivery_requests, deleting),
+            CardListeners(delivery_requests, deletion_requests),
             WaveformListener(viewer, modals),
             Listeners(delivery_requests, core.people),
             AdminListeners(

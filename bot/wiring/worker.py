@@ -46,8 +46,8 @@ from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress
 from bot.recordings.steps.sharing import Sharing
 from bot.recordings.steps.transcripts import Transcripts
-from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
+from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
 from bot.recordings.take_back.take_back import TakeBack
 from bot.recordings.transfer.relay import Relay
 from bot.recordings.waveform.pictures import Pictures
@@ -156,7 +156,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         orphaned_files=core.orphaned_files,
         evaluator=core.policy_evaluator,
         slack=slack,
-        downgrading=Downgrading(
+        follow_ups=RedactedFollowUps(
             deliveries=core.deliveries, is_on=core.settings.callaudio_downgrade == "on"
         ),
     )

@@ -53,9 +53,9 @@ from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress, ProgressPace
 from bot.recordings.steps.sharing import Patience, Sharing
 from bot.recordings.steps.transcripts import Transcripts
-from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
+from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.recordings.transfer.relay import Relay
@@ -234,7 +234,7 @@ class Policy(RuleBasedStateMachine):
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             evaluator=evaluator,
             slack=self.gateway,
-            downgrading=Downgrading(deliveries=deliveries),
+            follow_ups=RedactedFollowUps(deliveries=deliveries),
         )
         self.requests = RequestStore(database=self.database, clock=clock)
 

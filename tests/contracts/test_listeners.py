@@ -100,7 +100,7 @@ class Registrations:
 def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
-        CardListeners(requests=None, deleting=None),
+        CardListeners(requests=None, deletion_requests=None),
         WaveformListener(viewer=None, modals=None),
         Listeners(requests=None, people=None),
         AdminListeners(

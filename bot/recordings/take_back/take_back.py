@@ -21,9 +21,9 @@ from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
 from bot.recordings.deliveries.states import State
 from bot.recordings.take_back.causes import TakeBackCause
-from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles
+from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.due_work import Due
 
@@ -53,14 +53,14 @@ class TakeBack:
         orphaned_files: OrphanedFiles,
         evaluator: PolicyEvaluator,
         slack: SlackPort,
-        downgrading: Downgrading,
+        follow_ups: RedactedFollowUps,
     ) -> None:
         self._due = due
         self._files = files
         self._orphaned_files = orphaned_files
         self._evaluator = evaluator
         self._slack = slack
-        self._downgrading = downgrading
+        self._follow_ups = follow_ups
         self._shares = ForwardedFiles(evaluator=evaluator, slack=slack)
 
     async def check_audience(self, due: Due) -> datetime | None:
@@ -182,7 +182,7 @@ class TakeBack:
             cause.value,
             since=self._due.retention_ends_at(delivery) if is_over else delivery.ended_at,
             update_card_by=self._in_a_while(),
-            then=self._downgrading.store,
+            then=self._follow_ups.store,
         )
         if gone:
             await self._notify(gone, str(gone.taken_back_cause))
@@ -193,7 +193,7 @@ class TakeBack:
 
         After its own end, the delivery that follows updates the card instead.
         """
-        follower = await self._downgrading.follower_of(delivery)
+        follower = await self._follow_ups.follower_of(delivery)
         is_its_card = cause != TakeBackCause.UNFINISHED and not (follower and follower.has_ended)
         if delivery.card_ts and delivery.channel_id and is_its_card:
             by = delivery.delete_asked_by if cause == TakeBackCause.ASKED else None

@@ -20,8 +20,8 @@ from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, 
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
 from bot.recordings.deliveries.visible_files import VISIBLE, visible
 from bot.recordings.take_back.causes import TakeBackCause
-from bot.recordings.take_back.downgrading import enqueue_follower
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
+from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow

@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.errors import UsageError
 from bot.polyai.payloads import Direction
 from bot.recordings.requests.delivery_requests import DeliveryRequests
-from bot.recordings.take_back.deleting import Deleting
+from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.ack_window import within_ack_window
 from bot.slack.identifiers import Action
 from bot.slack.payloads import chosen, requester_of_action
@@ -17,9 +17,9 @@ from bot.slack.payloads import chosen, requester_of_action
 class CardListeners:
     """*Other side*, *Transcript* and *Delete*; each request is stored before the ack."""
 
-    def __init__(self, requests: DeliveryRequests, deleting: Deleting) -> None:
+    def __init__(self, requests: DeliveryRequests, deletion_requests: DeletionRequests) -> None:
         self._requests = requests
-        self._deleting = deleting
+        self._deletion_requests = deletion_requests
 
     def register(self, app: AsyncApp) -> None:
         """Register every listener with Bolt."""
@@ -51,6 +51,6 @@ class CardListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Delete*: the message changes as soon as a worker has deleted the file."""
-        asked = self._deleting.ask(requester_of_action(body, action), str(action["value"]))
+        asked = self._deletion_requests.ask(requester_of_action(body, action), str(action["value"]))
         await within_ack_window(asked)
         await ack()

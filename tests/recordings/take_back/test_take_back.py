@@ -24,9 +24,9 @@ from bot.recordings.deliveries.file_check_schedule import (
     watch_file,
 )
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
-from bot.recordings.take_back.downgrading import Downgrading
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
+from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
@@ -92,7 +92,7 @@ class TakeBackSetup:
         self.check_schedule = FileCheckSchedule(keep=keep, check_every=CHECK_EVERY)
         self.due = DueFiles(database=database, clock=self.clock, check_schedule=self.check_schedule)
         self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
-        self.downgrading = Downgrading(
+        self.follow_ups = RedactedFollowUps(
             deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
         )
         self.take_back = TakeBack(
@@ -107,7 +107,7 @@ class TakeBackSetup:
                 external_channels=frozenset(),
             ),
             slack=self.gateway,
-            downgrading=self.downgrading,
+            follow_ups=self.follow_ups,
         )
 
     def clock(self) -> datetime:
@@ -170,7 +170,7 @@ class TakeBackSetup:
 
     async def taken_back(self, delivery: Delivery, cause: str) -> bool:
         """Store that its files are deleted."""
-        update_card_by, then = self.now + CHECK_EVERY, self.downgrading.store
+        update_card_by, then = self.now + CHECK_EVERY, self.follow_ups.store
         return await self.files.taken_back(
             delivery, cause, since=None, update_card_by=update_card_by, then=then
         )

@@ -11,7 +11,7 @@ from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.take_back.causes import TakeBackCause
-from bot.recordings.take_back.downgrading import Downgrading, enqueue_follower
+from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, DueWorkRow
@@ -54,15 +54,15 @@ async def taken_back(
 ) -> Delivery | None:
     """Store the take-back; returns the delivery that follows."""
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
-    downgrading = Downgrading(deliveries=deliveries, is_on=is_on)
+    follow_ups = RedactedFollowUps(deliveries=deliveries, is_on=is_on)
     files = TakeBackStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # a second take-back changes nothing
-        then = downgrading.store
+        then = follow_ups.store
         gone = await files.taken_back(
             delivery, cause.value, since=None, update_card_by=NOON, then=then
         )
         assert (gone is not None) is is_first
-    return await downgrading.follower_of(delivery)
+    return await follow_ups.follower_of(delivery)
 
 
 @pytest.mark.parametrize("cause", TakeBackCause)

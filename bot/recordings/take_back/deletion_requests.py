@@ -27,7 +27,7 @@ class NothingToDelete(UsageError):
     fix = "Check the message; if it still shows the file, press *Delete* again."
 
 
-class Deleting:
+class DeletionRequests:
     """Stores requests to delete a delivered file; a worker deletes it, also after a restart."""
 
     def __init__(

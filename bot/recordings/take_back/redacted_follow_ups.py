@@ -28,7 +28,7 @@ from bot.store.tables import DeliveryRow
 SOURCE: Final = "downgrade"
 
 
-class Downgrading:
+class RedactedFollowUps:
     """Stores and finds the delivery that follows a raw recording after its take-back."""
 
     def __init__(self, *, deliveries: DeliveryStore, is_on: bool = True) -> None:
