@@ -10,10 +10,10 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import DigestStore
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.visible_files import record_out_of_reach
+from bot.recordings.deliveries.deletable_files import record_out_of_reach
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
-from bot.store.once import AlreadyDone, claim_once
+from bot.store.idempotency import AlreadyDone, claim_once
 
 log = get_logger(__name__)
 

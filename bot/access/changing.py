@@ -22,7 +22,7 @@ from bot.access.rights_check import schedule_rights_check
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record_refusal
 from bot.store.database import Database
-from bot.store.once import AlreadyDone, claim_once
+from bot.store.idempotency import AlreadyDone, claim_once
 
 
 class RightsChanges:

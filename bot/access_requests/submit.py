@@ -9,7 +9,7 @@ from bot.access_requests.request import NewAccessRequest
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests, StoredAccessRequest
 from bot.errors import UsageError
-from bot.store.once import hashed
+from bot.store.idempotency import hashed
 from bot.text.characters import without_control
 
 LONGEST_REASON: Final = 300

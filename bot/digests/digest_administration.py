@@ -15,7 +15,7 @@ from bot.digests.steps import check_channel
 from bot.digests.timetable import Timetable
 from bot.digests.timetable_text import read_timetable, timetable_of
 from bot.digests.zone_names import ZoneUnknown
-from bot.store.once import AlreadyDone
+from bot.store.idempotency import AlreadyDone
 
 NO_SUCH_ZONE = "never, as my machine does not know the time zone"
 

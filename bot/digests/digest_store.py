@@ -15,8 +15,8 @@ from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
+from bot.store.idempotency import claim_once
 from bot.store.inserts import insert_into
-from bot.store.once import claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
 

@@ -15,8 +15,8 @@ from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
+from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW, claim_once
 from bot.store.inserts import insert_into
-from bot.store.once import DOUBLE_SUBMIT_WINDOW, claim_once
 from bot.store.tables import DigestRow, DigestRunRow
 
 

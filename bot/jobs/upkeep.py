@@ -12,7 +12,7 @@ from bot.pruning.pruning import Pruning
 from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.enqueue import enqueue
-from bot.store.once import forget_recent
+from bot.store.idempotency import forget_recent
 from bot.store.tables import SlackBudgetRow
 
 CLEAN_UP: Final = "clean_up"

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from bot.access_requests.request import AccessState
+from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery_store import DELIVER, under_way
 from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES, TAKE_BACK
 from bot.recordings.deliveries.states import ENDED
-from bot.recordings.deliveries.visible_files import visible
 from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 
 OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)
@@ -54,7 +54,7 @@ def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
             row.state.not_in([each.value for each in ENDED]), row.ended_at.is_(None)
         ),
         Kept.RECENT: or_(*since),
-        Kept.FILE_WATCHED: and_(*visible()),
+        Kept.FILE_WATCHED: and_(*deletable()),
         Kept.CARD_BEHIND: and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
         Kept.WORK_DUE: work.correlate(row).exists(),
         Kept.FILE_ORPHANED: row.id.in_(select(OrphanedFileRow.delivery_id)),

@@ -27,7 +27,7 @@ from bot.access.rights import Rights
 from bot.access.rights_check import RECHECK_RIGHTS
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from bot.store.once import AlreadyDone
+from bot.store.idempotency import AlreadyDone
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Silent, Workspace, readers_on
 from tests.access.outside import World, WorldGroups

@@ -16,7 +16,7 @@ from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.recordings.requests.requester import Requester
 from bot.store.database import Database
-from bot.store.once import DOUBLE_SUBMIT_WINDOW
+from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request

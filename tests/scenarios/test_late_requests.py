@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from bot.sandbox import delivery
 from bot.sandbox.delivery import Ack, signature_headers
 from bot.sandbox.person import SlackClientSide
-from bot.store.once import DOUBLE_SUBMIT_WINDOW
+from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DigestRunRow, RecentRequestRow
 from bot.wiring.application import Roles
 from tests.ports import free_port

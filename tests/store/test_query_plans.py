@@ -17,7 +17,7 @@ from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.once import forget_recent
+from bot.store.idempotency import forget_recent
 from tests.conftest import NOON
 from tests.pruning.test_pruning import pruning
 

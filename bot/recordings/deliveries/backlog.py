@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select, true
 
 from bot.observability.metrics import Metrics
+from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.freeze import Freeze
-from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
 from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
@@ -121,7 +121,7 @@ def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
         reasons.append(row.ended_at <= now - keep_raw)
     of_file = and_(DueWorkRow.kind == TAKE_BACK, DueWorkRow.key == row.id)
     joined = select(func.count()).select_from(DueWorkRow).join(row, of_file)
-    delivered = joined.where(*visible(), or_(*reasons))
+    delivered = joined.where(*deletable(), or_(*reasons))
     is_final = OrphanedFileRow.watched_until_at <= now
     orphaned = select(func.count()).select_from(OrphanedFileRow).where(is_final)
     return select(delivered.scalar_subquery() + orphaned.scalar_subquery())

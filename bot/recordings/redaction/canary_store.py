@@ -19,7 +19,7 @@ from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import under_way
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
-from bot.store.once import claim_once
+from bot.store.idempotency import claim_once
 from bot.store.tables import CanaryRow, DeliveryRow
 
 log = get_logger(__name__)

@@ -17,7 +17,7 @@ from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
-from bot.store.once import claim_once
+from bot.store.idempotency import claim_once
 from bot.store.tables import RedactionCheckRow
 
 CHECK_REDACTION: Final = "check_redaction"

@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.store.enqueue import ROUNDS_OF_FLOW, Turn, first_of, flow_in
-from bot.store.once import hashed
+from bot.store.idempotency import hashed
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 SECONDS_EACH: Final = 2.4

@@ -12,7 +12,7 @@ from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.states import State
 from bot.recordings.requests.fair_queue import TooManyWaiting, flow_of, requester_key
 from bot.recordings.requests.requester import Requester
-from bot.store.once import hashed
+from bot.store.idempotency import hashed
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from bot.recordings.requests.new_request import (
 )
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
+from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.inserts import insert_into
-from bot.store.once import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DeliveryRow, RecentRequestRow
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
-from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 
@@ -52,7 +52,7 @@ class DueFiles:
         """Return a file that is to be deleted, or whose card does not show its deletion yet."""
         failed = and_(DeliveryRow.taken_back_at.is_not(None), DeliveryRow.recheck_at.is_not(None))
         which = select(DeliveryRow).where(
-            DeliveryRow.id == delivery_id, or_(and_(*visible()), failed)
+            DeliveryRow.id == delivery_id, or_(and_(*deletable()), failed)
         )
         async with self._database.read() as session:
             row = await session.scalar(which)
@@ -112,7 +112,7 @@ class DueFiles:
 def _watched() -> tuple[ColumnElement[bool], ...]:
     """Build the condition for files that are raw, visible, and not yet to be taken back."""
     return (
-        *visible(),
+        *deletable(),
         DeliveryRow.shares_due_at.is_not(None),
         DeliveryRow.taken_back_cause.is_(None),
     )

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select, true,
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery_store import under_way
 from bot.recordings.deliveries.file_check_schedule import (
     AHEAD,
@@ -17,7 +18,6 @@ from bot.recordings.deliveries.file_check_schedule import (
 )
 from bot.recordings.deliveries.shares import MOST_PLACES
 from bot.recordings.deliveries.states import ENDED
-from bot.recordings.deliveries.visible_files import visible
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
@@ -46,7 +46,7 @@ class EarlyFileChecks:
             select(case((is_here, place)), case((is_forwarded_here, DeliveryRow.id)))
             .distinct()
             .where(
-                *visible(),
+                *deletable(),
                 is_of_team,
                 DeliveryRow.shares_due_at.is_not(None),
                 or_(is_here, is_forwarded_here),
@@ -69,7 +69,7 @@ class EarlyFileChecks:
         ``channel_id``: where it was shared, if the event contains that; Slack may report it only
         once. A file may be visible before its delivery has ended; then it is checked at that end.
         """
-        is_there = and_(*visible(), DeliveryRow.shares_due_at.is_not(None))
+        is_there = and_(*deletable(), DeliveryRow.shares_due_at.is_not(None))
         query = select(DeliveryRow).where(
             or_(is_there, _is_raw_under_way()),
             DeliveryRow.team_id == team_id,

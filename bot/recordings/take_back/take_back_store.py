@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
+from bot.recordings.deliveries.deletable_files import VISIBLE, deletable
 from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import AHEAD, TAKE_BACK
 from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
-from bot.recordings.deliveries.visible_files import VISIBLE, visible
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
@@ -74,7 +74,7 @@ class TakeBackStore:
         return await self._order(
             delivery,
             update(DeliveryRow)
-            .where(DeliveryRow.taken_back_cause.is_(None), *visible())
+            .where(DeliveryRow.taken_back_cause.is_(None), *deletable())
             .values(taken_back_cause=found.cause.value, must_go_since=since),
             tag=AuditTag.FILE_PASSED_ON,
             actor_id=(place and place.shared_by) or SYSTEM_ACTOR,
@@ -148,7 +148,7 @@ class TakeBackStore:
         if delivery.taken_back_cause:
             return
         change = update(DeliveryRow).where(
-            DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *visible()
+            DeliveryRow.id == delivery.id, DeliveryRow.taken_back_cause.is_(None), *deletable()
         )
         async with self._database.write() as session:
             await session.execute(change.values(taken_back_cause=cause, must_go_since=since))
@@ -180,7 +180,7 @@ class TakeBackStore:
             "taken_back_cause": case((asked, TakeBackCause.ASKED.value), else_=cause),
             "recheck_at": now,
         }
-        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *visible())
+        statement = update(DeliveryRow).where(DeliveryRow.id == delivery.id, *deletable())
         async with self._database.write() as session:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
             if row:
@@ -204,6 +204,6 @@ class TakeBackStore:
         async with self._database.write() as session:
             await session.execute(
                 update(DeliveryRow)
-                .where(DeliveryRow.id == delivery.id, *visible())
+                .where(DeliveryRow.id == delivery.id, *deletable())
                 .values(**values)
             )

@@ -18,7 +18,7 @@ from bot.recordings.requests.request_store import MAX_TOGETHER, RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.recordings.requests.requester import Requester
 from bot.store.database import Database
-from bot.store.once import DOUBLE_SUBMIT_WINDOW
+from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.patience import until

@@ -1,4 +1,4 @@
-"""Which files of deliveries are visible in Slack, as far as is known."""
+"""Which files of deliveries may be deleted, and are visible as far as is known."""
 
 from datetime import datetime
 
@@ -17,12 +17,12 @@ from bot.store.tables import DeliveryRow
 VISIBLE = (State.DELIVERED.value, State.UNCONFIRMED.value)
 
 
-def visible() -> tuple[ColumnElement[bool], ...]:
-    """Build the condition for files that are visible, as far as is known, and may be deleted."""
+def deletable() -> tuple[ColumnElement[bool], ...]:
+    """Build the condition for files that may be deleted, and are visible as far as is known."""
     # A failed delivery is included only if its file could not be deleted at its end.
-    left = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
+    undeleted = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (
-        or_(DeliveryRow.state.in_(VISIBLE), left),
+        or_(DeliveryRow.state.in_(VISIBLE), undeleted),
         or_(DeliveryRow.outcome == Outcome.RAW.value, DeliveryRow.delete_asked_by.is_not(None)),
         DeliveryRow.taken_back_at.is_(None),
     )
@@ -30,8 +30,8 @@ def visible() -> tuple[ColumnElement[bool], ...]:
 
 async def record_out_of_reach(session: AsyncSession, team_id: str, now: datetime) -> int:
     """Record each raw file that Slack no longer lets the bot delete; returns their number."""
-    visible_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *visible())
-    files = [delivery_of(row) for row in await session.scalars(visible_here)]
+    deletable_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *deletable())
+    files = [delivery_of(row) for row in await session.scalars(deletable_here)]
     for each in files:
         payload = {"file_id": each.file_id, "channel_id": each.channel_id}
         tag = AuditTag.FILE_OUT_OF_REACH

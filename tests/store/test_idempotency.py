@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.store.once import KEPT, AlreadyDone, claim_once, forget_recent
+from bot.store.idempotency import KEPT, AlreadyDone, claim_once, forget_recent
 from tests.conftest import NOON
 
 TEAM = "T0CALLAUDIO"
