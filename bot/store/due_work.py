@@ -109,8 +109,9 @@ class DueWork:
         """Claim due work, the oldest first or ``in_turn``, under one lease.
 
         ``takes_over`` includes work whose lease has expired. At most ``suspects`` of the claimed
-        pieces may have killed their workers: see ``SUSPECT_FROM``. ``in_turn`` serves the flows
-        after the last one served, and none of those in ``passed_over``.
+        pieces may have killed their workers: see ``SUSPECT_FROM``. ``in_turn`` begins with
+        the flow after the last one served, or with that one if it only filled up the claim, and
+        serves none of those in ``passed_over``.
         """
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
@@ -136,7 +137,9 @@ class DueWork:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
                 await connection.execute(set_claims(self._lease_or_none()), taken)
         if claimed:
-            self._next_turns[kind] = first_of(claimed[-1].flow + 1)
+            # A flow that only filled up the claim of the flow before it has a claim of its own.
+            first, last = claimed[0].flow, claimed[-1].flow
+            self._next_turns[kind] = first_of(last + (first == last))
         return claimed
 
     async def renew(self, claims: Collection[str]) -> set[tuple[str, str, str]]:

@@ -158,6 +158,25 @@ async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(q
     assert max(Counter(served).values()) == 10, "and in the other one nobody is served twice"
 
 
+@pytest.mark.parametrize("is_before", [True, False], ids=["before it", "after it"])
+async def test_a_flow_that_asks_for_almost_a_claim_at_a_time_leaves_half_to_one_that_waits(
+    queue, is_before
+) -> None:
+    teams = sorted(("T0ONE", "T0TWO"), key=lambda team: flow_of(team, "default"))
+    busy, many = teams if is_before else reversed(teams)
+    await queue.ask("U0MANY000", 60, team=many)
+    served: list[str] = []
+    waiting = 0
+    for _ in range(6):
+        await queue.ask("U0BUSY000", 7 - waiting, team=busy)
+        taken = await queue.served(1, at_once=8)
+        waiting = 7 - taken.count("U0BUSY000")
+        served += taken
+
+    assert served.count("U0MANY000") >= 24
+    assert served.count("U0BUSY000") >= 14
+
+
 async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue) -> None:
     await queue.ask("U0A", 3, agent="sales")
     await queue.ask("U0B", 2, agent="care")
