@@ -7,11 +7,11 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.audited_rights import sealed_rights
 from bot.audit.checkpoints import Checkpoint, seal_payload
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import append, locked_head
 from bot.audit.stored import checkpoint_of, checkpoint_rows
+from bot.audit.verify_rights import sealed_rights
 from bot.audit.walk import Head
 from bot.store.tables import AuditCheckpointRow, AuditEventRow
 

@@ -7,13 +7,13 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.audited_checks import contradicted_checks
-from bot.audit.audited_deliveries import unaudited_deliveries, without_chain
-from bot.audit.audited_rights import Chain, contradicted_rights, unaudited_rights
 from bot.audit.checkpoints import Checkpoint
 from bot.audit.contradicted_deliveries import contradicted_deliveries
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
 from bot.audit.triggers import missing_triggers
+from bot.audit.unaudited_deliveries import unaudited_deliveries, without_chain
+from bot.audit.verify_redaction_checks import contradicted_checks
+from bot.audit.verify_rights import Chain, contradicted_rights, unaudited_rights
 from bot.audit.walk import ChainFault, ChainFinding, Head, Walk, plain
 from bot.store.tables import AuditEventRow
 
