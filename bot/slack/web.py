@@ -36,7 +36,7 @@ STATUS: Final = {
 }
 
 
-class SlackEvents:
+class SlackRequests:
     """Passes requests to Bolt if Slack signed them and they are well-formed."""
 
     def __init__(
@@ -98,7 +98,7 @@ class SlackEvents:
         return Response(status_code=status, headers={"Connection": "close"})
 
 
-def build_web(*, operations: Operations, slack: SlackEvents | None) -> Starlette:
+def build_web(*, operations: Operations, slack: SlackRequests | None) -> Starlette:
     """Build the ASGI app; without ``slack`` (Socket Mode, worker) it lacks that route."""
     routes = operations.routes()
     if slack:

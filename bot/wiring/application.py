@@ -17,7 +17,7 @@ from bot.settings.model import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.rejected_requests import RejectedRequests
 from bot.slack.socket_mode import SocketMode
-from bot.slack.web import SlackEvents, build_web
+from bot.slack.web import SlackRequests, build_web
 from bot.store.database import Database
 from bot.store.revision import is_migrated
 from bot.store.write_probe import takes_writes
@@ -78,7 +78,7 @@ async def open_application(
             worker = build_worker(core, pace or Pace(), outlets)
             loop = await start_worker(stack, core, worker, pace or Pace())
             probes["worker"] = _probe(lambda: loop.is_running)
-        slack_events = socket = None
+        slack_requests = socket = None
         if roles.listens:
             app = build_listening(stack, core)
             if settings.slack_app_token:  # then Slack sends requests over the socket only
@@ -88,7 +88,7 @@ async def open_application(
                 await socket.open()
                 probes["socket"] = socket.is_open
             else:
-                slack_events = SlackEvents(
+                slack_requests = SlackRequests(
                     app,
                     signing_secret=settings.slack_signing_secret.get_secret_value(),
                     rejected_requests=RejectedRequests(core.metrics),
@@ -105,11 +105,11 @@ async def open_application(
             port=settings.metrics_address[1] if settings.metrics_address else None,
         )
         yield Application(
-            web=build_web(operations=operations, slack=slack_events),
+            web=build_web(operations=operations, slack=slack_requests),
             database=core.database,
             metrics=core.metrics,
             clearances=core.clearances,
-            rotation=Rotation(core, slack_events, socket, works=roles.works),
+            rotation=Rotation(core, slack_requests, socket, works=roles.works),
         )
 
 

@@ -30,6 +30,8 @@ from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
+from bot.slack.digest_admin.answers import DigestAnswers
+from bot.slack.digest_admin.listeners import DigestAdminListeners
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
@@ -39,8 +41,6 @@ from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.waveform_listener import WaveformListener
-from bot.slack.schedules.answers import DigestAnswers
-from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
@@ -100,7 +100,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         administration=administration,
     )
     store = DigestStore(database=core.database, clock=core.clock)
-    scheduling = DigestAdministration(
+    digest_administration = DigestAdministration(
         administration=administration,
         store=store,
         claims=SlotClaims(database=core.database, clock=core.clock),
@@ -143,7 +143,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             AdminListeners(
                 administration,
                 explainer,
-                DigestAnswers(scheduling),
+                DigestAnswers(digest_administration),
                 RedactionRequests(
                     administration=administration,
                     store=CheckStore(database=core.database, clock=core.clock),
@@ -154,7 +154,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                     store=CanaryStore(database=core.database, clock=core.clock),
                 ),
             ),
-            ScheduleListeners(scheduling, modals, answers),
+            DigestAdminListeners(digest_administration, modals, answers),
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
             FinderListeners(finding, delivery_requests, modals, Zones(core.api)),

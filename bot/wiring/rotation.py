@@ -7,7 +7,7 @@ from bot.recordings.redaction.canary_store import schedule_canary
 from bot.recordings.references.agents import build_agents
 from bot.settings.model import Settings
 from bot.slack.socket_mode import SocketMode
-from bot.slack.web import SlackEvents
+from bot.slack.web import SlackRequests
 from bot.wiring.core import Core
 
 log = get_logger(__name__)
@@ -28,13 +28,13 @@ class Rotation:
     def __init__(
         self,
         core: Core,
-        slack_events: SlackEvents | None,
+        slack_requests: SlackRequests | None,
         socket: SocketMode | None,
         *,
         works: bool,
     ) -> None:
         self._core = core
-        self._slack_events = slack_events
+        self._slack_requests = slack_requests
         self._socket = socket
         self._works = works
         self.settings = core.settings
@@ -58,8 +58,8 @@ class Rotation:
 
     def _use(self, settings: Settings) -> None:
         self._core.identity.rotate(settings.slack_bot_token.get_secret_value())
-        if self._slack_events:
-            self._slack_events.rotate(settings.slack_signing_secret.get_secret_value())
+        if self._slack_requests:
+            self._slack_requests.rotate(settings.slack_signing_secret.get_secret_value())
         if self._socket and settings.slack_app_token:
             self._socket.rotate(settings.slack_app_token.get_secret_value())
         agents = build_agents(settings)

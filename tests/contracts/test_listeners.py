@@ -30,6 +30,9 @@ from bot.slack.access import form as access_form
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.blocks import notice
+from bot.slack.digest_admin import form as digest_form
+from bot.slack.digest_admin import replies as digest_replies
+from bot.slack.digest_admin.listeners import DigestAdminListeners
 from bot.slack.digests import cards as digest_cards
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.event_listeners import EventListeners
@@ -49,9 +52,6 @@ from bot.slack.recordings import cards, waveform_modal
 from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.recordings.waveform_listener import WaveformListener
-from bot.slack.schedules import form as digest_form
-from bot.slack.schedules import replies as digest_replies
-from bot.slack.schedules.listeners import ScheduleListeners
 from bot.slack.shortcuts import form as shortcut_form
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
@@ -106,7 +106,7 @@ def heard() -> dict[str, list[str]]:
         AdminListeners(
             administration=None, explainer=None, digests=None, redaction=None, thawing=None
         ),
-        ScheduleListeners(scheduling=None, modals=None, answers=None),
+        DigestAdminListeners(digests=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),
         FinderListeners(finding=None, requests=None, modals=None, zones=None),

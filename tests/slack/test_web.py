@@ -27,7 +27,7 @@ from bot.slack.error_answers import ErrorAnswers
 from bot.slack.operations import Operations
 from bot.slack.recordings.listeners import Listeners
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
-from bot.slack.web import MAX_BODY_BYTES, SlackEvents, build_web
+from bot.slack.web import MAX_BODY_BYTES, SlackRequests, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
@@ -68,7 +68,7 @@ class Door:
         metrics: Metrics,
         database: Database,
         in_flight: InFlight,
-        slack: SlackEvents,
+        slack: SlackRequests,
     ) -> None:
         self.metrics, self.database, self.in_flight = metrics, database, in_flight
         self.slack = slack
@@ -155,7 +155,7 @@ async def open_door(
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
         in_flight=in_flight,
     )
-    slack = SlackEvents(
+    slack = SlackRequests(
         app,
         signing_secret=SECRET,
         rejected_requests=RejectedRequests(metrics, monotonic=lambda: 0.0),

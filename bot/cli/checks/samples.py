@@ -30,12 +30,12 @@ from bot.recordings.deliveries.slack_port import (
 from bot.settings.choices import AudienceRule
 from bot.slack.access import cards as access_cards
 from bot.slack.access import form as access_form
+from bot.slack.digest_admin import form as digest_form
 from bot.slack.digests import cards as digest_cards
 from bot.slack.finder.search import Search
 from bot.slack.finder.view import finder
 from bot.slack.home.view import home
 from bot.slack.recordings import cards
-from bot.slack.schedules import form as digest_form
 
 CALL: Final = f"CA{'0123456789abcdef' * 2}"
 PERSON: Final = "U012ABCDEF"

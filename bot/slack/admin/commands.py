@@ -13,9 +13,9 @@ from bot.access.grants import Effect, Right, SubjectKind
 from bot.errors import UsageError, quoted
 from bot.recordings.references.reference import Reference, parse_reference
 from bot.recordings.references.typed_words import plain_word, unescaped, words_of
+from bot.slack.digest_admin.commands import DigestCommand, parse_digest_command
 from bot.slack.identifiers import ADMIN_COMMAND
 from bot.slack.recordings.command_text import channel_of
-from bot.slack.schedules.commands import DigestCommand, parse_digest_command
 from bot.text.characters import made_plain
 
 USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")

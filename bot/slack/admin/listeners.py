@@ -27,11 +27,11 @@ from bot.slack.admin.commands import (
     parse_admin_command,
 )
 from bot.slack.blocks import Message
+from bot.slack.digest_admin import replies as digest_replies
+from bot.slack.digest_admin.answers import DigestAnswers
+from bot.slack.digest_admin.commands import DigestCommand
 from bot.slack.identifiers import ADMIN_COMMAND
 from bot.slack.payloads import actor_of_command
-from bot.slack.schedules import replies as schedules
-from bot.slack.schedules.answers import DigestAnswers
-from bot.slack.schedules.commands import DigestCommand
 
 SEE_WHETHER: Final = (
     "`/callaudio-admin list` shows whether a change was made; try again if it was not."
@@ -76,7 +76,7 @@ class AdminListeners:
         match asked:
             case Help():
                 is_admin = await administration.is_admin(actor)
-                everything = f"{replies.HELP}\n{schedules.HELP}"
+                everything = f"{replies.HELP}\n{digest_replies.HELP}"
                 return everything if is_admin else replies.HELP_FOR_OTHERS
             case Give(effect, named, right, lasting, reason):
                 return replies.given(

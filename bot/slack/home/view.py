@@ -15,10 +15,10 @@ from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import rights_wording
 from bot.slack.blocks import Block, View, actions, button, context, plain, quotation, section
+from bot.slack.digest_admin.form import add_button
+from bot.slack.digest_admin.replies import line
 from bot.slack.finder.view import open_button as open_finder
 from bot.slack.identifiers import Action
-from bot.slack.schedules.form import add_button
-from bot.slack.schedules.replies import line
 
 MOST_PENDING: Final = 10
 MOST_DIGESTS: Final = 10

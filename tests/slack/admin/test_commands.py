@@ -23,8 +23,8 @@ from bot.slack.admin.commands import (
     Who,
     parse_admin_command,
 )
+from bot.slack.digest_admin.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
 from bot.slack.recordings.command_text import parse_command
-from bot.slack.schedules.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
 from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2

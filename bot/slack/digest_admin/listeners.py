@@ -8,21 +8,21 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.digests.digest_administration import DigestAdministration
 from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View, notice
+from bot.slack.digest_admin import form, replies
+from bot.slack.digest_admin.drafts import unpack
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.identifiers import Action, ModalCallback
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of
-from bot.slack.schedules import form, replies
-from bot.slack.schedules.drafts import unpack
 
 
-class ScheduleListeners:
+class DigestAdminListeners:
     """*Save*, *Add a digest*, and its form."""
 
     def __init__(
-        self, scheduling: DigestAdministration, modals: Modals, answers: ErrorAnswers
+        self, digests: DigestAdministration, modals: Modals, answers: ErrorAnswers
     ) -> None:
-        self._scheduling = scheduling
+        self._digests = digests
         self._answers = answers
         self._modals = modals
 
@@ -41,7 +41,7 @@ class ScheduleListeners:
     ) -> None:
         """*Save* below the answer to the command; the new answer replaces that one."""
         draft = unpack(str(action["value"]))
-        digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
+        digest = await within_ack_window(self._digests.save(actor_of(body), draft))
         await ack()
         answer = {"text": replies.saved(digest)}
         await self._answers.respond(body, answer, replace_original=True)
@@ -51,7 +51,7 @@ class ScheduleListeners:
         actor = actor_of(body)
 
         async def fill() -> View:
-            return form.form(await self._scheduling.offer(actor))
+            return form.form(await self._digests.offer(actor))
 
         await self._modals.open(str(body["trigger_id"]), form.TITLE, fill)
         await ack()
@@ -61,7 +61,7 @@ class ScheduleListeners:
     ) -> None:
         """The submitted form: shows the confirmation in its place."""
         draft = form.draft_of(view)
-        preview = await within_ack_window(self._scheduling.preview(actor_of(body), draft))
+        preview = await within_ack_window(self._digests.preview(actor_of(body), draft))
         await ack(response_action="update", view=form.confirmation(preview))
 
     async def submit_confirmation(
@@ -69,5 +69,5 @@ class ScheduleListeners:
     ) -> None:
         """*Save* in the confirmation: the digest is stored before the form confirms it."""
         draft = unpack(str(view.get("private_metadata") or ""))
-        digest = await within_ack_window(self._scheduling.save(actor_of(body), draft))
+        digest = await within_ack_window(self._digests.save(actor_of(body), draft))
         await ack(response_action="update", view=notice(replies.saved(digest)))

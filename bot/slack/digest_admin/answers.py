@@ -3,8 +3,8 @@
 from bot.access.administration import Actor
 from bot.digests.digest_administration import DigestAdministration
 from bot.slack.blocks import Message
-from bot.slack.schedules import replies
-from bot.slack.schedules.commands import (
+from bot.slack.digest_admin import replies
+from bot.slack.digest_admin.commands import (
     AddDigest,
     ChangeDigest,
     DigestCommand,
@@ -16,26 +16,26 @@ from bot.slack.schedules.commands import (
 class DigestAnswers:
     """Carries out an admin's command about digests, and answers."""
 
-    def __init__(self, scheduling: DigestAdministration) -> None:
-        self._scheduling = scheduling
+    def __init__(self, digests: DigestAdministration) -> None:
+        self._digests = digests
 
     async def answer(self, actor: Actor, asked: DigestCommand) -> Message:
         """Return the private answer."""
         match asked:
             case AddDigest(draft):
-                return replies.offered(await self._scheduling.preview(actor, draft))
+                return replies.offered(await self._digests.preview(actor, draft))
             case ListDigests():
-                return {"text": replies.listing(await self._scheduling.list(actor))}
+                return {"text": replies.listing(await self._digests.list(actor))}
             case ChangeDigest(verb, digest_id):
                 return {"text": await self._change(actor, verb, digest_id)}
 
     async def _change(self, actor: Actor, verb: DigestVerb, digest_id: str) -> str:
         match verb:
             case DigestVerb.PAUSE:
-                return replies.paused(await self._scheduling.pause(actor, digest_id))
+                return replies.paused(await self._digests.pause(actor, digest_id))
             case DigestVerb.RESUME:
-                return replies.resumed(await self._scheduling.resume(actor, digest_id))
+                return replies.resumed(await self._digests.resume(actor, digest_id))
             case DigestVerb.REMOVE:
-                return replies.removed(await self._scheduling.remove(actor, digest_id))
+                return replies.removed(await self._digests.remove(actor, digest_id))
             case DigestVerb.RUN:
-                return replies.running(await self._scheduling.run(actor, digest_id))
+                return replies.running(await self._digests.run(actor, digest_id))

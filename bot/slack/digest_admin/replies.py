@@ -8,8 +8,8 @@ from bot.digests.digest_administration import ListedDigest
 from bot.digests.digest_draft import DigestPreview
 from bot.digests.pause_causes import WHY_PAUSED
 from bot.slack.blocks import Message, actions, button, section
+from bot.slack.digest_admin.drafts import pack
 from bot.slack.identifiers import Action
-from bot.slack.schedules.drafts import pack
 from bot.slack.wording import code, escape
 
 MAX_LISTED: Final = 30

@@ -12,10 +12,10 @@ from bot.digests.digest_draft import (
     usual_agent,
 )
 from bot.slack.blocks import Block, View, button, context, modal, option, plain, section
+from bot.slack.digest_admin import replies
+from bot.slack.digest_admin.drafts import pack
 from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.payloads import field_of
-from bot.slack.schedules import replies
-from bot.slack.schedules.drafts import pack
 
 KINDS = {DigestKind.CALLS: "Calls of an agent", DigestKind.ACCESS: "Access to recordings"}
 TITLE = "New digest"

@@ -1,0 +1,1 @@
+"""Digest administration: the admins' command, and the form in App Home."""

@@ -1,1 +1,0 @@
-"""Scheduling digests: the admins' command, and the form in App Home."""
