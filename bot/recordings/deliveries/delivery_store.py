@@ -16,7 +16,11 @@ from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.kinds import DeliveryKind
-from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, leave, orphaned_files_of
+from bot.recordings.deliveries.orphaned_files import (
+    STAYS_UNSEEN_AFTER,
+    orphaned_files_of,
+    store_orphaned,
+)
 from bot.recordings.deliveries.states import ENDED, State
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
@@ -66,7 +70,7 @@ class DeliveryStore:
         payload: Mapping[str, PayloadValue] | None = None,
         when: Mapping[str, Any] = ALWAYS,
         actor_id: str = SYSTEM_ACTOR,
-        leaves_files: bool = False,
+        orphans_files: bool = False,
         was_shared: bool = False,
         then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
     ) -> Delivery | None:
@@ -74,7 +78,7 @@ class DeliveryStore:
 
         Returns the changed delivery, or None if nothing was changed: a step that runs twice changes
         the row once and writes one event. ``was_shared`` records first that it was shared; ``then``
-        runs in the same transaction. With ``leaves_files`` the files of ``delivery`` become
+        runs in the same transaction. With ``orphans_files`` the files of ``delivery`` become
         orphaned files, which the take-back deletes.
         """
         statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
@@ -98,10 +102,10 @@ class DeliveryStore:
                 )
             if tag:
                 await record(session, self._event(delivery, tag, payload or {}, actor_id))
-            if leaves_files:
+            if orphans_files:
                 now = self.clock()
-                left = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
-                await leave(session, left, now)
+                orphaned = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
+                await store_orphaned(session, orphaned, now)
         if tag:
             # The payload holds only ids, codes and sizes.
             log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
@@ -141,14 +145,14 @@ class DeliveryStore:
         )
         return bool(await self._database.rows(others.limit(1)))
 
-    async def leave_files(self, delivery: Delivery) -> None:
+    async def orphan_files(self, delivery: Delivery) -> None:
         """Schedule the deletion of visible files that the row of ``delivery`` no longer names.
 
         Another worker may have ended the delivery meanwhile.
         """
         now = self.clock()
         async with self._database.write(is_short=True) as session:
-            await leave(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
+            await store_orphaned(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
 
     async def end(
         self,
@@ -158,7 +162,7 @@ class DeliveryStore:
         tag: AuditTag,
         payload: Mapping[str, PayloadValue],
         changes: Mapping[str, Any] | None = None,
-        leaves_files: bool = False,
+        orphans_files: bool = False,
         when: Mapping[str, Any] = ALWAYS,
         was_shared: bool = False,
         then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
@@ -173,7 +177,7 @@ class DeliveryStore:
             ending,
             tag=tag,
             payload=payload,
-            leaves_files=leaves_files,
+            orphans_files=orphans_files,
             when=when,
             was_shared=was_shared,
             then=then,
@@ -214,8 +218,8 @@ class DeliveryStore:
                 await record(session, event)
             await session.execute(forget)
 
-    async def leave_to_take_back(self, delivery_id: str) -> None:
-        """Schedule the take-back: a file may be visible, or the card may be out of date."""
+    async def enqueue_take_back(self, delivery_id: str) -> None:
+        """Enqueue the take-back: a file may be visible, or the card may be out of date."""
         now = self.clock()
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
         async with self._database.write(is_short=True) as session:

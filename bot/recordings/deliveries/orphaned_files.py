@@ -42,7 +42,9 @@ def orphaned_files_of(
     ]
 
 
-async def leave(session: AsyncSession, files: Iterable[OrphanedFile], now: datetime) -> None:
+async def store_orphaned(
+    session: AsyncSession, files: Iterable[OrphanedFile], now: datetime
+) -> None:
     """Store the files as orphaned, in the transaction that detaches them from their delivery."""
     for each in files:
         await session.merge(

@@ -149,7 +149,7 @@ class Completion:
                 "recheck_at": None,
             },
             # A share whose answer was lost may become visible after its deletion.
-            leaves_files=delivery.share_tried_at is not None,
+            orphans_files=delivery.share_tried_at is not None,
             when={
                 "share_tried_at": delivery.share_tried_at,
                 "file_id": delivery.file_id,

@@ -172,7 +172,7 @@ class Notification:
         finally:
             if (await self._deliveries.read(delivery.id)).taken_back_at:
                 # It was taken back meanwhile; the card may have shown that before this update.
-                await self._deliveries.leave_to_take_back(delivery.id)
+                await self._deliveries.enqueue_take_back(delivery.id)
 
     def _is_for_all_in_its_conversation(self, delivery: Delivery) -> bool:
         is_own_dm = str(delivery.channel_id).startswith("D")

@@ -147,7 +147,7 @@ class ShareAttempts:
         if not dropped:
             return ShareResult.SHARED
         # Stored first, because no row refers to these visible files any more.
-        await self._deliveries.leave_files(delivery)
+        await self._deliveries.orphan_files(delivery)
         try:
             await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:

@@ -80,7 +80,7 @@ class Sharing:
         if delivery.may_be_raw_by_mistake:
             # A stalled worker may still complete it.
             await self._deliveries.change(
-                delivery, NO_UPLOAD, when=same_try(delivery), leaves_files=True
+                delivery, NO_UPLOAD, when=same_try(delivery), orphans_files=True
             )
             return ShareResult.GONE
         result = await self._attempt(delivery, question, None, is_first=False)
@@ -172,7 +172,7 @@ class Sharing:
             # Never overwrites what another worker stored since; the next try decides on that.
             when={**same_try(delivery), "outcome": delivery.outcome},
             # A worker that stalls during its try may still complete it, and then be killed.
-            leaves_files=delivery.share_tried_at is not None,
+            orphans_files=delivery.share_tried_at is not None,
         )
         return True
 

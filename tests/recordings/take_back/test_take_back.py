@@ -243,7 +243,7 @@ async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
     await setup.early_checks.check_now(TEAM)
     assert await setup.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
 
-    await DeliveryStore(database=setup.database, clock=setup.clock).leave_to_take_back("d1")
+    await DeliveryStore(database=setup.database, clock=setup.clock).enqueue_take_back("d1")
     setup.world.away = frozenset({"delete"})
     assert await setup.check() == {"Fd1"}
     setup.world.away = frozenset()
