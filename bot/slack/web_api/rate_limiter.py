@@ -76,6 +76,7 @@ class RateLimiter:
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._serving: dict[str, asyncio.Task[None]] = {}
         self._reporting: set[asyncio.Task[None]] = set()
+        self._lister: asyncio.Task[Any] | None = None
         self._numbers = itertools.count()
 
     def limit_of(self, method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
@@ -107,8 +108,7 @@ class RateLimiter:
             return
         key, limit = known
         if urgency <= Urgency.LOOKUP and _is_shared(key, urgency):
-            # A look-up that has begun to read the members reads them to the end.
-            await self._take_share(key, limit, is_refused=not arguments.get("cursor"))
+            await self._take_share(key, limit, continues=bool(arguments.get("cursor")))
         if urgency <= Urgency.TAKE_BACK:
             self.unstored.add(key)
             self._report(key, limit)
@@ -181,16 +181,27 @@ class RateLimiter:
             return wanted, limit.seconds
         return allowed.calls, allowed.again_seconds
 
-    async def _take_share(self, method: str, limit: Limit, *, is_refused: bool) -> None:
-        """Take a call from the share of answers, which all processes have together."""
+    async def _take_share(self, method: str, limit: Limit, *, continues: bool) -> None:
+        """Take a call from the share of answers, which all processes have together.
+
+        One look-up of this process that has begun to list members lists them to the end, even if
+        the share is used up: a long list could never be read otherwise.
+        """
         key = f"{method} for answers"
         share = Limit(limit.calls * ANSWERS_OF_FIVE // 5, limit.seconds)
-        if not is_refused or self.unstored.has_room(key, share, Urgency.ANSWER):
+        lister = asyncio.current_task()
+        is_listing = continues and self._lister is lister
+        if is_listing or self.unstored.has_room(key, share, Urgency.ANSWER):
             self.unstored.add(key)
             return
         calls, again_seconds = await self.take(key, share, 1)
-        if not calls:
-            raise TooManyLookups(retry_after_seconds=again_seconds)
+        if calls:
+            return
+        if continues and (self._lister is None or self._lister.done()):
+            self._lister = lister
+            self.unstored.add(key)
+            return
+        raise TooManyLookups(retry_after_seconds=again_seconds)
 
     def _report(self, key: str, limit: Limit) -> None:
         """Store the calls that did not wait for the store, once they are many."""

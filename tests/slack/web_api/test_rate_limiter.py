@@ -90,6 +90,37 @@ async def test_a_look_up_that_has_begun_to_list_members_lists_them_to_the_end(vi
         await enter(limiter, Urgency.LOOKUP, MEMBERS)
 
 
+@pytest.mark.parametrize("webs", [1, 3])
+async def test_of_many_look_ups_of_members_one_in_each_process_exceeds_the_share(
+    virtual, webs
+) -> None:
+    store, read_at, results = MemoryRateLimitStore(virtual.monotonic), [], Counter[str]()
+    pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
+
+    async def look_up(limiter: RateLimiter) -> None:
+        try:
+            for page in range(50):  # of a channel of ten thousand
+                cursor = {"cursor": f"page {page}"} if page else {}
+                await enter(limiter, Urgency.LOOKUP, MEMBERS, **cursor)
+                read_at.append(virtual.now)
+                await virtual.sleep(0.1)
+            results["answered"] += 1
+        except TooManyLookups:
+            results["refused"] += 1
+
+    async def story() -> None:
+        pressed = []
+        for number in range(240):  # four a second
+            pressed.append(asyncio.create_task(look_up(pressed_at[number % webs])))
+            await virtual.sleep(0.25)
+        await asyncio.gather(*pressed)
+
+    await virtual.until_done(story())
+    within_a_minute = sum(at < read_at[0] + 60 for at in read_at)
+    assert within_a_minute <= 60 + webs * 49
+    assert results["answered"] >= 1, "and people are still answered"
+
+
 async def test_admins_act_however_many_people_others_look_up(virtual) -> None:
     limiter = limiter_on(virtual)
     for _ in range(60):

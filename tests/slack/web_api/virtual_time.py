@@ -32,11 +32,12 @@ class VirtualTime:
         task = asyncio.ensure_future(work)
         while not task.done():
             assert self.now < 100_000, "this never ends"
-            self._idle = 0 if self._sleepers else self._idle + 1
+            self._idle += 1
             assert self._idle < 200, "everybody waits for ever"
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             if self._sleepers and not task.done():
+                self._idle = 0
                 self.now, _, over = heapq.heappop(self._sleepers)
                 if not over.done():
                     over.set_result(None)
