@@ -134,9 +134,10 @@ class DeliverySteps:
 
         The recording is opened and checked, then the card is posted, then the bytes are relayed.
         The picture follows in the same step; if the worker is killed in between, there is none.
-        The new decision is for the share that follows at once; it is left out if the picture is
-        late. The gate checks the upload before it is stored, so a rejected one is never completed.
-        If the raw key was removed after the decision, nothing is fetched: it is only taken again.
+        The new decision is for the share that follows at once; if the picture is late, no decision
+        is returned, and ``share`` takes it. The gate checks the upload before it is stored, so a
+        rejected one is never completed. If the raw key was removed after the first decision, no
+        recording is fetched, and only the new decision is returned.
         """
         if delivery.file_id:
             # It was stored after its last byte and may be visible: never send a second file.

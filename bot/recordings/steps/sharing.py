@@ -1,4 +1,8 @@
-"""Steps 6 to 8: decide again, share at most once, and check that the file is visible."""
+"""Steps 7 and 8: share at most once, and check that the file is visible.
+
+Step 6, the second decision, is usually taken in ``DeliverySteps.upload``. ``Sharing`` takes it if
+it got none, or if the one it got is outdated.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
