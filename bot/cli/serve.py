@@ -30,7 +30,7 @@ from bot.store.revision import is_migrated
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from bot.wiring.digests import OpenOutlets, build_outlets
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 
 log = get_logger(__name__)
 
@@ -111,7 +111,7 @@ async def serve(
     *,
     host: str,
     port: int,
-    pace: Pace | None = None,
+    timings: Timings | None = None,
     open_outlets: OpenOutlets = build_outlets,
     migrates_file: bool = False,
     reread: Callable[[], Settings] | None = None,
@@ -132,7 +132,7 @@ async def serve(
             console.require_file(async_url(settings.database_url))
         async with AsyncExitStack() as stack:
             application = await stack.enter_async_context(
-                open_application(settings, roles=roles, pace=pace, open_outlets=open_outlets)
+                open_application(settings, roles=roles, timings=timings, open_outlets=open_outlets)
             )
             if reread and application.rotation:
                 reloading = reload_at(hung_up, reread, application.rotation)

@@ -21,7 +21,7 @@ from bot.slack.rejected_requests import RejectedRequests
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 
 LOOPBACK: Final = "127.0.0.1"
 AGENT_ID: Final = "PROJECT-SANDBOX"
@@ -49,7 +49,7 @@ async def open_stage(
     database_url: str,
     *,
     environment: Mapping[str, str] | None = None,
-    pace: Pace | None = None,
+    timings: Timings | None = None,
     workspace: Workspace | None = None,
     region: str = "us",
     has_platform: bool = False,
@@ -89,7 +89,7 @@ async def open_stage(
         roles = Roles(listens=True, works=works)
         async with (
             open_application(
-                settings, roles=roles, clock=clock, pace=pace, open_outlets=open_outlets
+                settings, roles=roles, clock=clock, timings=timings, open_outlets=open_outlets
             ) as application,
             serving(application) as origin,
         ):

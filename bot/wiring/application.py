@@ -25,9 +25,9 @@ from bot.wiring.clock import utc_now
 from bot.wiring.core import Core, open_core
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.listening import build_listening
-from bot.wiring.pace import Pace
 from bot.wiring.rotation import Rotation
 from bot.wiring.start_worker import start_worker
+from bot.wiring.timings import Timings
 from bot.wiring.worker import build_worker
 
 
@@ -56,7 +56,7 @@ async def open_application(
     *,
     roles: Roles,
     clock: Callable[[], datetime] = utc_now,
-    pace: Pace | None = None,
+    timings: Timings | None = None,
     open_outlets: OpenOutlets = build_outlets,
 ) -> AsyncIterator[Application]:
     """Build the bot, run its background work, and close everything in reverse order.
@@ -68,15 +68,15 @@ async def open_application(
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     async with AsyncExitStack() as stack:
-        core = await open_core(stack, settings, clock, pace.slack_limits if pace else None)
+        core = await open_core(stack, settings, clock, timings.slack_limits if timings else None)
         probes: dict[str, Probe] = {
             "database": lambda: takes_writes(core.database),
             "migrations": lambda: is_migrated(core.database),
         }
         if roles.works:
             outlets = open_outlets(core)
-            worker = build_worker(core, pace or Pace(), outlets)
-            loop = await start_worker(stack, core, worker, pace or Pace())
+            worker = build_worker(core, timings or Timings(), outlets)
+            loop = await start_worker(stack, core, worker, timings or Timings())
             probes["worker"] = _probe(lambda: loop.is_running)
         slack_requests = socket = None
         if roles.listens:

@@ -14,7 +14,7 @@ from bot.polyai.lists import CallLists
 from bot.slack.digests.gateway import SlackDigestGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.wiring.core import Core
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def build_outlets(core: Core) -> DigestOutlets:
     )
 
 
-def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> DigestWorkflow:
+def build_digest_workflow(core: Core, outlets: DigestOutlets, timings: Timings) -> DigestWorkflow:
     """Build the workflow of one slot."""
     steps = DigestSteps(
         runs=RunStore(database=core.database, clock=core.clock),
@@ -48,4 +48,4 @@ def build_digest_workflow(core: Core, outlets: DigestOutlets, pace: Pace) -> Dig
         reporter=outlets.reporter,
         slack=outlets.slack,
     )
-    return DigestWorkflow(steps=steps, retry=pace.retry, clock=core.clock)
+    return DigestWorkflow(steps=steps, retry=timings.retry, clock=core.clock)

@@ -12,11 +12,13 @@ from bot.slack.web_api.rate_limit_stores import HOLD_CHANNEL
 from bot.store.due_work import DueWork
 from bot.store.engines import sqlite_path
 from bot.wiring.core import Core
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from bot.wiring.worker import Worker
 
 
-async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: Pace) -> WorkLoop:
+async def start_worker(
+    stack: AsyncExitStack, core: Core, worker: Worker, timings: Timings
+) -> WorkLoop:
     """Start the work of this process.
 
     On SQLite a lock file ensures that this is the only worker; it continues the unfinished work of
@@ -27,13 +29,13 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     """
     stack.push_async_callback(worker.calls.close)
     path = sqlite_path(core.database.url)
-    due_work = DueWork(database=core.database, clock=core.clock, lease=pace.lease)
+    due_work = DueWork(database=core.database, clock=core.clock, lease=timings.lease)
     loop = WorkLoop(
         due_work=due_work,
         kinds=worker.kinds,
         clock=core.clock,
-        lease=pace.lease,
-        poll_seconds=pace.poll_seconds,
+        lease=timings.lease,
+        poll_seconds=timings.poll_seconds,
         give_way=core.in_flight.give_way,
         metrics=core.metrics,
     )
@@ -43,13 +45,13 @@ async def start_worker(stack: AsyncExitStack, core: Core, worker: Worker, pace: 
     else:
         # Continues while running work is drained: if a lease expired, the work would be done twice.
         await stack.enter_async_context(in_background(loop.renew()))
-    stack.push_async_callback(loop.stop, pace.drain_seconds)
+    stack.push_async_callback(loop.stop, timings.drain_seconds)
     core.database.on_work_stored = loop.wake
     holds = {HOLD_CHANNEL: core.rate_limiter.note_notified_hold}
     hearing = watch(path, loop.wake) if path else listen(core.database, loop.wake, hear=holds)
     await stack.enter_async_context(in_background(hearing))
     await stack.enter_async_context(in_background(loop.run()))
-    await schedule_clean_up(core.database, core.clock(), pace.clean_up_after)
+    await schedule_clean_up(core.database, core.clock(), timings.clean_up_after)
     if core.settings.callaudio_canary:
         await schedule_canary(core.database, core.clock())
     return loop

@@ -58,8 +58,8 @@ from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
-from bot.wiring.pace import Pace
 from bot.wiring.redaction import build_canary, build_redaction
+from bot.wiring.timings import Timings
 
 # Concurrent transfers: each holds a few network buffers.
 MAX_RELAYS: Final = 8
@@ -73,22 +73,25 @@ class Worker:
     calls: CallReader
 
 
-def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
+def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker:
     """Build the kinds of work; nothing runs yet."""
     slack = SlackGateway(core.api, core.http)
     polyai = PolyAIClient(core.http, clock=core.clock)
-    calls = CallReader(polyai, longest_seconds=pace.facts_seconds)
+    calls = CallReader(polyai, longest_seconds=timings.facts_seconds)
     decider = DeliveryDecider(
         evaluator=core.policy_evaluator,
         clock=core.clock,
-        ask_again=pace.ask_again,
+        fact_retry_window=timings.fact_retry_window,
         freeze=Freeze(core.database),
     )
     sharing = Sharing(
-        deliveries=core.deliveries, decider=decider, slack=slack, patience=pace.patience
+        deliveries=core.deliveries,
+        decider=decider,
+        slack=slack,
+        visibility_polling=timings.visibility_polling,
     )
     keep_raw = core.settings.keep_raw
-    check_schedule = FileCheckSchedule(keep=keep_raw, check_every=pace.check_every)
+    check_schedule = FileCheckSchedule(keep=keep_raw, check_every=timings.check_every)
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)
     checked = core.settings.callaudio_check_redaction
@@ -99,11 +102,11 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             metrics=core.metrics,
             max_bytes=core.settings.callaudio_max_recording_mb * 2**20,
             max_concurrent=MAX_RELAYS,
-            floor=pace.floor,
+            minimum_speed=timings.minimum_speed,
         ),
         transcripts=Transcripts(polyai=polyai),
         slack=slack,
-        progress=Progress(deliveries=core.deliveries, slack=slack, pace=pace.progress),
+        progress=Progress(deliveries=core.deliveries, slack=slack, pace=timings.progress),
         pictures=Pictures(slack=slack),
         calls=calls,
         digests=checked is CheckRedaction.DELIVER,
@@ -120,7 +123,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         agents=core.agents,
         gate=redaction.gate.admit if checked is CheckRedaction.DELIVER else None,
     )
-    sampling = Sampling(core.agents, pace.redaction_share)
+    sampling = Sampling(core.agents, timings.redaction_share)
     notification = Notification(
         deliveries=core.deliveries,
         slack=slack,
@@ -128,7 +131,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
         agents=core.agents,
         keep_raw=keep_raw,
         audience_must_be_cleared=core.settings.callaudio_audience is AudienceRule.CLEARED,
-        first_wait=pace.notify_again,
+        first_wait=timings.notify_again,
     )
     deliveries = DeliveryWorkflow(
         steps=steps,
@@ -140,12 +143,12 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             sample=sampling.take if checked is CheckRedaction.SAMPLE else None,
         ),
         notification=notification,
-        retry=pace.retry,
+        retry=timings.retry,
         clock=core.clock,
     )
     claims = SlotClaims(database=core.database, clock=core.clock)
-    due_slots = DueSlots(claims=claims, rule=pace.catch_up)
-    digests = build_digest_workflow(core, outlets, pace)
+    due_slots = DueSlots(claims=claims, rule=timings.catch_up)
+    digests = build_digest_workflow(core, outlets, timings)
     take_back = TakeBack(
         due=DueFiles(
             database=core.database,
@@ -160,14 +163,14 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
             deliveries=core.deliveries, is_on=core.settings.callaudio_downgrade == "on"
         ),
     )
-    home_publishing = build_home_publishing(core, pace)
+    home_publishing = build_home_publishing(core, timings)
     access = AccessRequestNotifier(
         requests=core.access_requests,
         grant_ends=GrantEnds(database=core.database, clock=core.clock),
         reviewers=core.reviewers,
         directory=core.directory,
         slack=SlackAccessGateway(core.api),
-        again_after=pace.access_again_after,
+        again_after=timings.access_again_after,
     )
     admission = Admission(core.rate_limiter)
     rights_change = RightsChangeWorkflow(early_checks=core.early_checks, home_store=core.home_store)
@@ -219,7 +222,7 @@ def build_worker(core: Core, pace: Pace, outlets: DigestOutlets) -> Worker:
     )
 
 
-def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
+def build_home_publishing(core: Core, timings: Timings) -> HomePublishing:
     """Build the publishing of App Homes."""
     return HomePublishing(
         home_store=core.home_store,
@@ -231,5 +234,5 @@ def build_home_publishing(core: Core, pace: Pace) -> HomePublishing:
             digests=DigestStore(database=core.database, clock=core.clock),
         ),
         slack=SlackHomeGateway(core.api, core.identity),
-        check_every=pace.home_check_every,
+        check_every=timings.home_check_every,
     )

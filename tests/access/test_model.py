@@ -46,12 +46,12 @@ from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.requester import Requester
 from bot.recordings.steps.completion import Completion
-from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.fetching import Fetching
 from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress, ProgressPace
-from bot.recordings.steps.sharing import Patience, Sharing
+from bot.recordings.steps.sharing import Sharing, VisibilityPolling
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
@@ -81,7 +81,7 @@ from tests.migrated import migrated_sqlite_file
 from tests.recordings.take_back.test_take_back import work_off
 
 TEAM = "T0MODEL000"
-NEVER_AGAIN = AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0))
+NEVER_AGAIN = FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0))
 ALICE, BOB, GUEST, PARTNER, ROBOT = "U0ALICE", "U0BOB", "U0GUEST", "U0PARTNER", "U0ROBOT"
 PEOPLE = (ALICE, BOB, GUEST, PARTNER)
 BOSS = "U0BOSS"
@@ -176,12 +176,12 @@ class Policy(RuleBasedStateMachine):
         deliveries = DeliveryStore(database=self.database, clock=clock)
         client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
         metrics = Metrics()
-        patient = DeliveryDecider(evaluator=evaluator, clock=clock, ask_again=NEVER_AGAIN)
+        patient = DeliveryDecider(evaluator=evaluator, clock=clock, fact_retry_window=NEVER_AGAIN)
         sharing = Sharing(
             deliveries=deliveries,
             decider=patient,
             slack=self.gateway,
-            patience=Patience(visible_seconds=(1,)),
+            visibility_polling=VisibilityPolling(waits_seconds=(1,)),
             sleep=_at_once,
         )
         calls, agents = CallReader(client), {AGENT.name: AGENT}

@@ -66,7 +66,7 @@ async def run() -> list[Row]:
 async def installation(
     webs: int, workers: int
 ) -> AsyncIterator[tuple[Street, Sequence[SlackClientSide], Sequence[Bot]]]:
-    """Start so many processes under the pace of production; gives people's sides of the webs."""
+    """Start so many processes with production's timings; gives people's sides of the webs."""
     with store_urls() as urls, tempfile.TemporaryDirectory(prefix="callaudio-bench-") as name:
         folder = Path(name)
         async with migrated(urls[SQLITE]), migrated(urls[POSTGRESQL]):
@@ -78,9 +78,9 @@ async def installation(
             async with open_street(nursery, folder, database_url=urls[POSTGRESQL]) as street:
                 await street.scene.grant()
                 ports = [free_port() for _ in range(webs)]
-                bots = [await street.start(WEB, port=each, pace="stormy") for each in ports]
+                bots = [await street.start(WEB, port=each, timings="stormy") for each in ports]
                 bots += [
-                    await street.start(WORKER, port=free_port(), pace="stormy")
+                    await street.start(WORKER, port=free_port(), timings="stormy")
                     for _ in range(workers)
                 ]
                 workspace = street.scene.workspace

@@ -62,7 +62,7 @@ class Fleet:
             {**self.environment, "PORT": str(place.port)},
             place.roles,
             log,
-            pace="stormy",
+            timings="stormy",
             clock_ahead_seconds=place.clock_ahead_seconds,
         )
         place.bot, place.is_ending, place.is_stopped = Bot(pid, place.port, log), False, False

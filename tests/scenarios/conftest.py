@@ -12,14 +12,14 @@ from tenacity.wait import wait_exponential_jitter
 from bot.cli.stage import open_stage
 from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
-from bot.recordings.steps.delivery_decision import AskAgain
-from bot.recordings.steps.sharing import Patience
+from bot.recordings.steps.delivery_decision import FactRetryWindow
+from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
 from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.conftest import KINDS
 from tests.drawn import unheard
 from tests.patience import PATIENCE_SECONDS
@@ -27,12 +27,12 @@ from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import Scene
 
 # What takes seconds among people takes hundredths here; the steps and their order are the same.
-QUICK = Pace(
-    patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
+QUICK = Timings(
+    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2, 0.3)),
     retry=RetryRule(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),
-    ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
+    fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
     notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=1),
     drain_seconds=5,
@@ -101,7 +101,7 @@ def nursery(template_databases: Path) -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def pace(request: pytest.FixtureRequest) -> Pace:
+def timings(request: pytest.FixtureRequest) -> Timings:
     """How often a worker looks around: more often in modules marked as ``watchful``."""
     return WATCHFUL if request.node.get_closest_marker("watchful") else QUICK
 
@@ -114,8 +114,8 @@ def usual_environment(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def new_scene(scene_url: str, pace: Pace, usual_environment: dict[str, str]) -> OpenScene:
-    """Open a scene with settings, a pace or a workspace of its own.
+def new_scene(scene_url: str, timings: Timings, usual_environment: dict[str, str]) -> OpenScene:
+    """Open a scene with settings, timings or a workspace of its own.
 
     At its end nothing may have reached Slack that a well-behaved app never sends, unless the
     scenario provokes it and says so: ``Scene.excuse``; and nothing may be there to be used that
@@ -126,7 +126,7 @@ def new_scene(scene_url: str, pace: Pace, usual_environment: dict[str, str]) -> 
     async def open_scene(
         *,
         environment: dict[str, str] | None = None,
-        pace: Pace = pace,
+        timings: Timings = timings,
         workspace: Workspace | None = None,
         region: str = "us",
         database_url: str | None = None,
@@ -137,7 +137,7 @@ def new_scene(scene_url: str, pace: Pace, usual_environment: dict[str, str]) -> 
         async with open_stage(
             database_url or scene_url,
             environment={**usual_environment, **(environment or {})},
-            pace=pace,
+            timings=timings,
             workspace=workspace,
             region=region,
             has_platform=has_platform,

@@ -38,8 +38,8 @@ from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
-from bot.recordings.steps.delivery_decision import AskAgain
-from bot.recordings.steps.sharing import Patience
+from bot.recordings.steps.delivery_decision import FactRetryWindow
+from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
@@ -49,7 +49,7 @@ from bot.slack import ack_window, operations
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
-from bot.wiring.pace import DRAIN_SECONDS, Pace
+from bot.wiring.timings import DRAIN_SECONDS, Timings
 from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
 from tests.patience import PATIENCE_SECONDS
@@ -57,12 +57,12 @@ from tests.ports import free_port
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
-QUICK = Pace(
-    patience=Patience(visible_seconds=(0.05, 0.1, 0.2, 0.3)),
+QUICK = Timings(
+    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2, 0.3)),
     retry=RetryRule(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),
-    ask_again=AskAgain(before_redacted=timedelta(0), before_refused=timedelta(0)),
+    fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
     notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
     poll_seconds=1.5,  # as in production, so short that an idle worker meets each outage of a lease
@@ -75,18 +75,18 @@ QUICK = Pace(
 STORMY = replace(
     QUICK,
     retry=RetryRule(attempts=100, first_wait_seconds=0.2, max_wait_seconds=2.0),
-    ask_again=AskAgain(),
+    fact_retry_window=FactRetryWindow(),
     notify_again=timedelta(seconds=0.5),
     lease=LEASE,
     drain_seconds=DRAIN_SECONDS,
 )
-PACES = {
+TIMINGS = {
     "quick": QUICK,
     "stormy": STORMY,
     "impatient": replace(QUICK, drain_seconds=0.5),  # a stop cuts off calls that hang
 }
 # A busy machine must not cancel an answer, unless the test is about that.
-ANSWER_SECONDS = dict.fromkeys(PACES, PATIENCE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
+ANSWER_SECONDS = dict.fromkeys(TIMINGS, PATIENCE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
 
 
@@ -113,7 +113,7 @@ async def _rehearse(template: Path) -> None:
     """Deliver a recording of each kind, so that every bot starts with the code loaded."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(template, folder, dirs_exist_ok=True)
-        async with open_stage(f"sqlite:///{folder}/callaudio.db", pace=QUICK) as stage:
+        async with open_stage(f"sqlite:///{folder}/callaudio.db", timings=QUICK) as stage:
             scene = Scene(stage)
             await scene.ask()
             await scene.grant()
@@ -145,7 +145,7 @@ def _be_child(order: dict[str, Any]) -> None:
 
 
 def _be_a_bot(order: dict[str, Any]) -> None:
-    ack_window.ANSWER_SECONDS = ANSWER_SECONDS[order["pace"]]
+    ack_window.ANSWER_SECONDS = ANSWER_SECONDS[order["timings"]]
     operations.PROBE_SECONDS = order["probe_seconds"] or operations.PROBE_SECONDS
     serving.open_application = partial(
         open_application, clock=_clock_ahead(order["clock_ahead_seconds"])
@@ -157,7 +157,7 @@ def _be_a_bot(order: dict[str, Any]) -> None:
         Roles(**order["roles"]),
         host=LOOPBACK,
         port=settings.port,
-        pace=PACES[order["pace"]],
+        timings=TIMINGS[order["timings"]],
         open_outlets=plain_outlets,
         reread=lambda: load_settings(order["environment"]),
     )
@@ -195,7 +195,7 @@ class Nursery:
         log: Path,
         open_files: int | None = None,
         *,
-        pace: str = "quick",
+        timings: str = "quick",
         clock_ahead_seconds: float = 0.0,
         probe_seconds: float | None = None,
     ) -> int:
@@ -205,7 +205,7 @@ class Nursery:
             "roles": {"listens": roles.listens, "works": roles.works},
             "log": str(log),
             "open_files": open_files,
-            "pace": pace,
+            "timings": timings,
             "clock_ahead_seconds": clock_ahead_seconds,
             "probe_seconds": probe_seconds,
         }
@@ -296,7 +296,7 @@ class Street:
         *,
         port: int | None = None,
         open_files: int | None = None,
-        pace: str = "quick",
+        timings: str = "quick",
         clock_ahead_seconds: float = 0.0,
     ) -> Bot:
         """Start a bot; without ``port``, where people's commands arrive.
@@ -311,7 +311,7 @@ class Street:
             roles,
             log,
             open_files,
-            pace=pace,
+            timings=timings,
             clock_ahead_seconds=clock_ahead_seconds,
             probe_seconds=self.probe_seconds,
         )

@@ -463,7 +463,7 @@ async def test_no_form_is_opened_if_nobody_can_decide(new_scene: OpenScene) -> N
 
 async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene: OpenScene) -> None:
     rarely = replace(WATCHFUL, check_every=timedelta(hours=1))
-    async with new_scene(environment=ADMINS, pace=rarely) as scene:
+    async with new_scene(environment=ADMINS, timings=rarely) as scene:
         scene.workspace.add_user(CHIEF)
         await scene.grant(BOB)
         scene.workspace.add_channel("C0OTHER000", members=[BOB], is_private=True)

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.watchful
 
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
-    async with new_scene(environment=ADMINS, pace=OFTEN) as scene:
+    async with new_scene(environment=ADMINS, timings=OFTEN) as scene:
         scene.workspace.add_user(CHIEF)
         yield scene
         assert scene.workspace.violations == []

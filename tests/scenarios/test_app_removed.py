@@ -18,7 +18,7 @@ pytestmark = pytest.mark.watchful
 
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
-    async with new_scene(pace=OFTEN, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=OFTEN, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
         yield scene
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.cli.stage import PLAIN_KEY
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.transfer.transfer_speed import Floor
+from bot.recordings.transfer.transfer_speed import MinimumSpeed
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
@@ -230,7 +230,7 @@ ASKED_FOR = {
 async def test_slow_calls_take_no_slot_from_another_agent(new_scene: OpenScene) -> None:
     agents = {"care": {"agent_id": "PROJECT-CARE", "region": "us", "api_key": PLAIN_KEY}}
     async with new_scene(
-        environment={"POLYAI_AGENTS": json.dumps(agents)}, pace=replace(QUICK, drain_seconds=0)
+        environment={"POLYAI_AGENTS": json.dumps(agents)}, timings=replace(QUICK, drain_seconds=0)
     ) as scene:
         for _ in range(MORE_THAN_A_WORKER_RUNS):
             slow = scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.5)
@@ -245,8 +245,10 @@ async def test_slow_calls_take_no_slot_from_another_agent(new_scene: OpenScene) 
 
 
 async def test_slow_calls_fail_with_a_note(new_scene: OpenScene) -> None:
-    pace = replace(QUICK, floor=Floor(grace_seconds=0.5), retry=RetryRule(attempts=1))
-    async with new_scene(pace=pace) as scene:
+    timings = replace(
+        QUICK, minimum_speed=MinimumSpeed(grace_seconds=0.5), retry=RetryRule(attempts=1)
+    )
+    async with new_scene(timings=timings) as scene:
         slow = [scene.another_call(shape=Shape.TRICKLE, pause_seconds=0.05) for _ in range(10)]
         for call in slow:
             await scene.people.command(ALICE, CHANNEL, call)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.store.database import Database
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.conftest import NOON
 from tests.patience import until
 from tests.pruning.test_pruning import fill, left
@@ -15,19 +15,19 @@ MINUTE = timedelta(minutes=1)
 
 
 async def test_frequent_restarts_do_not_postpone_the_removal(
-    new_scene: OpenScene, sqlite_store: Database, pace: Pace
+    new_scene: OpenScene, sqlite_store: Database, timings: Timings
 ) -> None:
-    pace = replace(pace, clean_up_after=MINUTE)
+    timings = replace(timings, clean_up_after=MINUTE)
     await fill(sqlite_store, 1, age=timedelta(days=4000))
 
     for seconds in (0, 40):
-        async with new_scene(pace=pace, clock=after(seconds)):
+        async with new_scene(timings=timings, clock=after(seconds)):
             assert await left(sqlite_store) == ["d0"]
 
     async def is_gone() -> bool:
         return await left(sqlite_store) == []
 
-    async with new_scene(pace=pace, clock=after(60)):
+    async with new_scene(timings=timings, clock=after(60)):
         await until(is_gone)
 
 

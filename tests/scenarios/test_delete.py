@@ -147,7 +147,7 @@ async def test_an_unknown_recording_is_refused_and_audited_without_its_id(
 
 
 async def test_a_refused_deletion_is_retried(new_scene: OpenScene) -> None:
-    async with new_scene(pace=SOON) as scene:
+    async with new_scene(timings=SOON) as scene:
         scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled"))
         seen, message = await delivered(scene, raw=False)
         await press(scene, message, Action.DELETE)
@@ -160,7 +160,7 @@ async def test_a_refused_deletion_is_retried(new_scene: OpenScene) -> None:
 
 
 async def test_a_card_that_could_not_be_updated_is_updated_later(new_scene: OpenScene) -> None:
-    async with new_scene(pace=SOON) as scene:
+    async with new_scene(timings=SOON) as scene:
         seen, message = await delivered(scene, raw=False)
         scene.slack.faults.add(Fault("chat.update", error="fatal_error", times=4))
         await press(scene, message, Action.DELETE)

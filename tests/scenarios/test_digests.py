@@ -178,8 +178,8 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
 
 
 async def test_the_next_post_names_the_missed_slots(new_scene: OpenScene) -> None:
-    pace = replace(WATCHFUL, catch_up=CatchUp(slots=1, intervals=1.0))
-    async with new_scene(open_outlets=plain_outlets, pace=pace) as scene:
+    timings = replace(WATCHFUL, catch_up=CatchUp(slots=1, intervals=1.0))
+    async with new_scene(open_outlets=plain_outlets, timings=timings) as scene:
         database = database_of(scene)
         now = utc_now()
         await add_digest(

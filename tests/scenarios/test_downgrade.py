@@ -133,7 +133,7 @@ def the_file(scene: Scene) -> File:
 async def test_the_redacted_variant_replaces_raw_on_the_same_card(
     new_scene: OpenScene, happens: Happens, cause: str, words: str
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         told = len(scene.workspace.ephemerals)
         requests = len(scene.polyai.requests)
@@ -166,7 +166,7 @@ async def test_the_redacted_variant_replaces_raw_on_the_same_card(
 async def test_raw_is_only_deleted_if_the_rules_allow_nothing(
     new_scene: OpenScene, happens: Happens, cause: str, ends: str | None
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         told = len(scene.workspace.ephemerals)
 
@@ -191,7 +191,7 @@ async def test_raw_is_only_deleted_if_the_rules_allow_nothing(
 
 
 async def test_a_deleted_recording_is_not_replaced(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("files.delete", error="fatal_error", times=9))
         await somebody_uncleared_joins(scene, seen)
@@ -212,7 +212,7 @@ async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}
-    async with new_scene(pace=RARELY, environment=environment) as scene:
+    async with new_scene(timings=RARELY, environment=environment) as scene:
         seen = await raw(scene)
         told = len(scene.workspace.ephemerals)
         await channel_is_shared(scene, seen)
@@ -226,7 +226,7 @@ async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(
 async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
         await somebody_uncleared_joins(scene, seen)
@@ -240,7 +240,7 @@ async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(
 
 
 async def test_a_transcript_is_not_replaced(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         message = await card(scene, seen.delivery, "*Unredacted*")
         value = str(offered(message)[Action.TRANSCRIPT]["value"])
@@ -262,7 +262,7 @@ async def has_followers(scene: Scene) -> list[DeliveryRow]:
 async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         database, now = scene.stage.application.database, utc_now()
         async with database.write() as session:
@@ -286,7 +286,7 @@ async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(
 
 async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene: OpenScene) -> None:
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
-    async with new_scene(pace=RARELY, environment=environment) as scene:
+    async with new_scene(timings=RARELY, environment=environment) as scene:
         await scene.grant()
         seen = await scene.ask(scene.another_call(recording=leaking()))
         await somebody_uncleared_joins(scene, seen)
@@ -300,7 +300,7 @@ async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene: Open
 async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arrives_later(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.polyai.faults.add(Fault("audio", status=503, times=2))
         await somebody_uncleared_joins(scene, seen)
@@ -314,7 +314,7 @@ async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arriv
 async def test_a_refused_card_update_does_not_delay_the_replacement(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("chat.update", error="cant_update_message", times=1))
         await somebody_uncleared_joins(scene, seen)
@@ -324,7 +324,7 @@ async def test_a_refused_card_update_does_not_delay_the_replacement(
 
 
 async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_DOWNGRADE": "off"}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_DOWNGRADE": "off"}) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
 
@@ -335,7 +335,7 @@ async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene: O
 
 
 async def test_a_replacement_can_be_deleted(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
         row = await follower(scene, seen)

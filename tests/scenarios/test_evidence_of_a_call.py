@@ -26,7 +26,7 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(
     new_scene: OpenScene, tmp_path: Path
 ) -> None:
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
-    async with new_scene(pace=RARELY, environment=environment) as scene:
+    async with new_scene(timings=RARELY, environment=environment) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
         second = await follower(scene, seen)

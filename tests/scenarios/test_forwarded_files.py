@@ -9,7 +9,7 @@ from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, SHARE, Scene, Seen
@@ -75,15 +75,15 @@ async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventR
 
 
 @postgresql_at_length
-@pytest.mark.parametrize("pace", WAYS)
+@pytest.mark.parametrize("timings", WAYS)
 @pytest.mark.parametrize(("place", "because"), PLACES)
 async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back_everywhere(
-    new_scene: OpenScene, pace: Pace, place: str, because: str
+    new_scene: OpenScene, timings: Timings, place: str, because: str
 ) -> None:
-    async with new_scene(pace=pace) as scene:
-        scene.workspace.tells_unseen_shares = pace is EVERY
+    async with new_scene(timings=timings) as scene:
+        scene.workspace.tells_unseen_shares = timings is EVERY
         seen = await raw(scene)
-        is_told = pace is RARELY
+        is_told = timings is RARELY
         await scene.people.forward_file(ALICE, seen.file.id, place, sends_event=is_told)
         assert [f.id for f in scene.workspace.visible_files(place)] == [seen.file.id]
 
@@ -97,7 +97,7 @@ async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
     new_scene: OpenScene, place: str
 ) -> None:
     """The file is visible, and Slack reports it once, before the delivery has ended."""
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         add_places(scene)
         await scene.grant()
         scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
@@ -115,11 +115,11 @@ async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
         assert scene.every_visible_file() == scene.every_visible_picture() == []
 
 
-@pytest.mark.parametrize("pace", WAYS)
-async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, pace: Pace) -> None:
-    async with new_scene(pace=pace) as scene:
+@pytest.mark.parametrize("timings", WAYS)
+async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, timings: Timings) -> None:
+    async with new_scene(timings=timings) as scene:
         seen = await raw(scene)
-        await scene.people.publish_file(ALICE, seen.file.id, sends_event=pace is RARELY)
+        await scene.people.publish_file(ALICE, seen.file.id, sends_event=timings is RARELY)
 
         found = await assert_taken_back(scene, seen, "public_link")
         assert (found.payload["channel_id"], found.actor_id) == (None, "system")
@@ -128,7 +128,7 @@ async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, pace: Pac
 async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, OPEN)
         found = await assert_taken_back(scene, seen, "forwarded")
@@ -136,7 +136,7 @@ async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(
 
 
 async def test_a_forwarded_waveform_takes_the_recording_back(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.picture.id, OPEN)
         await assert_taken_back(scene, seen, "forwarded")
@@ -145,7 +145,7 @@ async def test_a_forwarded_waveform_takes_the_recording_back(new_scene: OpenScen
 async def test_a_forwarded_transcript_is_taken_back_and_its_recording_stays(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         message = await card(scene, seen.delivery, "*Unredacted*")
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
@@ -162,7 +162,7 @@ async def stays(scene: Scene, seen: Seen) -> None:
 
 
 async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, CLEARED)
         await stays(scene, seen)
@@ -177,7 +177,7 @@ async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene: OpenScen
 async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(
     new_scene: OpenScene, happens: str
 ) -> None:
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         seen = await raw(scene)
         await scene.grant(BOB)
         await scene.people.forward_file(ALICE, seen.file.id, MIXED)
@@ -205,7 +205,7 @@ async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
     new_scene: OpenScene,
 ) -> None:
     """This limitation is documented in docs/security.md."""
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, DM, sends_event=False)
         await stays(scene, seen)
@@ -214,7 +214,7 @@ async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
 async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         add_places(scene)
         seen = await scene.ask()
         assert seen.delivery.outcome == "redacted"
@@ -231,7 +231,7 @@ async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(
 async def test_an_event_about_the_bots_own_share_costs_no_call(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         row = await until(lambda: due_later(scene, seen))
         before = len(scene.workspace.called("files.info"))
@@ -252,7 +252,7 @@ async def due_later(scene: Scene, seen: Seen) -> object:
 async def test_events_about_other_files_and_malformed_events_change_nothing(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=RARELY) as scene:
+    async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         for event in (
             {"type": "file_shared", "file_id": "F0SOMEBODY", "channel_id": OPEN},
@@ -263,7 +263,7 @@ async def test_events_about_other_files_and_malformed_events_change_nothing(
 
 
 async def test_unknown_shares_are_read_again(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="files.info", error="fatal_error", times=4))
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.patience import until
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
@@ -23,7 +23,7 @@ MOST_ASKED = 400
 
 
 @pytest.fixture
-def pace() -> Pace:
+def timings() -> Timings:
     """Do not wait at the end for what cannot be stored."""
     return replace(QUICK, drain_seconds=0.2)
 

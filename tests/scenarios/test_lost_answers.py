@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access.grants import Right, Subject, SubjectKind, revoke
-from bot.recordings.steps.sharing import Patience
+from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
@@ -37,8 +37,8 @@ NOT_VISIBLE_BY_ITSELF = 3600.0
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """A bot that checks five times in quick succession whether a share is visible."""
-    patience = Patience(visible_seconds=(0.01, 0.02, 0.03, 0.04))
-    async with new_scene(pace=replace(QUICK, patience=patience)) as scene:
+    visibility_polling = VisibilityPolling(waits_seconds=(0.01, 0.02, 0.03, 0.04))
+    async with new_scene(timings=replace(QUICK, visibility_polling=visibility_polling)) as scene:
         yield scene
 
 

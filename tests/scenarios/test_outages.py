@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import select
 
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.steps.sharing import Patience
+from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CHANNEL, SHARE, Scene
@@ -29,7 +29,9 @@ BOARD_ROOM = "C0BOARD000"
 OF_EACH_KIND = 2
 AT_ONCE = 12
 WAITS = "has to wait"
-PACE = Pace(patience=Patience(visible_seconds=(0.05, 0.1, 0.2)), poll_seconds=0.15)
+TIMINGS = Timings(
+    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2)), poll_seconds=0.15
+)
 
 ENDS = {
     "raw": ("delivered", 1, 0),
@@ -154,7 +156,7 @@ async def batch(new_scene: OpenScene) -> AsyncIterator[Batch]:
 @asynccontextmanager
 async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch]:
     clock = FastClock()
-    async with new_scene(pace=PACE, clock=clock, **changes) as scene:
+    async with new_scene(timings=TIMINGS, clock=clock, **changes) as scene:
         scene.excuse(BROKEN_OFF)
         scene.workspace.add_channel(BOBS_ROOM, members=[BOB], is_private=True)
         scene.workspace.add_channel(BOARD_ROOM, members=[BOB], is_private=True)

@@ -11,7 +11,7 @@ import pytest
 from bot.access.grants import Right
 from bot.jobs.retry_rule import RetryRule
 from bot.network.retry import ATTEMPTS
-from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox.faults import Fault
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene
@@ -23,8 +23,10 @@ PASSING = {
     "unavailable": {"status": 503, "body": b"oops"},
 }
 FACTS = ["conversations.info", "conversations.members", "users.info", "usergroups.users.list"]
-PATIENT = replace(QUICK, retry=RetryRule(first_wait_seconds=0.01), ask_again=AskAgain())
-IMPATIENT = replace(QUICK, ask_again=AskAgain(timedelta(0), timedelta(0)))
+PATIENT = replace(
+    QUICK, retry=RetryRule(first_wait_seconds=0.01), fact_retry_window=FactRetryWindow()
+)
+IMPATIENT = replace(QUICK, fact_retry_window=FactRetryWindow(timedelta(0), timedelta(0)))
 FOR_GOOD = 200
 
 
@@ -48,7 +50,7 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
 async def test_a_temporary_fault_does_not_change_the_outcome(
     new_scene: OpenScene, fact: str, fault: dict[str, object]
 ) -> None:
-    async with new_scene(pace=PATIENT) as scene:
+    async with new_scene(timings=PATIENT) as scene:
         await arrange(scene, fact, fault, ATTEMPTS + 1)
 
         seen = await scene.ask(channel=CHANNEL)
@@ -68,7 +70,7 @@ async def test_a_temporary_fault_does_not_change_the_outcome(
 async def test_a_lasting_fault_fails_closed_with_an_explanation(
     new_scene: OpenScene, fact: str, state: str, code: str, said: str
 ) -> None:
-    async with new_scene(pace=IMPATIENT) as scene:
+    async with new_scene(timings=IMPATIENT) as scene:
         await arrange(scene, fact, PASSING["unavailable"], FOR_GOOD)
 
         seen = await scene.ask(channel=CHANNEL)

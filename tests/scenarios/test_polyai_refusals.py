@@ -333,7 +333,7 @@ async def test_facts_are_shown_without_the_phone_number_and_do_not_delay_the_rec
 
 
 async def test_missing_facts_do_not_delay_the_recording(new_scene: OpenScene) -> None:
-    async with new_scene(pace=replace(QUICK, facts_seconds=0.2)) as scene:
+    async with new_scene(timings=replace(QUICK, facts_seconds=0.2)) as scene:
         scene.polyai.faults.add(Fault("conversation", hang=True, times=100))
         calls = [scene.another_call() for _ in range(2 * MAX_READS)]
 

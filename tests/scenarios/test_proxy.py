@@ -13,7 +13,7 @@ from bot.cli.stage import open_stage
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.forward_proxy import DOMAIN, ForwardProxy
 from tests.patience import until
 from tests.ports import free_port
@@ -25,7 +25,12 @@ SLACK, POLYAI, PLATFORM = (f"{name}.{DOMAIN}" for name in ("slack", "polyai", "p
 
 @asynccontextmanager
 async def behind(
-    url: str, pace: Pace, *, domain: str | None = DOMAIN, over_socket: bool = False, **environ: str
+    url: str,
+    timings: Timings,
+    *,
+    domain: str | None = DOMAIN,
+    over_socket: bool = False,
+    **environ: str,
 ) -> AsyncIterator[Scene]:
     workspace = Workspace()
     token = {"SLACK_APP_TOKEN": workspace.app_token} if over_socket else {}
@@ -33,7 +38,7 @@ async def behind(
         url,
         environment={"SSL_CERT_FILE": str(AUTHORITY), **token, **environ},
         workspace=workspace,
-        pace=pace,
+        timings=timings,
         has_platform=True,
         tls=server_tls(),
         domain=domain,
@@ -46,11 +51,11 @@ async def behind(
 
 @pytest.mark.parametrize("over_socket", [False, True])
 async def test_every_call_goes_through_the_proxy(
-    scene_url: str, pace: Pace, *, over_socket: bool
+    scene_url: str, timings: Timings, *, over_socket: bool
 ) -> None:
     async with (
         ForwardProxy(login="callaudio:s3cret") as proxy,
-        behind(scene_url, pace, over_socket=over_socket, HTTPS_PROXY=proxy.url) as scene,
+        behind(scene_url, timings, over_socket=over_socket, HTTPS_PROXY=proxy.url) as scene,
     ):
         await scene.grant()
         assert_raw(await scene.ask())
@@ -65,10 +70,10 @@ async def test_every_call_goes_through_the_proxy(
     assert proxy.other_requests == []
 
 
-async def test_hosts_in_no_proxy_are_called_directly(scene_url: str, pace: Pace) -> None:
+async def test_hosts_in_no_proxy_are_called_directly(scene_url: str, timings: Timings) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     async with behind(
-        scene_url, pace, domain=None, HTTPS_PROXY=nobody, NO_PROXY="10.0.0.0/8, 127.0.0.1"
+        scene_url, timings, domain=None, HTTPS_PROXY=nobody, NO_PROXY="10.0.0.0/8, 127.0.0.1"
     ) as scene:
         await scene.grant()
         assert_raw(await scene.ask())

@@ -17,7 +17,7 @@ from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.patience import until
 from tests.recordings.audio.test_wav_header_parser import chunk
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
@@ -52,14 +52,14 @@ def leaking() -> Recording:
 
 
 @pytest.fixture
-def opened(new_scene: OpenScene, pace: Pace) -> Opened:
+def opened(new_scene: OpenScene, timings: Timings) -> Opened:
     """Open a scene with this setting, in which each sample is checked."""
 
     @asynccontextmanager
     async def open_scene(how: str) -> AsyncIterator[Scene]:
         environment = {"CALLAUDIO_CHECK_REDACTION": how, "CALLAUDIO_ADMINS": BOSS}
-        every = replace(pace, redaction_share=1.0)
-        async with new_scene(environment=environment, pace=every) as scene:
+        every = replace(timings, redaction_share=1.0)
+        async with new_scene(environment=environment, timings=every) as scene:
             yield scene
 
     return open_scene

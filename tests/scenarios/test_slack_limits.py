@@ -13,11 +13,11 @@ import pytest
 
 from bot.cli.stage import environment_of
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
-from bot.wiring.pace import Pace
 from bot.wiring.rate_limiting import SlackLimits
+from bot.wiring.timings import Timings
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_many_at_once import everything_ended
@@ -28,12 +28,12 @@ SCALE = 0.1
 INFO_A_MINUTE, INFO_EACH = 50, 2
 
 
-def pace(scale: float) -> Pace:
+def timings(scale: float) -> Timings:
     """Use production's intervals, with shorter minutes."""
     return replace(
         QUICK,
         retry=RetryRule(),
-        ask_again=AskAgain(),
+        fact_retry_window=FactRetryWindow(),
         slack_limits=SlackLimits(scale),
     )
 
@@ -65,7 +65,7 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> int:
     [pytest.param(20, 0.1, id="20"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
 )
 async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -> None:
-    async with new_scene(pace=pace(scale)) as scene:
+    async with new_scene(timings=timings(scale)) as scene:
         refused = await burst(scene, deliveries, scale)
 
         assert {d.state for d in await scene.deliveries()} == {"delivered"}
@@ -77,12 +77,14 @@ async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -
 async def test_four_workers(new_scene: OpenScene, migrated_postgresql: Callable[[], str]) -> None:
     url, scale, deliveries = migrated_postgresql(), 0.5, 200
     async with AsyncExitStack() as stack:
-        scene = await stack.enter_async_context(new_scene(pace=pace(scale), database_url=url))
+        scene = await stack.enter_async_context(new_scene(timings=timings(scale), database_url=url))
         environ = environment_of(scene.workspace, scene.slack, scene.polyai)
         settings = load_settings({**environ, "DATABASE_URL": url})
         for _ in range(3):
             await stack.enter_async_context(
-                open_application(settings, roles=Roles(listens=False, works=True), pace=pace(scale))
+                open_application(
+                    settings, roles=Roles(listens=False, works=True), timings=timings(scale)
+                )
             )
         refused = await burst(scene, deliveries, scale)
 

@@ -48,7 +48,7 @@ async def cleared_group(scene: Scene) -> None:
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """Periodic checks are an hour apart here, so anything sooner is caused by an event."""
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await cleared_group(scene)
         yield scene
 
@@ -164,7 +164,7 @@ async def test_a_file_is_deleted_at_once_when_a_listener_leaves_the_workspace(
 async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_again(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await cleared_group(scene)
         await raw(scene)
         asked = len(scene.workspace.called("users.info"))

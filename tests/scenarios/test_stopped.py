@@ -14,7 +14,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.socket_mode import FINISH_SECONDS
-from bot.wiring.pace import Pace
+from bot.wiring.timings import Timings
 from tests.conftest import KINDS
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
@@ -54,7 +54,7 @@ async def test_interrupted_work_is_handed_over_and_delivered_once(
         scene.polyai.faults.add(Fault("audio", when="halfway", hang=True, times=2))
         large = scene.another_call(recording=Recording.synthetic(LARGE_BYTES))
         calls = [scene.another_call(shape=Shape.CHUNKED), large]
-        first = await opened.start(pace="impatient")
+        first = await opened.start(timings="impatient")
         for call in calls:
             assert "Got it" in (await scene.people.command(ALICE, CHANNEL, call)).text
         await scene.polyai.faults.reached("audio", times=2)
@@ -81,7 +81,7 @@ async def test_interrupted_work_is_handed_over_and_delivered_once(
 
 def test_the_stop_fits_into_the_time_before_a_kill() -> None:
     answers = max(ANSWERS_SECONDS, HEALTH_SECONDS + FINISH_SECONDS)
-    waits = answers + Pace().drain_seconds + HAND_OVER_SECONDS
+    waits = answers + Timings().drain_seconds + HAND_OVER_SECONDS
     assert waits < KILLED_AFTER_SECONDS - 1
 
 

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """Periodic checks are an hour apart here, so anything sooner is caused by an event."""
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
         yield scene
 
@@ -96,7 +96,7 @@ async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_onc
     async with (
         DatabaseRelay(migrated_postgresql()) as relay,
         new_scene(
-            pace=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}, database_url=relay.url
+            timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}, database_url=relay.url
         ) as scene,
     ):
         await scene.grant()
@@ -220,7 +220,7 @@ async def test_the_end_of_retention_takes_the_file_back(scene: Scene) -> None:
 
 
 async def test_without_a_retention_time_the_file_stays(new_scene: OpenScene) -> None:
-    async with new_scene(pace=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
+    async with new_scene(timings=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
         await scene.grant()
         seen = await raw(scene)
         assert "· deletes <!date" not in str((await parent(scene, "Recording of")).blocks)
@@ -234,7 +234,7 @@ async def test_without_a_retention_time_the_file_stays(new_scene: OpenScene) -> 
 async def test_an_expired_right_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant(lasting=timedelta(hours=8))
         await raw(scene)
         await scene.let_grants_expire()
@@ -244,7 +244,7 @@ async def test_an_expired_right_takes_the_file_back_without_an_event(
 
 
 async def test_a_missed_event_only_causes_a_delay(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
         scene.workspace.join(CHANNEL, BOB)
@@ -256,7 +256,7 @@ async def test_a_missed_event_only_causes_a_delay(new_scene: OpenScene) -> None:
 async def test_a_channel_made_public_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
         scene.workspace.change_channel(CHANNEL, is_private=False)
@@ -270,7 +270,7 @@ async def test_a_channel_made_public_takes_the_file_back_without_an_event(
 async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
         scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
@@ -280,7 +280,7 @@ async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event
 
 
 async def test_under_the_requester_rule_the_channel_may_be_public(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY, environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
+    async with new_scene(timings=EVERY, environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         await scene.grant()
         scene.workspace.change_channel(CHANNEL, is_private=False)
         await raw(scene)
@@ -294,7 +294,7 @@ async def test_under_the_requester_rule_a_joining_person_changes_nothing(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
-    async with new_scene(pace=RARELY, environment=environment) as scene:
+    async with new_scene(timings=RARELY, environment=environment) as scene:
         await scene.grant()
         seen = await raw(scene)
         scene.workspace.join(CHANNEL, BOB)
@@ -305,7 +305,7 @@ async def test_under_the_requester_rule_a_joining_person_changes_nothing(
 
 
 async def test_a_refused_deletion_is_retried_and_reported_once(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
         scene.slack.faults.add(Fault(route="files.delete", error="file_deleting_disabled", times=1))
@@ -318,7 +318,7 @@ async def test_a_refused_deletion_is_retried_and_reported_once(new_scene: OpenSc
 
 
 async def test_one_missing_answer_deletes_nothing(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
@@ -358,7 +358,7 @@ async def test_the_card_offers_the_redacted_variant_instead(scene: Scene) -> Non
 
 
 async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) -> None:
-    async with new_scene(pace=EVERY) as scene:
+    async with new_scene(timings=EVERY) as scene:
         seen = await scene.ask()
         scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
         await tell(scene, type="channel_shared", channel=CHANNEL)
@@ -371,7 +371,7 @@ async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) ->
 async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=EVERY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
+    async with new_scene(timings=EVERY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
         seen = await raw(scene)
         # The other app is not in the private channel, and sees neither it nor the file.

@@ -28,7 +28,7 @@ def updates(scene: Scene) -> list[str]:
 async def test_the_card_shows_progress_and_ends_with_the_facts(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=OFTEN) as scene:
+    async with new_scene(timings=OFTEN) as scene:
         call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.1)
         seen = await scene.ask(call)
 
@@ -55,7 +55,7 @@ async def test_the_card_shows_progress_and_ends_with_the_facts(
 async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(
     new_scene: OpenScene, fault: dict
 ) -> None:
-    async with new_scene(pace=OFTEN) as scene:
+    async with new_scene(timings=OFTEN) as scene:
         scene.slack.faults.add(Fault("chat.update", **fault))
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
 
@@ -66,7 +66,7 @@ async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(
 async def test_a_slow_update_does_not_overwrite_the_facts(
     new_scene: OpenScene,
 ) -> None:
-    async with new_scene(pace=OFTEN) as scene:
+    async with new_scene(timings=OFTEN) as scene:
         scene.slack.faults.add(Fault("chat.update", delay_seconds=1.5))
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
         await asyncio.sleep(1)
@@ -151,8 +151,8 @@ async def test_a_failure_in_an_existing_thread_withdraws_the_reply_only(scene: S
 
 @pytest.mark.only_taken_back
 async def test_a_taken_back_recording_loses_its_buttons(new_scene: OpenScene) -> None:
-    pace = replace(WATCHFUL, check_every=timedelta(seconds=0.5))
-    async with new_scene(pace=pace) as scene:
+    timings = replace(WATCHFUL, check_every=timedelta(seconds=0.5))
+    async with new_scene(timings=timings) as scene:
         await scene.grant()
         seen = await scene.ask()
         message = await card(scene, seen.delivery, "*Unredacted*")

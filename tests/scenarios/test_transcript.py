@@ -109,7 +109,7 @@ async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(
     new_scene: OpenScene,
 ) -> None:
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
-    async with new_scene(environment=environment, pace=SOON) as scene:
+    async with new_scene(environment=environment, timings=SOON) as scene:
         message = await raw(scene)
         delivered = await press_for_more(scene, message, Action.TRANSCRIPT)
         assert (delivered.state, delivered.outcome) == ("delivered", "raw")
@@ -158,7 +158,7 @@ async def test_a_right_that_ends_before_the_share_leaves_nothing_visible(scene: 
 
 @pytest.mark.only_taken_back
 async def test_a_transcript_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
-    async with new_scene(pace=SOON) as scene:
+    async with new_scene(timings=SOON) as scene:
         message = await raw(scene)
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
         await scene.grant(effect=Effect.DENY)
@@ -213,7 +213,7 @@ async def test_the_words_of_a_transcript_are_in_the_file_only(
     tmp_path: Path,
     logs: dict[str, io.StringIO],
 ) -> None:
-    async with new_scene(pace=SOON) as scene:
+    async with new_scene(timings=SOON) as scene:
         message = await raw(scene)
         scene.slack.faults.add(Fault("upload", drop_connection=True, when="after"))
         row = await press_for_more(scene, message, Action.TRANSCRIPT)

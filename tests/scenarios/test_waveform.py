@@ -333,7 +333,7 @@ async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_r
     new_scene: OpenScene,
 ) -> None:
     quickly = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
-    async with new_scene(pace=quickly) as scene:
+    async with new_scene(timings=quickly) as scene:
         await scene.grant()
         scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
         asking = asyncio.create_task(scene.ask())

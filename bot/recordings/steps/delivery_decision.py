@@ -23,7 +23,7 @@ class FactsUnknown(CallAudioError):
 
 
 @dataclass(frozen=True, slots=True)
-class AskAgain:
+class FactRetryWindow:
     """How long unknown facts are read again before the decision fails closed.
 
     Attributes:
@@ -49,12 +49,12 @@ class DeliveryDecider:
         *,
         evaluator: PolicyEvaluator,
         clock: Callable[[], datetime],
-        ask_again: AskAgain,
+        fact_retry_window: FactRetryWindow,
         freeze: Freeze | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._clock = clock
-        self._ask_again = ask_again
+        self._fact_retry_window = fact_retry_window
         self._freeze = freeze
 
     async def decide(
@@ -82,7 +82,7 @@ class DeliveryDecider:
         waited = now - (delivery.waiting_since or now)
         if unknown_facts and not is_certain(evaluation.facts):
             outcome = evaluation.decision.outcome
-            if waited < self._ask_again.longest(outcome):
+            if waited < self._fact_retry_window.longest(outcome):
                 raise unknown_facts[0]
             if outcome is Outcome.REFUSED:
                 raise FactsUnknown(likely_cause=unknown_facts[0].what)

@@ -26,10 +26,10 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class VisibilityPolling:
     """The waits between checks whether Slack shows a shared file, in seconds."""
 
-    visible_seconds: tuple[float, ...] = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
+    waits_seconds: tuple[float, ...] = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
 
 
 class Sharing:
@@ -41,14 +41,14 @@ class Sharing:
         deliveries: DeliveryStore,
         decider: DeliveryDecider,
         slack: SlackPort,
-        patience: Patience,
+        visibility_polling: VisibilityPolling,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._deliveries = deliveries
         self._attempts = ShareAttempts(deliveries=deliveries, slack=slack)
         self._decider = decider
         self._slack = slack
-        self._patience = patience
+        self._visibility_polling = visibility_polling
         self._sleep = sleep
 
     async def share(
@@ -118,7 +118,7 @@ class Sharing:
         """Wait until the file is visible in the destination; returns its ts, or None."""
         if delivery.file_id is None or delivery.channel_id is None:
             return None
-        for wait_seconds in self._patience.visible_seconds:
+        for wait_seconds in self._visibility_polling.waits_seconds:
             ts = await self._slack.find_share(delivery.file_id, delivery.channel_id)
             if ts:
                 return ts

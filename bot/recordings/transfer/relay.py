@@ -17,7 +17,7 @@ from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.deliveries.slack_port import NewFile, SlackPort, UploadTicket
 from bot.recordings.transfer.exact_body import ExactBody, RecordingChanged, Watcher
 from bot.recordings.transfer.transfer_slots import SlotHolder, TransferSlots
-from bot.recordings.transfer.transfer_speed import Arrival, Floor
+from bot.recordings.transfer.transfer_speed import Arrival, MinimumSpeed
 
 MISSING_BYTES: Final = 64
 """Typical errors of sizes in headers: they include the header, or omit it."""
@@ -80,14 +80,14 @@ class Relay:
         metrics: Metrics,
         max_bytes: int,
         max_concurrent: int,
-        floor: Floor | None = None,
+        minimum_speed: MinimumSpeed | None = None,
     ) -> None:
         self._polyai = polyai
         self._slack = slack
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._slots = TransferSlots(max_concurrent)
-        self._floor = floor or Floor()
+        self._minimum_speed = minimum_speed or MinimumSpeed()
 
     @property
     def waiting(self) -> int:
@@ -163,7 +163,7 @@ class Relay:
             facts=source.facts,
         )
         async with opening as stream, aclosing(stream.chunks()) as chunks:
-            yield stream, Arrival(chunks, self._floor)
+            yield stream, Arrival(chunks, self._minimum_speed)
 
     def _measured(self, header: WavHeader, size_bytes: int) -> Measured:
         self._check_size(size_bytes)

@@ -33,7 +33,7 @@ class UploadTooSlow(CallAudioError):
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class MinimumSpeed:
     """The minimum speed: a stall uses up the grace, and transferred bytes earn it back.
 
     So a transfer stalls no longer than the grace, and lasts no longer than the grace plus the time
@@ -51,9 +51,9 @@ class Floor:
 class Arrival:
     """The pieces of a recording as they arrive; measures the speed of each side."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], floor: Floor) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], minimum_speed: MinimumSpeed) -> None:
         self._pieces = pieces
-        self._floor = floor
+        self._minimum_speed = minimum_speed
         self._deadline = asyncio.timeout(None)
         self._ends_at = 0.0
         self._source_is_waited_for = False
@@ -65,7 +65,7 @@ class Arrival:
         Raises:
             SourceTooSlow, UploadTooSlow: the side that was too slow.
         """
-        self._ends_at = asyncio.get_running_loop().time() + self._floor.grace_seconds
+        self._ends_at = asyncio.get_running_loop().time() + self._minimum_speed.grace_seconds
         self._deadline = deadline = asyncio.timeout_at(self._ends_at)
         try:
             async with deadline:
@@ -90,7 +90,7 @@ class Arrival:
             self._end_at(now() + ANSWER_SECONDS)
             raise
         self._source_is_waited_for = False
-        self._end_at(self._floor.next_end(self._ends_at, now(), len(piece)))
+        self._end_at(self._minimum_speed.next_end(self._ends_at, now(), len(piece)))
         return piece
 
     def _end_at(self, when: float) -> None:

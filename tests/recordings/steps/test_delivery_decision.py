@@ -11,14 +11,14 @@ from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.freeze import DeliveriesFrozen
-from bot.recordings.steps.delivery_decision import AskAgain, DeliveryDecider
+from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import RequestStoreSetup
 
 MINUTE = timedelta(minutes=1)
-ASK_AGAIN = AskAgain(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
+FACT_RETRY_WINDOW = FactRetryWindow(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
 
 
 class Definite(CallAudioError):
@@ -70,7 +70,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     decider = DeliveryDecider(
         evaluator=evaluator,  # type: ignore[arg-type]
         clock=lambda: NOON,
-        ask_again=ASK_AGAIN,
+        fact_retry_window=FACT_RETRY_WINDOW,
     )
 
     async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:
@@ -132,7 +132,7 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     decider = DeliveryDecider(
         evaluator=Evaluator(now, error),  # type: ignore[arg-type]
         clock=lambda: NOON,
-        ask_again=ASK_AGAIN,
+        fact_retry_window=FACT_RETRY_WINDOW,
         freeze=Frozen(),  # type: ignore[arg-type]
     )
 

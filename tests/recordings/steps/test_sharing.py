@@ -26,7 +26,7 @@ from bot.recordings.steps.share_attempts import (
     ShareResult,
     UploadGone,
 )
-from bot.recordings.steps.sharing import Patience, Sharing
+from bot.recordings.steps.sharing import Sharing, VisibilityPolling
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
@@ -138,7 +138,7 @@ class SharingSetup:
             deliveries=self.deliveries,
             decider=decider,  # type: ignore[arg-type]
             slack=self.slack,  # type: ignore[arg-type]
-            patience=Patience(()),
+            visibility_polling=VisibilityPolling(()),
         )
         with capture_logs():
             return await sharing.share(delivery, QUESTION, evaluation)  # type: ignore[arg-type]

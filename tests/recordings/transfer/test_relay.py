@@ -21,7 +21,7 @@ from bot.recordings.audio.wav_errors import BodyTruncated, EmptyBody, NotWav, To
 from bot.recordings.deliveries.slack_port import NewFile, UploadTicket
 from bot.recordings.transfer.exact_body import ExactBody, RecordingChanged
 from bot.recordings.transfer.relay import Measured, Outgoing, Relay, Source
-from bot.recordings.transfer.transfer_speed import Floor, SourceTooSlow, UploadTooSlow
+from bot.recordings.transfer.transfer_speed import MinimumSpeed, SourceTooSlow, UploadTooSlow
 from bot.sandbox import recordings
 from bot.sandbox.polyai_calls import Recording, Shape, wav_header
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -115,7 +115,7 @@ class Box:
 
 
 def relay(
-    tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None, floor=None
+    tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None, minimum_speed=None
 ) -> Relay:
     return Relay(
         polyai=tape,
@@ -123,7 +123,7 @@ def relay(
         metrics=metrics or Metrics(),
         max_bytes=max_bytes,
         max_concurrent=max_concurrent,
-        floor=floor,
+        minimum_speed=minimum_speed,
     )
 
 
@@ -364,7 +364,7 @@ async def test_transfers_beyond_the_limit_wait_for_a_slot():
     assert (tape.playing, tape.opened) == (0, 5)
 
 
-QUICK = Floor(bytes_per_second=LENGTH * 10, grace_seconds=0.2)
+QUICK = MinimumSpeed(bytes_per_second=LENGTH * 10, grace_seconds=0.2)
 
 
 @dataclass
@@ -398,16 +398,16 @@ async def test_a_source_that_is_too_slow_loses_its_slot(quick, pause_seconds, is
     tape = Trickle([], announced, quick=quick, pause_seconds=pause_seconds)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(SourceTooSlow) as slow:
-            await fetched(tape, floor=QUICK, max_bytes=2 * MEGABYTE)
+            await fetched(tape, minimum_speed=QUICK, max_bytes=2 * MEGABYTE)
     assert slow.value.retryable
     assert tape.playing == 0
 
 
 async def test_a_slack_that_accepts_no_bytes_is_reported_as_slacks_fault():
-    tape, floor = Tape(pieces(wav(), 20), LENGTH), Floor(grace_seconds=1)
+    tape, minimum_speed = Tape(pieces(wav(), 20), LENGTH), MinimumSpeed(grace_seconds=1)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(UploadTooSlow):
-            await fetched(tape, box=Deaf(), floor=floor)
+            await fetched(tape, box=Deaf(), minimum_speed=minimum_speed)
     assert tape.playing == 0
 
 

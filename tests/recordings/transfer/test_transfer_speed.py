@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.recordings.transfer.transfer_speed import Floor
+from bot.recordings.transfer.transfer_speed import MinimumSpeed
 from tests.tables import each_row
 
-FLOOR = Floor(bytes_per_second=100, grace_seconds=10)
+MINIMUM_SPEED = MinimumSpeed(bytes_per_second=100, grace_seconds=10)
 
 
 @each_row(
@@ -28,7 +28,10 @@ def test_a_pause_uses_up_the_time_that_fast_bytes_earned(pieces, lasts_seconds):
 @given(st.lists(st.tuples(st.floats(0, 12), st.integers(0, 5000)), max_size=60))
 def test_no_transfer_lasts_longer_than_its_size_allows(pieces):
     size = sum(moved for _, moved in pieces)
-    assert ended_at(pieces) <= FLOOR.grace_seconds + size / FLOOR.bytes_per_second + 1e-6
+    assert (
+        ended_at(pieces)
+        <= MINIMUM_SPEED.grace_seconds + size / MINIMUM_SPEED.bytes_per_second + 1e-6
+    )
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 10), st.floats(1, 50)), max_size=60))
@@ -39,10 +42,10 @@ def test_a_transfer_above_the_minimum_speed_is_never_ended(pieces):
 
 def ended_at(pieces: list[tuple[float, int]]) -> float:
     """Return when a transfer is ended whose pieces have these intervals."""
-    now, end = 0.0, FLOOR.grace_seconds
+    now, end = 0.0, MINIMUM_SPEED.grace_seconds
     for seconds, moved in pieces:
         if now + seconds > end:
             return end
         now += seconds
-        end = FLOOR.next_end(end, now, moved)
+        end = MINIMUM_SPEED.next_end(end, now, moved)
     return end

@@ -11,12 +11,12 @@ from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.redaction.sampling import SHARE
-from bot.recordings.steps.delivery_decision import AskAgain
+from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
 from bot.recordings.steps.progress import ProgressPace
-from bot.recordings.steps.sharing import Patience
+from bot.recordings.steps.sharing import VisibilityPolling
 from bot.recordings.take_back.take_back import CHECK_EVERY
-from bot.recordings.transfer.transfer_speed import Floor
+from bot.recordings.transfer.transfer_speed import MinimumSpeed
 from bot.wiring.rate_limiting import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
@@ -29,19 +29,19 @@ deliveries, and the hand-over of unfinished work (``bot/jobs/work_loop.py``).
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Timings:
     """Intervals, limits and time-outs; tests use shorter ones."""
 
-    patience: Patience = field(default_factory=Patience)
+    visibility_polling: VisibilityPolling = field(default_factory=VisibilityPolling)
     retry: RetryRule = field(default_factory=RetryRule)
-    ask_again: AskAgain = field(default_factory=AskAgain)
+    fact_retry_window: FactRetryWindow = field(default_factory=FactRetryWindow)
     notify_again: timedelta = FIRST_WAIT
     lease: timedelta = LEASE
     poll_seconds: float = POLL_SECONDS
     drain_seconds: float = DRAIN_SECONDS
     check_every: timedelta = CHECK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
-    floor: Floor = field(default_factory=Floor)
+    minimum_speed: MinimumSpeed = field(default_factory=MinimumSpeed)
     progress: ProgressPace = field(default_factory=ProgressPace)
     access_again_after: timedelta = timedelta(seconds=60)
     home_check_every: timedelta = CHECK_HOMES_EVERY
