@@ -41,6 +41,14 @@ def shown(value: str) -> str:
     return repr(value) if is_harmless else "something that is not shown here"
 
 
+def without_path(name: str) -> str:
+    """Refuse a PolyAI id that would be a path in a URL."""
+    if ".." in name:
+        msg = "holds .."
+        raise ValueError(msg)
+    return name
+
+
 def secret(prefix: str = "") -> AfterValidator:
     """Check the form of a secret; without a prefix it may be anything except a Slack token."""
 
@@ -162,7 +170,9 @@ def agents_by_name(given: object) -> object:
 
 Key = Annotated[SecretStr, secret()]
 Url = Annotated[str, AfterValidator(safe_url)]
-PolyAIName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+PolyAIName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,127}$"), AfterValidator(without_path)
+]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
 Count = Annotated[int, Field(ge=0)]

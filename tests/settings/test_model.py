@@ -105,6 +105,8 @@ def test_all_problems_are_reported_at_once_in_a_fixed_order():
         ("SLACK_API_URL", "slack.example/api"),
         ("POLYAI_REGION", "US"),
         ("POLYAI_AGENT_ID", "../agents"),
+        ("POLYAI_AGENT_ID", "PROJECT..1"),
+        ("POLYAI_AGENT_ID", "P1"),
         ("POLYAI_API_KEY", "with space"),
         ("POLYAI_API_KEY", "schlüssel"),
         ("POLYAI_API_URL", "http://10.0.0.1"),
@@ -499,7 +501,7 @@ def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
         "export POLYAI_REGION='eu'\r\n"
         "POLYAI_AGENT_ID = PROJECT-1  # the default\r\n"
         "POLYAI_API_KEY=plainKey1\r\n"
-        'POLYAI_AGENTS=\'{"sales": {"agent_id": "s", "region": "us", "api_key": "k"}}\'\r\n'
+        'POLYAI_AGENTS=\'{"sales": {"agent_id": "sales", "region": "us", "api_key": "k"}}\'\r\n'
         "PORT=4000\r\n"
         "CALLAUDIO_ADMINS=\r\n"
         "\r\n".encode()
