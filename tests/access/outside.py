@@ -166,6 +166,10 @@ class WorldPosting:
     meanwhile: Callable[[], Awaitable[None]] = nothing
     """A hook that runs during a transfer."""
     taken_back: list[str] = field(default_factory=list)
+    cards: dict[str, TakenBack] = field(default_factory=dict)
+    """What the cards of deleted files show, by their ts."""
+    deleted: list[tuple[str, str | None]] = field(default_factory=list)
+    """The deleted files, with the conversation from which each must provably be gone."""
     _is_raw: dict[str, bool] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -190,8 +194,9 @@ class WorldPosting:
         del ts, delivered
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        del ts
+        self.world.ask("card")
         self.taken_back.append(taken_back.cause)
+        self.cards[ts] = taken_back
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
         del channel_id, ts
@@ -250,8 +255,8 @@ class WorldPosting:
         return FileShares(places, file.has_public_link, file.is_told_whole)
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
-        del shown_in
         self.world.ask("delete")
+        self.deleted.append((file_id, shown_in))
         self.visible.pop(file_id, None)
 
     async def notify(self, note: PrivateNote) -> None:

@@ -177,12 +177,13 @@ class TakeBackSetup:
 
     async def after_seconds(self) -> list[float]:
         """Return the seconds between the causes and the deletions."""
-        return [payload["after_seconds"] for payload in await self._payloads()]
+        return [payload["after_seconds"] for payload in await self.payloads()]
 
     async def causes(self) -> list[str]:
-        return [payload["cause"] for payload in await self._payloads()]
+        return [payload["cause"] for payload in await self.payloads()]
 
-    async def _payloads(self) -> list[Any]:
+    async def payloads(self) -> list[Any]:
+        """Return what the events of take-backs hold."""
         async with self.database.read() as session:
             rows = await session.scalars(
                 select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")

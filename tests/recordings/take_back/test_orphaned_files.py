@@ -1,0 +1,61 @@
+"""A file that no delivery refers to is deleted until Slack can no longer show it."""
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.recordings.deliveries.orphaned_files import (
+    DELETE,
+    STAYS_UNSEEN_AFTER,
+    OrphanedFile,
+    store_orphaned,
+)
+from bot.recordings.take_back.take_back import CHECK_EVERY
+from bot.store.database import Database
+from bot.store.due_work import Due
+from tests.access.outside import File
+from tests.conftest import NOON
+from tests.recordings.take_back.test_take_back import CHANNEL, TEAM, TakeBackSetup
+
+DUE = Due(DELETE, "F1", tries=0, claim="", revision=0, was_held=False)
+DELETED = {"file_id": "F1", "channel_id": CHANNEL, "cause": "unfinished"}
+
+
+@pytest.fixture
+async def setup(sqlite_store: Database) -> TakeBackSetup:
+    setup = TakeBackSetup(sqlite_store)
+    file = OrphanedFile("F1", "d1", TEAM, CHANNEL, NOON + STAYS_UNSEEN_AFTER)
+    async with sqlite_store.write() as session:
+        await store_orphaned(session, [file], NOON)
+    return setup
+
+
+async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(
+    setup: TakeBackSetup,
+) -> None:
+    for later in (timedelta(0), STAYS_UNSEEN_AFTER - timedelta(seconds=1)):
+        setup.now = NOON + later
+        setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
+        assert await setup.take_back.delete_orphaned(DUE) == setup.now + CHECK_EVERY
+        assert (setup.gateway.visible, await setup.payloads()) == ({}, [])
+
+    setup.now = NOON + STAYS_UNSEEN_AFTER
+    setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
+    for _ in range(2):
+        assert await setup.take_back.delete_orphaned(DUE) is None
+    assert await setup.payloads() == [DELETED]
+    assert setup.gateway.deleted == [("F1", CHANNEL)] * 3, "it must provably be gone from there"
+
+
+async def test_a_refused_deletion_is_repeated_however_late(setup: TakeBackSetup) -> None:
+    setup.now = NOON + STAYS_UNSEEN_AFTER
+    setup.world.away = frozenset({"delete"})
+    with capture_logs() as logs:
+        assert await setup.take_back.delete_orphaned(DUE) == setup.now + CHECK_EVERY
+    warning = {"event": "orphaned_file_not_deleted", "delivery_id": "d1", "code": "failed"}
+    assert logs == [{**warning, "log_level": "warning"}]
+    assert await setup.payloads() == []
+    setup.world.away = frozenset()
+    assert await setup.take_back.delete_orphaned(DUE) is None
+    assert await setup.payloads() == [DELETED]
