@@ -164,7 +164,11 @@ class CanaryStore:
 
 def _redacted_under_way() -> Update:
     row = DeliveryRow
-    return update(row).where(row.id.in_(under_way()), row.outcome == Outcome.REDACTED.value)
+    return update(row).where(
+        row.id.in_(under_way()),
+        row.ended_at.is_(None),
+        row.outcome == Outcome.REDACTED.value,
+    )
 
 
 def _mark_as_thawed(now: datetime) -> Update:

@@ -59,6 +59,9 @@ async def test_after_a_thaw_the_next_check_stores_its_finding(store):
         pytest.param({}, True, id="redacted, and not shared yet"),
         pytest.param({"outcome": "raw"}, False, id="raw comes with the other key"),
         pytest.param({"share_tried_at": NOON}, False, id="it may be visible already"),
+        pytest.param(
+            {"state": "failed", "ended_at": NOON}, False, id="failed, and not notified yet"
+        ),
         pytest.param({"team_id": "T0ELSEWHERE"}, True, id="of another workspace, frozen as well"),
     ],
 )
