@@ -194,7 +194,7 @@ class WorldPosting:
         del ts, delivered
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
-        self.world.ask("card")
+        self.world.ask("card", Unanswered)
         self.taken_back.append(taken_back.cause)
         self.cards[ts] = taken_back
 

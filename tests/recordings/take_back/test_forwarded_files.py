@@ -169,12 +169,14 @@ async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
     places = await setup.take_back._shares.find(delivery)
     assert places
     found = await setup.take_back._shares.check(delivery, places)
+    setup.now += SECOND
     assert await setup.files.order_take_back(delivery, found, setup.now)
     assert not await setup.files.order_take_back(delivery, found, setup.now), "once"
     await setup.gateway.delete_file("Fd1")
 
-    await setup.check()
+    await setup.check(2 * SECOND)
     assert await setup.causes() == ["public_link"]
+    assert await setup.after_seconds() == [2], "counted from the order"
     assert setup.gateway.taken_back == ["public_link"]
 
 

@@ -69,7 +69,9 @@ class Hanging(WorldDirectory):
 class TakeBackSetup:
     """Raw recordings in a channel with one cleared person, and a clock."""
 
-    def __init__(self, database: Database, keep: timedelta | None = None) -> None:
+    def __init__(
+        self, database: Database, keep: timedelta | None = None, *, follows: bool = False
+    ) -> None:
         self.now = NOON
         self.database = database
         self.world = World(
@@ -93,7 +95,7 @@ class TakeBackSetup:
         self.due = DueFiles(database=database, clock=self.clock, check_schedule=self.check_schedule)
         self.work = DueWork(database=database, clock=self.clock, lease=CHECK_EVERY)
         self.follow_ups = RedactedFollowUps(
-            deliveries=DeliveryStore(database=database, clock=self.clock), is_on=False
+            deliveries=DeliveryStore(database=database, clock=self.clock), is_on=follows
         )
         self.take_back = TakeBack(
             due=self.due,
@@ -588,6 +590,7 @@ async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
 
     assert await setup.taken_back(delivery, "audience")
     assert not await setup.taken_back(delivery, "audience")
+    assert not await setup.files.ask_deletion(delivery, BOB), "it is gone"
     assert await setup.causes() == ["audience"]
 
 
@@ -607,8 +610,15 @@ async def test_a_requested_deletion_happens_whoever_may_hear_the_file(
     assert await setup.causes() == [], "that tag is for what nobody asked for"
     async with setup.database.read() as session:
         rows = list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
-    told = [(row.tag, row.actor_id) for row in rows if row.tag.split(":")[1] == "file"]
-    assert told == [("slack:file:delete_asked", BOB), ("retention:file:deleted", BOB)]
+    files = [
+        (row.tag, row.actor_id, row.payload) for row in rows if row.tag.split(":")[1] == "file"
+    ]
+    asked = {"file_id": "Fd1", "channel_id": CHANNEL}
+    deleted = {**asked, "picture_file_id": None, "cause": "asked"}
+    assert files == [
+        ("slack:file:delete_asked", BOB, asked),
+        ("retention:file:deleted", BOB, deleted),
+    ]
     assert not await setup.files.ask_deletion(delivery, BOB)
 
 
