@@ -7,7 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.shares import FileShares
+from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -33,7 +36,8 @@ async def passed_on(setup: TakeBackSetup) -> list[tuple[str, str | None, str | N
     """Return cause, place, reason and actor of each forwarding event."""
     async with setup.database.read() as session:
         is_it = AuditEventRow.tag == "retention:file:passed_on"
-        rows = await session.scalars(select(AuditEventRow).where(is_it))
+        rows = (await session.scalars(select(AuditEventRow).where(is_it))).all()
+        assert {e.payload["file_id"] for e in rows} <= {"Fd1"}
         return [
             (e.payload["cause"], e.payload["channel_id"], e.payload["because"], e.actor_id)
             for e in rows
@@ -211,6 +215,10 @@ async def test_a_redacted_file_may_be_forwarded(setup: TakeBackSetup) -> None:
 
     for _ in range(3):
         assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d2")
+    link = ForbiddenShare(TakeBackCause.PUBLIC_LINK)
+    assert not await setup.files.order_take_back(delivery, link, setup.now)
+    assert await passed_on(setup) == []
 
 
 async def test_a_hanging_check_of_one_file_delays_no_other(setup: TakeBackSetup) -> None:
