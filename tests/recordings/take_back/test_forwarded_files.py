@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
@@ -16,12 +18,20 @@ from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.patience import until
-from tests.recordings.take_back.test_take_back import ALICE, BOB, OTHER, TEAM, TakeBackSetup
+from tests.recordings.take_back.test_take_back import (
+    ALICE,
+    BOB,
+    CHANNEL,
+    OTHER,
+    TEAM,
+    TakeBackSetup,
+)
 
 pytestmark = pytest.mark.postgresql_at_length
 
 SECOND = timedelta(seconds=1)
 UNSEEN = "D0NOBODY00"
+UNANSWERED = {"event": "shares_unknown", "delivery_id": "d1", "code": "failed"}
 
 
 @pytest.fixture
@@ -81,6 +91,8 @@ async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
     assert await setup.check(LONGEST_UNVERIFIED) == {"Fd1"}
     assert await passed_on(setup) == []
+    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
+    assert delivery.reported_channels == (OTHER,), "its own conversation is checked by itself"
 
     setup.world.channels[OTHER].members.add(BOB)
     assert await setup.check(CHECK_EVERY) == set()
@@ -144,7 +156,9 @@ async def test_a_check_of_the_conversation_does_not_verify_the_shares(
 async def test_an_answer_in_between_verifies_the_shares(setup: TakeBackSetup) -> None:
     for _ in range(3):
         setup.world.away = frozenset({"shares"})
-        assert await setup.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
+        with capture_logs() as logs:
+            assert await setup.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
+        assert logs == [{**UNANSWERED, "log_level": "warning"}]
         setup.world.away = frozenset()
         assert await setup.check(CHECK_EVERY) == {"Fd1"}
 
@@ -196,6 +210,35 @@ async def test_a_forwarded_picture_takes_its_recording_back(setup: TakeBackSetup
 
     assert await setup.check(CHECK_EVERY) == set()
     assert await setup.causes() == ["forwarded"]
+
+
+@pytest.mark.parametrize("place", [CHANNEL, OTHER], ids=["where it is", "where it went"])
+async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners_and_audio_does_not(
+    sqlite_store: Database, place: str
+) -> None:
+    setup = TakeBackSetup(sqlite_store, audience_must_be_cleared=False)
+    await setup.clear()
+    for delivery_id, kind in (("d1", DeliveryKind.TRANSCRIPT), ("d2", DeliveryKind.AUDIO)):
+        await setup.put(delivery_id, kind=kind)
+        pass_on(setup, OTHER, file_id=f"F{delivery_id}")
+    for _ in range(2):  # Slack is asked about each file in turn
+        assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
+    setup.world.channels[place].members.add(BOB)
+
+    for _ in range(2):
+        await setup.check(CHECK_EVERY)
+    assert set(setup.gateway.visible) == {"Fd2"}
+    assert await setup.causes() == ["audience" if place == CHANNEL else "forwarded"]
+
+
+async def test_a_file_is_unverified_while_slack_does_not_describe_where_it_was_forwarded_to(
+    setup: TakeBackSetup,
+) -> None:
+    pass_on(setup, OTHER)
+    setup.world.away = frozenset({"conversation"})
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED) == set()
+    assert (await setup.causes(), await passed_on(setup)) == (["doubt"], [])
 
 
 async def test_the_requesters_right_counts_in_other_conversations(setup: TakeBackSetup) -> None:

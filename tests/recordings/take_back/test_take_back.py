@@ -23,6 +23,7 @@ from bot.recordings.deliveries.file_check_schedule import (
     FileCheckSchedule,
     watch_file,
 )
+from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
@@ -70,7 +71,12 @@ class TakeBackSetup:
     """Raw recordings in a channel with one cleared person, and a clock."""
 
     def __init__(
-        self, database: Database, keep: timedelta | None = None, *, follows: bool = False
+        self,
+        database: Database,
+        keep: timedelta | None = None,
+        *,
+        follows: bool = False,
+        audience_must_be_cleared: bool = True,
     ) -> None:
         self.now = NOON
         self.database = database
@@ -105,7 +111,7 @@ class TakeBackSetup:
                 directory=directory,
                 clearances=self.readers.clearances,
                 audience=self.readers.audience,
-                audience_must_be_cleared=True,
+                audience_must_be_cleared=audience_must_be_cleared,
                 external_channels=frozenset(),
             ),
             slack=self.gateway,
@@ -140,6 +146,7 @@ class TakeBackSetup:
         channel: str = CHANNEL,
         user: str = ALICE,
         outcome: str = "raw",
+        kind: DeliveryKind = DeliveryKind.AUDIO,
         due: bool = True,
     ) -> None:
         self.gateway.visible[f"F{delivery_id}"] = File(channel, is_raw=outcome == "raw")
@@ -151,6 +158,7 @@ class TakeBackSetup:
             user_id=user,
             state=state,
             outcome=outcome,
+            kind=kind.value,
             parent_ts="1.000000",
             card_ts="1.000000",
             shares_due_at=now if due and outcome == "raw" else None,
