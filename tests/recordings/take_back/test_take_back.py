@@ -260,6 +260,7 @@ async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
     setup.world.away = frozenset()
     assert await setup.check(CHECK_EVERY) == set()
     assert await setup.causes() == ["unfinished"]
+    assert await setup.after_seconds() == [CHECK_EVERY.total_seconds()], "since its end"
     assert setup.gateway.taken_back == [], "nobody was ever told of it"
 
 
@@ -571,6 +572,15 @@ async def test_without_an_event_the_delay_is_counted_from_the_previous_check(
     setup.world.channels[CHANNEL].members.add(BOB)
     await setup.check(CHECK_EVERY + timedelta(seconds=5))
     assert await setup.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
+
+
+async def test_the_delay_is_not_counted_from_before_the_end_of_the_delivery(
+    setup: TakeBackSetup,
+) -> None:
+    setup.world.channels[CHANNEL].members.add(BOB)
+    await setup.put("d1")
+    assert await setup.check(timedelta(seconds=5)) == set()
+    assert await setup.after_seconds() == [5]
 
 
 async def test_the_delay_of_retention_is_counted_from_its_end(database: Database) -> None:
