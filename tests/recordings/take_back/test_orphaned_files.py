@@ -1,10 +1,12 @@
 """A file that no delivery refers to is deleted until Slack can no longer show it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.orphaned_files import (
     DELETE,
     STAYS_UNSEEN_AFTER,
@@ -59,3 +61,17 @@ async def test_a_refused_deletion_is_repeated_however_late(setup: TakeBackSetup)
     setup.world.away = frozenset()
     assert await setup.take_back.delete_orphaned(DUE) is None
     assert await setup.payloads() == [DELETED]
+
+
+@pytest.mark.parametrize("share_ts", [None, "9.0"], ids=["not shown yet", "shown"])
+async def test_a_file_taken_back_before_slack_showed_it_is_watched_for_a_while(
+    setup: TakeBackSetup, share_ts: str | None
+) -> None:
+    await setup.put("d1", "delivered" if share_ts else "unconfirmed")
+    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
+    setup.now += CHECK_EVERY
+    assert await setup.taken_back(replace(delivery, share_ts=share_ts), "audience")
+
+    file = await setup.take_back._orphaned_files.read("Fd1")
+    until = setup.now + STAYS_UNSEEN_AFTER
+    assert file == (None if share_ts else OrphanedFile("Fd1", "d1", TEAM, CHANNEL, until))
