@@ -178,7 +178,7 @@ class TakeBackSetup:
         """Run the due work, as a worker does, until none is left."""
         await work_off(self.work, self.take_back)
 
-    async def taken_back(self, delivery: Delivery, cause: str) -> bool:
+    async def taken_back(self, delivery: Delivery, cause: str) -> Delivery | None:
         """Store that its files are deleted."""
         update_card_by, then = self.now + CHECK_EVERY, self.follow_ups.store
         return await self.files.taken_back(
@@ -605,11 +605,24 @@ async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_gr
 async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
     await setup.put("d1")
     (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
+    await setup.put("d2")
 
     assert await setup.taken_back(delivery, "audience")
     assert not await setup.taken_back(delivery, "audience")
     assert not await setup.files.ask_deletion(delivery, BOB), "it is gone"
     assert await setup.causes() == ["audience"]
+    watched = await setup.due.in_conversation(TEAM, CHANNEL)
+    assert [each.id for each in watched] == ["d2"], "no other file counts as deleted"
+
+
+async def test_a_deletion_requested_meanwhile_is_the_cause(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
+    assert await setup.files.ask_deletion(delivery, BOB)
+
+    gone = await setup.taken_back(delivery, "audience")
+    assert gone
+    assert (gone.taken_back_cause, await setup.causes()) == ("asked", [])
 
 
 @pytest.mark.parametrize("outcome", ["raw", "redacted"])
