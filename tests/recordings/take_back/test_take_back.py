@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -613,6 +614,20 @@ async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
     assert await setup.causes() == ["audience"]
     watched = await setup.due.in_conversation(TEAM, CHANNEL)
     assert [each.id for each in watched] == ["d2"], "no other file counts as deleted"
+
+
+async def test_a_cause_is_stored_once_and_for_its_raw_file_only(setup: TakeBackSetup) -> None:
+    await setup.put("d1")
+    await setup.put("d2")
+    await setup.put("d3", outcome="redacted")
+    deliveries = DeliveryStore(database=setup.database, clock=setup.clock)
+    for delivery_id, cause in (("d1", "audience"), ("d1", "public"), ("d3", "audience")):
+        # As a worker read it that does not know of the other one.
+        delivery = replace(await deliveries.read(delivery_id), taken_back_cause=None)
+        await setup.files.store_cause(delivery, cause, setup.now, again_at=setup.now)
+
+    stored = [(await deliveries.read(each)).taken_back_cause for each in ("d1", "d2", "d3")]
+    assert stored == ["audience", None, None]
 
 
 async def test_a_deletion_requested_meanwhile_is_the_cause(setup: TakeBackSetup) -> None:
