@@ -168,7 +168,9 @@ async def test_a_file_that_is_not_there_is_named_and_not_created(
     missing = findings["database"]
     assert missing.state is Status.SET
     assert f"there is no file {tmp_path}/new.db" in missing.says
-    assert what_to_do([*findings.values()]).startswith("Next: database. Check DATABASE_URL")
+    assert what_to_do([*findings.values()]).startswith(
+        "Next: database. Start `callaudio run`, which creates the file"
+    )
     assert findings["admins"].says == "fix first: database"
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 

@@ -83,7 +83,8 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(
             assert code == 0
             return told.splitlines()[-1]
 
-        assert await next_step() == "Next: migrations. Start `callaudio run`."
+        first = "Start `callaudio run`, which creates the file, or check DATABASE_URL."
+        assert await next_step() == f"Next: database. {first}"
         bot = await start("run", folder=tmp_path)
         try:
             assert (await ready(port)).get("socket", False) is is_socket

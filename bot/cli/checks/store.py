@@ -45,7 +45,7 @@ async def check_store(database_url: str) -> list[Finding]:
     path = missing_file(database.url)
     if path and os.access(path.parent, os.W_OK):  # a look must not create it
         says = f"there is no file {path}: `callaudio run` or `callaudio migrate` creates it"
-        fix = "Check DATABASE_URL and the current folder; if this is right, start `callaudio run`."
+        fix = "Start `callaudio run`, which creates the file, or check DATABASE_URL."
         missing = Finding("database", Status.SET, says, fix)
         return [missing, *(unchecked(each, "database") for each in AFTER_DATABASE)]
     what = "database"
