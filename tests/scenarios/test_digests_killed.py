@@ -31,7 +31,7 @@ from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 WORKER = Roles(listens=False, works=True)
 HISTORY = "groups:history"
 DIGESTS = 8
-of_so_many = pytest.mark.parametrize("slots", [24, pytest.param(500, marks=pytest.mark.long)])
+of_so_many = pytest.mark.parametrize("slots", [16, pytest.param(500, marks=pytest.mark.long)])
 KILLS_AT_LEAST = 3
 LONG_ENOUGH_SECONDS = 600.0
 """On a machine however busy: it is ended by what happened, not by the time that passed."""

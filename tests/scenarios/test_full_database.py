@@ -39,7 +39,7 @@ async def ask_many(scene: Scene) -> list[Ack]:
     return [await scene.people.command(ALICE, CHANNEL, scene.another_call()) for _ in range(ASKED)]
 
 
-async def ask_until_refused(scene: Scene, times: int = 10) -> list[Ack]:
+async def ask_until_refused(scene: Scene, times: int = 4) -> list[Ack]:
     """Request recordings one after another until this number was refused."""
     acks: list[Ack] = []
     while sum("Got it" not in ack.text for ack in acks) < times:

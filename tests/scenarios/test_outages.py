@@ -171,7 +171,7 @@ async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch
     [
         ("slack", 5, "connections break"),
         pytest.param("polyai", 0.5, "rate limited", marks=pytest.mark.long),
-        ("polyai", 5, "service unavailable"),
+        pytest.param("polyai", 5, "service unavailable", marks=pytest.mark.long),
         pytest.param("slack", 0.5, "connections break", marks=pytest.mark.long),
         pytest.param("slack", 5, "service unavailable", marks=pytest.mark.long),
         pytest.param("slack", 5, "rate limited", marks=pytest.mark.long),
