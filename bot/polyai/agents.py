@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from bot.polyai.identifiers import is_safe_identifier
+from bot.ids import is_safe_identifier
 
 # polyai.md, "Hosts and regions": audio, get-one and the v1 list are on the build host.
 BUILD_HOSTS = MappingProxyType(

@@ -3,13 +3,13 @@
 import re
 
 from bot.errors import UsageError
+from bot.ids import is_safe_identifier
 
 # The shapes seen so far (polyai.md, "Identifiers and Studio links"); any other is possible.
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 MARKED_ID = rf"(?:CA[0-9a-fA-F]{{32}}|(?:LOCAL-|OUT-|AS_CHAT_){UUID}|CONV-[0-9]{{4,20}})"
 KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")
 
-_OPAQUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}")
 # No personal number looks like these: a UUID after any word, and hex of the same length.
 _MACHINE_MADE = re.compile(
     rf"{MARKED_ID}|[A-Za-z_-]{{0,32}}{UUID}|(?:[A-Z]{{2}})?(?=[0-9]*[a-fA-F])[0-9a-fA-F]{{32,64}}"
@@ -45,11 +45,6 @@ class PersonalNumber(InvalidConversationId):
         "A phone, card, bank account or social-security number was typed in place of the call's "
         "id, or the id was cut off while it was copied. I keep none of it."
     )
-
-
-def is_safe_identifier(text: str) -> bool:
-    """Whether ``text`` has the form of a PolyAI id and no path in it."""
-    return _OPAQUE.fullmatch(text) is not None and ".." not in text
 
 
 def is_machine_made(text: str) -> bool:

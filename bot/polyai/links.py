@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.errors import UsageError
-from bot.polyai.identifiers import KNOWN_ID, check_typed_id, is_safe_identifier
+from bot.ids import is_safe_identifier
+from bot.polyai.identifiers import KNOWN_ID, check_typed_id
 
 _REGION_BY_LABEL = {
     "us": "us",

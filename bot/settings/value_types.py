@@ -14,6 +14,7 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from bot.ids import is_safe_identifier
 from bot.settings.database_url import DatabaseUrlRefused, for_drivers
 from bot.text.time_spans import parse_time_span
 
@@ -41,12 +42,12 @@ def shown(value: str) -> str:
     return repr(value) if is_harmless else "something that is not shown here"
 
 
-def without_path(name: str) -> str:
-    """Refuse a PolyAI id that would be a path in a URL."""
-    if ".." in name:
-        msg = "holds .."
+def polyai_id(text: str) -> str:
+    """Refuse what is no PolyAI id, and a colon, which in commands ends the name of an agent."""
+    if not is_safe_identifier(text) or ":" in text:
+        msg = "not an id of PolyAI"
         raise ValueError(msg)
-    return name
+    return text
 
 
 def secret(prefix: str = "") -> AfterValidator:
@@ -170,9 +171,7 @@ def agents_by_name(given: object) -> object:
 
 Key = Annotated[SecretStr, secret()]
 Url = Annotated[str, AfterValidator(safe_url)]
-PolyAIName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,127}$"), AfterValidator(without_path)
-]
+PolyAIName = Annotated[str, AfterValidator(polyai_id)]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
 Count = Annotated[int, Field(ge=0)]
