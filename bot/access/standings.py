@@ -65,10 +65,8 @@ class Standings:
         """
         try:
             return await self.now(team_id, user_id)
-        except TooManyLookups:
-            raise
         except CallAudioError as error:
-            if error.is_own_mistake:
+            if error.is_own_mistake or isinstance(error, TooManyLookups):
                 raise
             return _unknown(error)
 

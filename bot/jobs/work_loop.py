@@ -150,7 +150,8 @@ class WorkLoop:
         for name, due_at in firsts.items():
             if due_at > now:
                 continue
-            wanted, admission = room[name], self._kinds[name].admission
+            kind = self._kinds[name]
+            wanted, admission = room[name], kind.admission
             if admission:
                 wanted = await admission.admit(wanted)
                 if not wanted:
@@ -164,14 +165,14 @@ class WorkLoop:
                 wanted,
                 takes_over=takes_over,
                 suspects=suspects,
-                in_turn=self._kinds[name].in_turn,
-                passed_over=self._passed_over(self._kinds[name]),
+                in_turn=kind.in_turn,
+                passed_over=self._passed_over(kind),
             )
             if admission:
                 admission.note_claimed(wanted, len(claimed))
             for due in claimed:
                 if not self._continues_here(due):
-                    self._start(self._kinds[name], due)
+                    self._start(kind, due)
             if claimed:
                 self._woken.set()  # more may be due, and when the next is due is not known
 
@@ -181,9 +182,11 @@ class WorkLoop:
         However many pieces of an agent wait here because it is slow, those of another one find
         room (after dynamic queue length thresholds, Choudhury and Hahne, 1998).
         """
+        if not kind.in_turn:
+            return []
         held = Counter(due.flow for due, _ in self._held.values() if due.kind == kind.name)
         left = (1 + MOST_WAITING) * kind.at_once - held.total()
-        return [flow for flow, count in held.items() if count >= left] if kind.in_turn else []
+        return [flow for flow, count in held.items() if count >= left]
 
     def _continues_here(self, due: Due) -> bool:
         """Continue work that runs here already under its new claim; its lease had expired.
