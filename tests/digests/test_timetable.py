@@ -252,7 +252,7 @@ CRONS = st.one_of(
     st.tuples(MINUTE, field(0, 23), field(1, 28), field(1, 12), st.just("*")),
     st.tuples(MINUTE, field(0, 23), st.just("*"), field(1, 12), WEEKDAY),
 ).map(" ".join)
-INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001 - without a zone on purpose
     lambda moment: moment.replace(tzinfo=UTC, microsecond=0)
 )
 

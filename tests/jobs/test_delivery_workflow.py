@@ -95,9 +95,9 @@ ROUND = ["upload", "share"]
 
 def workflow_of(play: Play, rule: RetryRule = RULE) -> DeliveryWorkflow:
     return DeliveryWorkflow(
-        steps=play,  # type: ignore[arg-type]
-        completion=play,  # type: ignore[arg-type]
-        notification=play,  # type: ignore[arg-type]
+        steps=play,
+        completion=play,
+        notification=play,
         retry=rule,
         clock=lambda: NOON,
     )

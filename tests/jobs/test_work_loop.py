@@ -125,7 +125,7 @@ async def running(
         await asyncio.sleep(0)
 
     loop = WorkLoop(
-        due_work=table,  # type: ignore[arg-type]
+        due_work=table,
         kinds=[
             WorkKind(
                 "deliver",
@@ -170,7 +170,7 @@ class Runs:
         result = self.results.pop(0) if self.results else None
         if isinstance(result, Exception):
             raise result
-        return result  # type: ignore[return-value]
+        return result
 
 
 async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one_are_run() -> None:
@@ -264,7 +264,7 @@ async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends() -> None:
     """``asyncio.wait_for`` swallows that cancellation until Python 3.12, and a stop hangs."""
     table = Table()
     loop = WorkLoop(
-        due_work=table,  # type: ignore[arg-type]
+        due_work=table,
         kinds=[],
         clock=lambda: table.now,
         lease=timedelta(hours=1),
@@ -395,7 +395,7 @@ async def test_a_stop_waits_for_what_is_soon_done() -> None:
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     loop = WorkLoop(
-        due_work=table,  # type: ignore[arg-type]
+        due_work=table,
         kinds=[WorkKind("deliver", runs, at_once=1)],
         clock=lambda: table.now,
     )
@@ -420,7 +420,7 @@ async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be() ->
                     raise
 
     loop = WorkLoop(
-        due_work=table,  # type: ignore[arg-type]
+        due_work=table,
         kinds=[WorkKind("deliver", run, at_once=2)],
         clock=lambda: table.now,
     )
@@ -442,7 +442,7 @@ async def test_a_stop_ends_although_the_database_is_away() -> None:
     async def release(held: list[Due]) -> None:  # noqa: ARG001 - the table's own
         raise AWAY
 
-    table.release = release  # type: ignore[method-assign]
+    table.release = release
     async with running(table, runs):
         await until(lambda: runs.now == 1)
 

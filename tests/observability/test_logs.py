@@ -26,10 +26,10 @@ log = get_logger("bot.tests")
 
 
 def written(*secrets: str, form: str = "json") -> io.StringIO:
-    configure_logging(form, secrets)  # type: ignore[arg-type]  # parametrised with its two words
+    configure_logging(form, secrets)
     (handler,) = logging.root.handlers
-    handler.stream = io.StringIO()  # type: ignore[attr-defined]  # ours is a StreamHandler
-    return handler.stream  # type: ignore[attr-defined,no-any-return]  # as above
+    handler.stream = io.StringIO()
+    return handler.stream
 
 
 def fail(error: Exception, cause: Exception) -> None:

@@ -108,7 +108,7 @@ class UseCases:
             evaluator=self.evaluator,
             directory=self.directory,
             open_dm=self._nowhere,
-            calls=None,  # type: ignore[arg-type] - none is named
+            calls=None,
             agents={AGENT.name: AGENT},
             lookup_limit=LookupLimit(lambda: next(minutes)),
         )

@@ -34,7 +34,7 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
     """Clear Alice through a group, alone with the bot in a private channel."""
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await scene.grant(GROUP, right=Right.PII)
-    scene.slack.faults.add(Fault(fact, times=times, **fault))  # type: ignore[arg-type]
+    scene.slack.faults.add(Fault(fact, times=times, **fault))
 
 
 @pytest.mark.parametrize(

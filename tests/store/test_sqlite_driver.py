@@ -39,7 +39,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def noted(self: Connection, act: Any, *args: Any, **kwargs: Any) -> Any:
         made.append("hop")
-        return await execute(self, act, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return await execute(self, act, *args, **kwargs)
 
     monkeypatch.setattr(Connection, "_execute", noted)
     return made
@@ -222,7 +222,7 @@ async def test_a_statement_that_is_given_up_leaves_nothing_and_the_connections_g
         monkeypatch.setattr(Connection, "_execute", execute)
         asyncio.get_running_loop().call_soon(task.cancel)
         given_up.append("its thread has it")
-        return await execute(self, act, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return await execute(self, act, *args, **kwargs)
 
     task = asyncio.create_task(long())
     await asyncio.gather(task, return_exceptions=True)

@@ -95,7 +95,7 @@ def check_of(answer: Answer, *, slow_seconds: float = 0, **changes: object) -> C
         polyai=PolyAIClient(http, clock=lambda: NOON),
         agents={AGENT.name: AGENT},
         home_team=home,
-        **{**usual, **changes},  # type: ignore[arg-type] - each is of its kind
+        **{**usual, **changes},
     )
 
 

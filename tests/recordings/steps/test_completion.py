@@ -61,7 +61,7 @@ async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
     completion = Completion(
         deliveries=log,
-        sharing=None,  # type: ignore[arg-type] - nothing is withdrawn
+        sharing=None,
         metrics=Metrics(),
         check_schedule=check_schedule,
     )
@@ -112,7 +112,7 @@ class Ending(SharingSetup):
         self.looking = Looking(self.deliveries, ts, drops=drops)
         return Completion(
             deliveries=deliveries or self.deliveries,
-            sharing=self.looking,  # type: ignore[arg-type]
+            sharing=self.looking,
             metrics=self.metrics,
             check_schedule=FileCheckSchedule(keep=KEEP, check_every=CHECK_EVERY),
             sample=self.sample if samples else None,

@@ -68,14 +68,14 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
         delivery = replace(delivery, waiting_since=NOON - waited)
     evaluator, question, reading = Evaluator(outcome, error), object(), object()
     decider = DeliveryDecider(
-        evaluator=evaluator,  # type: ignore[arg-type]
+        evaluator=evaluator,
         clock=lambda: NOON,
         fact_retry_window=FACT_RETRY_WINDOW,
     )
 
     async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:
         try:
-            evaluation = await decider.decide(question, delivery, reading)  # type: ignore[arg-type]
+            evaluation = await decider.decide(question, delivery, reading)
         except CallAudioError as raised:
             return raised.code, raised.likely_cause
         assert evaluation.taken_at == NOON
@@ -130,15 +130,15 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
     decider = DeliveryDecider(
-        evaluator=Evaluator(now, error),  # type: ignore[arg-type]
+        evaluator=Evaluator(now, error),
         clock=lambda: NOON,
         fact_retry_window=FACT_RETRY_WINDOW,
-        freeze=Frozen(),  # type: ignore[arg-type]
+        freeze=Frozen(),
     )
 
     async def outcome() -> str:
         try:
-            evaluation = await decider.decide(None, replace(delivery, outcome=decided))  # type: ignore[arg-type]
+            evaluation = await decider.decide(None, replace(delivery, outcome=decided))
         except CallAudioError as raised:
             return raised.code
         return evaluation.decision.outcome.value

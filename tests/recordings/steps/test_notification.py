@@ -79,8 +79,8 @@ class NotificationSetup:
         self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.telling = Notification(
             deliveries=self.deliveries,
-            slack=self.gateway,  # type: ignore[arg-type]
-            calls=None,  # type: ignore[arg-type]
+            slack=self.gateway,
+            calls=None,
             agents={},
             keep_raw=None,
         )

@@ -57,7 +57,7 @@ class Attempt:
 
     def __init__(self, database: Database, slack: Slack) -> None:
         self.setup = SharingSetup(database)
-        self.attempts = ShareAttempts(deliveries=self.setup.deliveries, slack=slack)  # type: ignore[arg-type]
+        self.attempts = ShareAttempts(deliveries=self.setup.deliveries, slack=slack)
 
     async def claimed(self, picture: str | None) -> Delivery:
         claimed = await self.attempts.claim(await self.setup.uploaded(picture_file_id=picture))

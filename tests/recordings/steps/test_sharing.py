@@ -133,15 +133,15 @@ class SharingSetup:
     async def share(
         self, delivery: Delivery, decider: Decider, evaluation: Evaluation | None = None
     ) -> ShareResult:
-        decider.clock = lambda: self.now  # type: ignore[method-assign]
+        decider.clock = lambda: self.now
         sharing = Sharing(
             deliveries=self.deliveries,
-            decider=decider,  # type: ignore[arg-type]
-            slack=self.slack,  # type: ignore[arg-type]
+            decider=decider,
+            slack=self.slack,
             visibility_polling=VisibilityPolling(()),
         )
         with capture_logs():
-            return await sharing.share(delivery, QUESTION, evaluation)  # type: ignore[arg-type]
+            return await sharing.share(delivery, QUESTION, evaluation)
 
     async def freeze(self) -> None:
         """Find that the plain key returns raw."""

@@ -46,8 +46,8 @@ def sharing(setup: SharingSetup, slack: Slack, waits: list[float]) -> Sharing:
 
     return Sharing(
         deliveries=setup.deliveries,
-        decider=None,  # type: ignore[arg-type] - nothing is decided
-        slack=slack,  # type: ignore[arg-type]
+        decider=None,
+        slack=slack,
         visibility_polling=VisibilityPolling((1, 2)),
         sleep=sleep,
     )

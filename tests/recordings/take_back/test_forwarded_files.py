@@ -273,7 +273,7 @@ async def test_a_hanging_check_of_one_file_delays_no_other(setup: TakeBackSetup)
         await answers.wait()
         return await tell(file_id, shown_in)
 
-    setup.gateway.file_shares = hang  # type: ignore[method-assign]
+    setup.gateway.file_shares = hang
     setup.world.channels["C0QUALITY0"].members.add(BOB)
     setup.now += CHECK_EVERY
     working = asyncio.create_task(setup.work_off())

@@ -86,7 +86,7 @@ async def test_a_refused_update_is_not_repeated(setup: TakeBackSetup) -> None:
         del ts, taken_back
         raise CallAudioError
 
-    setup.gateway.show_taken_back = refuse  # type: ignore[method-assign]
+    setup.gateway.show_taken_back = refuse
     with capture_logs():
         assert await setup.check() == set()
     assert await setup.take_back.delete_visible(DUE) is None

@@ -79,7 +79,7 @@ ALONE = {"audience_must_be_cleared": False}
     ],
 )
 def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -> None:
-    facts = replace(RAW, **changes)  # type: ignore[arg-type]  # a table of changes
+    facts = replace(RAW, **changes)
     assert verdict("U1", "C1", Evaluation(decide(facts), facts)) == says
 
 

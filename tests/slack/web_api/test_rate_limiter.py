@@ -182,7 +182,7 @@ async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, we
 
 async def test_who_presses_now_and_then_is_never_refused_and_costs_no_query(virtual) -> None:
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
-    limiter.take = None  # type: ignore[method-assign,assignment]
+    limiter.take = None
     for _ in range(50):
         await enter(limiter, Urgency.ANSWER)
         virtual.now += 30
@@ -266,7 +266,7 @@ async def test_where_no_limits_are_published_they_hold_from_the_first_refusal_on
 
 
 class UnavailableStore(MemoryRateLimitStore):
-    async def take(self, *_: object, **__: object) -> None:  # type: ignore[override]
+    async def take(self, *_: object, **__: object) -> None:
         raise ConnectionError
 
 
@@ -279,14 +279,14 @@ async def test_while_the_ledger_is_away_slack_itself_counts(virtual) -> None:
 
 async def test_the_first_deliveries_of_an_idle_process_never_ask_the_ledger(virtual) -> None:
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
-    limiter.take = None  # type: ignore[method-assign,assignment]
+    limiter.take = None
     admission = Admission(limiter, virtual.monotonic)
     worker = Worker(limiter, admission, deque(), virtual, Slack(virtual))
 
     for _ in range(2):
         assert await admission.admit(32) == 1
         admission.note_claimed(1, 1)
-        await virtual.until_done(admission.with_reserved_calls(worker.run)(due_named("d1")))  # type: ignore[arg-type]
+        await virtual.until_done(admission.with_reserved_calls(worker.run)(due_named("d1")))
         admission.note_claimed(1, 0)  # the next look finds nothing
         virtual.now += 30
 
@@ -333,7 +333,7 @@ class Worker:
             keys = [self.queue.popleft() for _ in range(min(admitted, len(self.queue)))]
             if admitted:
                 self.admission.note_claimed(admitted, len(keys))
-            running += [asyncio.create_task(run(due_named(key))) for key in keys]  # type: ignore[arg-type]
+            running += [asyncio.create_task(run(due_named(key))) for key in keys]
             if self.queue:
                 await self.virtual.sleep(max(self.admission.again_seconds, 0.01))
         await asyncio.gather(*running)
