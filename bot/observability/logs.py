@@ -21,7 +21,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, quote_plus
@@ -153,11 +153,16 @@ def configure_logging(
 
 
 class MaskedHandler(logging.StreamHandler[Any]):
-    """Writes to stderr; of a record that cannot be formatted it writes only the origin."""
+    """Writes to stderr; of a record that cannot be formatted it writes only the origin.
+
+    If stderr cannot be written, as on a full disk, records are lost and nothing else fails.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Write the record's origin; the inherited method would print the message unmasked."""
-        self.stream.write(f"a log record of {record.module}:{record.lineno} could not be written\n")
+        origin = f"{record.module}:{record.lineno}"
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            self.stream.write(f"a log record of {origin} could not be written\n")
 
 
 class Masker:

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -48,6 +49,38 @@ def test_ours_and_library_records_are_json_lines_in_utc():
     assert theirs["event"] == "took 3 tries"
     assert (theirs["level"], theirs["logger"]) == ("warning", "library")
     assert all(line["timestamp"].endswith("Z") for line in (ours, theirs))
+
+
+class UnwritableStream(io.StringIO):
+    """Standard error on a full disk, or into a program that has ended."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error: Exception | None = error
+
+    def write(self, text: str) -> int:
+        if self.error:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), id="full disk"),
+        pytest.param(BrokenPipeError(errno.EPIPE, "Broken pipe"), id="the reader has ended"),
+        pytest.param(ValueError("I/O operation on closed file"), id="closed"),
+    ],
+)
+def test_a_log_that_cannot_be_written_fails_no_work(error):
+    written()
+    (handler,) = logging.root.handlers
+    handler.stream = UnwritableStream(error)
+    log.info("delivery_ended", outcome="raw")
+    log.warning("also_lost")
+    handler.stream.error = None
+    log.info("delivery_ended", outcome="redacted")
+    assert json.loads(handler.stream.getvalue())["outcome"] == "redacted"
 
 
 def test_the_console_form_is_for_people():
