@@ -31,8 +31,9 @@ FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     """Add the variables of a file such as ``.env``, if it exists; ``environ`` takes precedence.
 
-    An empty variable of ``environ`` counts as not set. Quotes around a value and a carriage return
-    after it are dropped. ``$`` has no meaning.
+    A secret of ``environ`` takes precedence as ``NAME`` and as ``NAME_FILE``. Of a name that the
+    file repeats, the last value counts, as for docker and systemd. An empty variable counts as not
+    set. Quotes around a value and a carriage return after it are dropped. ``$`` has no meaning.
 
     Raises:
         SettingsError: the file cannot be read, or a line of it cannot.
@@ -48,8 +49,12 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     if broken:
         lines = ", ".join(str(line) for line in broken)
         raise SettingsError((f"{path}: a line is not NAME=value: {lines}.",))
+    given = dict(environ)
     for each in found:
-        if each.key and each.value is not None and not _set(environ, each.key):
+        if not each.key or each.value is None:
+            continue
+        is_given = any(_set(given, name) for name in _spellings(each.key))
+        if not is_given and (each.value or each.key not in environ):
             environ[each.key] = each.value
 
 
@@ -144,6 +149,12 @@ def _read(
         del values[name]
         problems.append((name, f"{name} has quotes around its value: remove the quotes."))
     return values, problems
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Return the names by which one setting may be set: a secret also by that of its file."""
+    plain = name.removesuffix("_FILE")
+    return (plain, f"{plain}_FILE") if plain.upper() in SECRET_NAMES else (name,)
 
 
 def _set(environ: Mapping[str, str], name: str) -> str:

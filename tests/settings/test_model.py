@@ -542,6 +542,41 @@ def test_the_proxy_of_the_environment_wins_in_upper_and_lower_case(
     assert proxy.get_secret_value() == "http://of-the-environment:8080"
 
 
+@pytest.mark.parametrize("in_file", ["POLYAI_API_KEY", "POLYAI_API_KEY_FILE"])
+@pytest.mark.parametrize("in_environment", ["POLYAI_API_KEY", "POLYAI_API_KEY_FILE"])
+def test_a_secret_of_the_environment_wins_as_a_value_and_as_a_file(
+    tmp_path, in_file, in_environment
+):
+    def secret(name: str, value: str) -> str:
+        secret_file = tmp_path / value
+        secret_file.write_text(value)
+        return str(secret_file) if name.endswith("_FILE") else value
+
+    file = tmp_path / ".env"
+    file.write_text(f"{in_file}={secret(in_file, 'ofTheFile1')}\n")
+    environ = {**REQUIRED, "POLYAI_API_KEY": ""}
+    environ |= {in_environment: secret(in_environment, "ofTheEnvironment1")}
+    read_env_file(file, environ)
+    assert load_settings(environ).polyai_api_key.get_secret_value() == "ofTheEnvironment1"
+
+
+def test_a_secret_that_the_file_sets_as_a_value_and_as_a_file_is_reported(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("POLYAI_API_KEY=plainKey1\nPOLYAI_API_KEY_FILE=/run/secrets/key\n")
+    environ = {**REQUIRED, "POLYAI_API_KEY": ""}
+    read_env_file(file, environ)
+    with pytest.raises(SettingsError, match="POLYAI_API_KEY_FILE are both set"):
+        load_settings(environ)
+
+
+def test_of_a_setting_that_the_file_repeats_the_last_value_counts(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("POLYAI_API_KEY=formerKey1\nPOLYAI_API_KEY=newKey1\nPOLYAI_API_KEY=\n")
+    environ = {**REQUIRED, "POLYAI_API_KEY": ""}
+    read_env_file(file, environ)
+    assert load_settings(environ).polyai_api_key.get_secret_value() == "newKey1"
+
+
 def test_no_file_of_settings_is_no_problem(tmp_path):
     environ: dict[str, str] = {}
     read_env_file(tmp_path / ".env", environ)
