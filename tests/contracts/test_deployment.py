@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bot.settings.environment import load_settings
-from bot.settings.model import Settings
+from bot.settings.model import SECRET_NAMES, Settings
 from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
 from tests.ports import free_port
 
@@ -126,6 +126,22 @@ def test_compose_sets_what_the_bot_reads(services) -> None:
     url = services["worker"]["environment"]["DATABASE_URL"]
     url = re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "made-up", url)
     assert load_settings({**REQUIRED, "DATABASE_URL": url}).database_url == url
+
+
+def test_the_image_and_the_unit_set_no_secret_so_that_each_may_be_set_as_a_file() -> None:
+    in_image = " ".join(rest for _, rest in instructions("ENV"))
+    in_unit = " ".join(re.findall(r"(?m)^Environment=(.*)$", text("deploy/callaudio.service")))
+    assert "PYTHONUNBUFFERED=1" in in_image
+    assert [name for name in SECRET_NAMES if name in in_image + in_unit] == []
+
+
+def test_the_file_of_the_default_database_is_in_the_folder_that_stays() -> None:
+    default = Settings.model_fields["database_url"].default
+    assert default == "sqlite:///callaudio.db"
+    assert instructions("VOLUME") == [("VOLUME", "/data")]
+    assert [rest for _, rest in instructions("WORKDIR")][-1] == "/data"
+    unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
+    assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
 def test_compose_gives_the_bot_no_right_that_it_does_not_need(services) -> None:
