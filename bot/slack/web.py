@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -29,6 +29,9 @@ MAX_BODY_BYTES: Final = 1_000_000
 FORMER_SECRET_SECONDS: Final = 300
 """How long the former signing secret is accepted: as long as a signed request is valid."""
 LENGTH: Final = re.compile(r"[0-9]{1,20}")
+CUT_OFF: Final = "This process is stopping.\n"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 STATUS: Final = {
     RejectionCause.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -84,13 +87,7 @@ class SlackRequests:
             return self._refused(RejectionCause.MALFORMED)
         age = timedelta(seconds=self._now() - int(signed.timestamp))
         bolt_request.body[SENT_AT] = self._clock() - age
-        try:
-            return to_starlette_response(await self._app.async_dispatch(bolt_request))
-        except asyncio.CancelledError:
-            # The server stops, and waits no longer.
-            log.warning("answer_cut_off")
-            words = f"{AnswerTooSlow.what} {AnswerTooSlow.fix}"
-            return PlainTextResponse(words, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return to_starlette_response(await self._app.async_dispatch(bolt_request))
 
     def _refused(self, cause: RejectionCause, **facts: int) -> Response:
         self._rejected.note(cause, **facts)
@@ -100,10 +97,30 @@ class SlackRequests:
 
 def build_web(*, operations: Operations, slack: SlackRequests | None) -> Starlette:
     """Build the ASGI app; without ``slack`` (Socket Mode, worker) it lacks that route."""
-    routes = operations.routes()
+    routes = [
+        Route(each.path, _answered_if_cut_off(each.endpoint, CUT_OFF))
+        for each in operations.routes()
+    ]
     if slack:
-        routes.append(Route("/slack/events", slack.answer, methods=["POST"]))
+        answer = _answered_if_cut_off(slack.answer, f"{AnswerTooSlow.what} {AnswerTooSlow.fix}")
+        routes.append(Route("/slack/events", answer, methods=["POST"]))
     return Starlette(routes=routes)
+
+
+def _answered_if_cut_off(endpoint: Endpoint, words: str) -> Endpoint:
+    """Wrap an endpoint: if the server stops and waits no longer, it answers 503 with ``words``.
+
+    uvicorn would answer 500, and log the cancellation as a fault of the application.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except asyncio.CancelledError:
+            log.warning("answer_cut_off", path=request.url.path)
+            return PlainTextResponse(words, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return answer
 
 
 async def _bounded_body(request: Request) -> bytes | None:

@@ -29,9 +29,11 @@ async def hangs() -> bool:
     return True
 
 
-def caller(probes=None, *, port=None, peer=HERE, at=3000, monotonic=lambda: 0.0):
+def caller(probes=None, *, port=None, peer=HERE, at=3000, monotonic=lambda: 0.0, measure=None):
     """Build a caller from ``peer`` who calls port ``at``."""
-    operations = Operations(metrics=Metrics(), probes=probes or {}, port=port, monotonic=monotonic)
+    operations = Operations(
+        metrics=Metrics(), probes=probes or {}, port=port, monotonic=monotonic, measure=measure
+    )
     web = build_web(operations=operations, slack=None)
 
     async def served(scope, receive, send):
@@ -126,3 +128,19 @@ async def test_readiness_is_checked_once_a_second_however_many_ask():
         now = 1.0
         await client.get("/readyz")
         assert looks == 2
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+async def test_a_check_that_a_stop_cuts_off_is_answered(path):
+    began = asyncio.Event()
+
+    async def hangs_from_here() -> bool:
+        began.set()
+        return await hangs()
+
+    async with caller({"database": hangs_from_here}, measure=hangs_from_here) as client:
+        asking = asyncio.create_task(client.get(path))
+        await began.wait()
+        asking.cancel()  # as uvicorn does when it waits no longer
+        response = await asking
+    assert (response.status_code, response.text) == (503, "This process is stopping.\n")
