@@ -23,7 +23,7 @@ def dispatched(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
 def unheard(workspace: Workspace) -> set[str]:
     """Whatever people see now that sends something nothing listens to."""
     views = [view.body for view in (*workspace.views.values(), *workspace.homes.values())]
-    messages = [each for timeline in workspace.timeline.values() for each in timeline]
+    messages = [each for said in workspace.timeline.values() for each in said.values()]
     shown = [
         *(view["blocks"] for view in views),
         *(each.blocks for each in (*messages, *workspace.ephemerals)),

@@ -19,8 +19,8 @@ class Roster:
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.usergroups: dict[str, tuple[str, ...]] = {}
-        self.timeline: dict[str, list[Message]] = {}
-        """The messages of each conversation."""
+        self.timeline: dict[str, dict[str, Message]] = {}
+        """The messages of each conversation by ``ts``, oldest first."""
         self.add_user(bot_user_id, is_bot=True)
 
     def add_user(
@@ -70,7 +70,7 @@ class Roster:
             **about,
         )
         self.channels[channel_id] = channel
-        self.timeline.setdefault(channel_id, [])
+        self.timeline.setdefault(channel_id, {})
         return channel
 
     def change_channel(self, channel_id: str, **changes: Any) -> Channel:  # noqa: ANN401 - as above

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from aiohttp import web
@@ -99,14 +100,22 @@ class WebApi:
         workspace = self._workspace
         allowed = workspace.rate_limits.get(name)
         since = workspace.clock() - workspace.limit_window_seconds
-        counted = [c for c in workspace.called(name) if c.at > since and c.status == "ok"]
+        channel = None
         if name == "chat.postMessage" and workspace.posts_apart_seconds:
             allowed, since = 1, workspace.clock() - workspace.posts_apart_seconds
             channel = values.get("channel")
-            counted = [c for c in counted if c.at > since and c.arguments.get("channel") == channel]
-        if allowed is None or len(counted) < allowed:
+        if allowed is None:
             return None
-        wait = max(1, math.ceil(counted[-allowed].at - since)) if counted else 1
+        counted = [
+            call.at
+            for call in takewhile(lambda call: call.at > since, reversed(workspace.calls))
+            if call.method == name
+            and call.status == "ok"
+            and channel in (None, call.arguments.get("channel"))
+        ]
+        if len(counted) < allowed:
+            return None
+        wait = max(1, math.ceil(counted[allowed - 1] - since)) if counted else 1
         return web.json_response(
             {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": str(wait)}
         )

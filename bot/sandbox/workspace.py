@@ -98,7 +98,7 @@ class Workspace(Roster):
         """Change the id of a conversation, as Slack may when it is shared."""
         self.channels[new_id] = replace(self.channels.pop(old_id), id=new_id)
         said = self.timeline.pop(old_id)
-        self.timeline[new_id] = [replace(message, channel=new_id) for message in said]
+        self.timeline[new_id] = {ts: replace(each, channel=new_id) for ts, each in said.items()}
         for file in self.files:
             moved = tuple(
                 replace(share, channel=new_id) if share.channel == old_id else share
@@ -151,17 +151,18 @@ class Workspace(Roster):
     def post(self, message: Message) -> Message:
         """Store the message with a new ``ts``."""
         posted = replace(message, ts=self.next_ts())
-        self.timeline[message.channel].append(posted)
+        self.timeline[message.channel][posted.ts] = posted
         return posted
 
     def messages(self, channel_id: str, thread_ts: str | None = None) -> list[Message]:
         """Return the visible messages with replies, oldest first; or one thread with its parent."""
-        shown = [m for m in self.timeline.get(channel_id, []) if m.visible_at <= self.clock()]
+        said, now = self.timeline.get(channel_id, {}), self.clock()
+        shown = [message for message in said.values() if message.visible_at <= now]
         return [m for m in shown if thread_ts is None or thread_ts in (m.ts, m.thread_ts)]
 
     def thread_of(self, message: Message) -> str | None:
         """Return Slack's ``thread_ts``: a parent with replies has its own ``ts``."""
-        replies = any(m.thread_ts == message.ts for m in self.timeline[message.channel])
+        replies = any(m.thread_ts == message.ts for m in self.timeline[message.channel].values())
         return message.ts if replies else message.thread_ts
 
     @property

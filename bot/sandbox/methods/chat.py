@@ -99,8 +99,7 @@ def _update(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     text, blocks = arguments.message(LONGEST_UPDATE)
     metadata = _metadata(arguments) or message.metadata
     changed = replace(message, text=text, blocks=blocks, metadata=metadata, edited=True)
-    timeline = workspace.timeline[message.channel]
-    timeline[timeline.index(message)] = changed
+    workspace.timeline[message.channel][message.ts] = changed
     return {
         "channel": message.channel,
         "ts": message.ts,
@@ -111,7 +110,7 @@ def _update(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 def _delete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     message = _own_message(workspace, arguments, foreign_error="cant_delete_message")
-    workspace.timeline[message.channel].remove(message)
+    del workspace.timeline[message.channel][message.ts]
     return {"channel": message.channel, "ts": message.ts}
 
 

@@ -38,7 +38,8 @@ def writable_channel(workspace: Workspace, channel_id: str, *, read_only_error: 
 
 def message_at(workspace: Workspace, channel_id: str, ts: str) -> Message | None:
     """The message with this ``ts``."""
-    return next((m for m in workspace.messages(channel_id) if m.ts == ts), None)
+    message = workspace.timeline.get(channel_id, {}).get(ts)
+    return message if message and message.visible_at <= workspace.clock() else None
 
 
 def thread_parent(workspace: Workspace, channel_id: str, thread_ts: str) -> str | None:
