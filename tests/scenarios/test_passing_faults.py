@@ -3,6 +3,7 @@
 Each fault is longer than the tries of one call, so the fact is unknown at first.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from bot.jobs.retry_rule import RetryRule
 from bot.network.retry import ATTEMPTS
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox.faults import Fault
+from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene
 
@@ -57,6 +59,29 @@ async def test_a_temporary_fault_does_not_change_the_outcome(
 
         assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "cleared")
         assert RAW_SPAN in seen.file.content
+
+
+@pytest.mark.parametrize("fact", ["users.info", "usergroups.users.list"])
+async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts(
+    new_scene: OpenScene, fact: str
+) -> None:
+    passed = timedelta(0)
+    async with new_scene(timings=PATIENT, clock=lambda: utc_now() + passed) as scene:
+        scene.workspace.usergroups[GROUP] = (ALICE,)
+        await scene.grant(GROUP, right=Right.PII)
+        scene.polyai.faults.add(Fault("audio", status=503, times=ATTEMPTS))
+        scene.slack.faults.add(Fault("upload", when="after", hang=True))
+        asking = asyncio.create_task(scene.ask())
+        await scene.slack.faults.reached("upload")
+        passed = timedelta(minutes=14)
+        scene.slack.faults.add(Fault(fact, times=ATTEMPTS + 1, **PASSING["unavailable"]))
+        scene.slack.faults.release("upload")
+
+        seen = await asking
+
+        assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "cleared")
+        assert RAW_SPAN in seen.file.content
+        assert "Slack did not" not in seen.told
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Delivery:
     problem: Problem | None
     """Why a delivery failed, worded for the requester."""
     waiting_since: datetime | None
-    """Since when it has been waiting for Slack or PolyAI, which are not available."""
+    """Since when its current step has been waiting for Slack or PolyAI; None: it does not wait."""
     waiting_notified_at: datetime | None
     notified_at: datetime | None
     unverified_since: datetime | None

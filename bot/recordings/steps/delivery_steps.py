@@ -5,6 +5,7 @@ Each may run twice: it reads what is stored, does what is missing, and stores wh
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from bot.access.directory import Conversation
@@ -164,7 +165,8 @@ class DeliverySteps:
                 return await self._stored(delivery, upload, None), None
             # Nothing is left to upload, so this decision is as recent as one after the store.
             question = self._question(delivery, destination_of(delivery))
-            deciding = asyncio.ensure_future(self._decider.decide(question, delivery))
+            arrived = replace(delivery, waiting_since=None)
+            deciding = asyncio.ensure_future(self._decider.decide(question, arrived))
             try:
                 stored = await self._stored(delivery, upload, picture_id)
                 return stored, await deciding if stored.file_id == upload.file_id else None
@@ -188,6 +190,7 @@ class DeliverySteps:
                 "length_seconds": measured.length_seconds,
                 "encoding": measured.encoding,
                 "state": State.UPLOADED.value,
+                "waiting_since": None,
                 **muted_columns(muted),
             },
             tag=AuditTag.DELIVERY_UPLOADED,

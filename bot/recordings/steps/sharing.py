@@ -182,10 +182,11 @@ class Sharing:
 
 
 def decided(evaluation: Evaluation) -> dict[str, str | bool | None]:
-    """Build the columns of a decision."""
+    """Build the columns of a decision; it ends the wait for its facts."""
     return {
         "outcome": evaluation.decision.outcome.value,
         "reason": evaluation.decision.reason.value,
         "destination_is_private": evaluation.facts.destination_is_private,
         "state": State.DECIDED.value,
+        "waiting_since": None,
     }
