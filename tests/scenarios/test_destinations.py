@@ -158,7 +158,7 @@ async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(
     for error, code in {
         "posting_to_channel_denied": "slack_posting_restricted",
         "not_in_channel": "conversation_unseen",
-        "invalid_channel": "slack_call_invalid",
+        "invalid_channel": "conversation_unseen",
     }.items():
         with subtests.test(f"{error}, when all is uploaded"):
             # Once with the picture, once without it.

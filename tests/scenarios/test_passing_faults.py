@@ -23,6 +23,7 @@ PASSING = {
     "rate limited": {"status": 429, "headers": {"Retry-After": "0"}, "body": b"{}"},
     "its answer is lost": {"when": "after", "drop_connection": True},
     "unavailable": {"status": 503, "body": b"oops"},
+    "its workspace is being moved": {"error": "team_added_to_org"},
 }
 FACTS = ["conversations.info", "conversations.members", "users.info", "usergroups.users.list"]
 PATIENT = replace(

@@ -22,6 +22,7 @@ from bot.slack.web_api.errors import (
     SlackUnclear,
     ThreadGone,
     TriggerLapsed,
+    WorkspaceMoving,
 )
 
 BY_CODE: Final[dict[str, type[CallAudioError]]] = {
@@ -32,6 +33,9 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "request_timeout": SlackUnclear,
     "service_unavailable": SlackUnclear,
     "file_update_failed": SlackUnclear,
+    "fetch_members_failed": SlackUnclear,
+    "team_added_to_org": WorkspaceMoving,
+    "org_login_required": WorkspaceMoving,
     "invalid_auth": SlackTokenRejected,
     "not_authed": SlackTokenRejected,
     "account_inactive": SlackTokenRejected,
@@ -40,6 +44,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "missing_scope": ScopeMissing,
     "no_permission": ScopeMissing,
     "channel_not_found": ConversationUnseen,
+    "invalid_channel": ConversationUnseen,
     "not_in_channel": ConversationUnseen,
     "method_not_supported_for_channel_type": ConversationUnseen,
     "is_archived": ConversationArchived,

@@ -32,6 +32,19 @@ class SlackUnreachable(SlackError):
     retryable = True
 
 
+class WorkspaceMoving(SlackError):
+    """The workspace is being moved into an organisation: the call had no effect.
+
+    Slack is then "intermittently unavailable" (docs: ``team_added_to_org``).
+    """
+
+    code = "slack_workspace_moving"
+    what = "Slack does not serve this workspace at the moment."
+    likely_cause = "It is being moved into an Enterprise organisation."
+    fix = "Try again when that is finished."
+    retryable = True
+
+
 class SlackUnclear(SlackError):
     """The answer was lost or ambiguous: the call may have taken effect."""
 

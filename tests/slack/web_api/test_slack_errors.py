@@ -21,6 +21,7 @@ from bot.slack.web_api.errors import (
     SlackRateLimited,
     SlackTokenRejected,
     SlackUnclear,
+    WorkspaceMoving,
 )
 from tests.tables import each_row
 
@@ -34,6 +35,7 @@ def translated(code, status=200, retry_after=None):
     [
         ("channel_not_found", ConversationUnseen),
         ("not_in_channel", ConversationUnseen),
+        ("invalid_channel", ConversationUnseen),
         ("is_archived", ConversationArchived),
         ("missing_scope", ScopeMissing),
         ("invalid_auth", SlackTokenRejected),
@@ -42,6 +44,9 @@ def translated(code, status=200, retry_after=None):
         ("file_deleted", FileDeleted),
         ("file_update_failed", SlackUnclear),
         ("internal_error", SlackUnclear),
+        ("fetch_members_failed", SlackUnclear),
+        ("team_added_to_org", WorkspaceMoving),
+        ("org_login_required", WorkspaceMoving),
         ("file_uploads_disabled", FilesRestricted),
         ("storage_limit_reached", FilesRestricted),
         ("slack_connect_file_upload_sharing_blocked", FilesRestricted),
@@ -60,7 +65,7 @@ def test_a_known_code_has_its_own_text(code, kind):
     [
         *("invalid_arguments", "invalid_limit", "invalid_cursor", "invalid_arg_name"),
         *("invalid_array_arg", "invalid_form_data", "invalid_post_type", "invalid_ts_oldest"),
-        *("invalid_channel", "missing_argument", "missing_post_type", "unknown_method"),
+        *("invalid_blocks_format", "missing_argument", "missing_post_type", "unknown_method"),
         *("msg_too_long", "view_too_large", "no_text", "not_allowed_token_type"),
     ],
 )
