@@ -1,5 +1,6 @@
 """The engine for each database, SQLite or PostgreSQL, and how its connections are opened."""
 
+import os
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -34,8 +35,16 @@ def async_url(database_url: str) -> URL:
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """Return the database file of a SQLite URL; None for PostgreSQL."""
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    """Return the database file of a SQLite URL, behind symbolic links; None for PostgreSQL.
+
+    So each name of a file is one path, as for SQLite, which keeps its log beside the file itself.
+    """
+    if url.get_backend_name() != "sqlite":
+        return None
+    path = url.database or ""
+    if "uri" in url.query:  # sqlite.org: "URI Filenames"
+        path = unquote(urlsplit(path).path)
+    return Path(os.path.realpath(path))
 
 
 def missing_file(url: URL) -> Path | None:
@@ -44,16 +53,12 @@ def missing_file(url: URL) -> Path | None:
     A file that cannot be looked at is not missing: SQLite says why it cannot be opened.
     """
     path = sqlite_path(url)
-    if path is None:
+    if path is None or url.query.get("mode") == "rwc":
         return None
-    if "uri" in url.query:  # sqlite.org: "URI Filenames"
-        if url.query.get("mode") == "rwc":
-            return None
-        path = Path(unquote(urlsplit(str(path)).path))
     try:
         path.stat()
     except FileNotFoundError:
-        return path.absolute()
+        return path
     except OSError:
         return None
     return None

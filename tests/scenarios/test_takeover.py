@@ -189,12 +189,14 @@ async def test_a_database_that_cuts_every_connection_only_costs_time(
         assert bot.is_alive
 
 
+@pytest.mark.parametrize("name", ["{}/callaudio.db", "{}/link.db", "file:{}/callaudio.db?uri=true"])
 async def test_a_second_worker_on_one_sqlite_file_is_refused(
-    new_scene: OpenScene, tmp_path: Path
+    new_scene: OpenScene, tmp_path: Path, name: str
 ) -> None:
+    (tmp_path / "link.db").symlink_to("callaudio.db")
     async with new_scene():
         with pytest.raises(SecondWorkerRefused):
-            async with open_stage(f"sqlite:///{tmp_path}/callaudio.db"):
+            async with open_stage(f"sqlite:///{name.format(tmp_path)}"):
                 raise AssertionError
 
 

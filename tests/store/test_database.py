@@ -1,7 +1,7 @@
 """Transactions: whole or not at all, and writers that wait for one another instead of failing."""
 
 import asyncio
-from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
@@ -141,8 +141,21 @@ async def test_an_unreachable_database_raises_its_own_error(database):
     await gone.close()
 
 
-def test_only_sqlite_is_one_file():
-    assert sqlite_path(async_url("sqlite:///data/callaudio.db")) == Path("data/callaudio.db")
+@pytest.mark.parametrize("form", ["{}", "file:{}?uri=true", "file://{}?mode=rw&uri=true"])
+@pytest.mark.parametrize("name", ["callaudio.db", "a link.db"])
+def test_each_name_of_a_sqlite_file_is_one_path(tmp_path, form, name):
+    (tmp_path / "a link.db").symlink_to(tmp_path / "callaudio.db")
+    path = str(tmp_path / name)
+    url = f"sqlite:///{form.format(path if form == '{}' else quote(path))}"
+    assert sqlite_path(async_url(url)) == tmp_path / "callaudio.db"
+
+
+def test_a_relative_path_is_of_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_path(async_url("sqlite:///data/callaudio.db")) == tmp_path / "data/callaudio.db"
+
+
+def test_postgresql_is_no_file():
     assert sqlite_path(async_url("postgresql://host/name")) is None
 
 
