@@ -11,6 +11,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.polyai import NAME_A_CALL
@@ -33,6 +34,7 @@ from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+from bot.store.database import Database
 from bot.wiring.clock import utc_now
 from tests.cli.conftest import Run
 from tests.forward_proxy import ForwardProxy
@@ -184,6 +186,33 @@ async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(
     assert (new.state, new.fix) == (Status.SET, "Start `callaudio run`.")
     assert what_to_do([*findings.values()]) == "Next: migrations. Start `callaudio run`."
     assert findings["admins"].says == "fix first: migrations"
+
+
+async def test_a_file_that_can_only_be_read_is_found(environ: dict[str, str]) -> None:
+    file = environ["DATABASE_URL"].removeprefix("sqlite:///")
+    async with running(environ["DATABASE_URL"]):
+        findings = await found(environ, DATABASE_URL=f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert findings["database"].state is Status.OK
+    writing = findings["writing to the database"]
+    assert (writing.state, writing.says) == (Status.WRONG, "it can only be read")
+
+
+async def test_a_write_that_is_tried_changes_nothing(environ: dict[str, str]) -> None:
+    async with running(environ["DATABASE_URL"]) as connection:
+        before = (await connection.exec_driver_sql("PRAGMA data_version")).scalar()
+        findings = await found(environ)
+        after = (await connection.exec_driver_sql("PRAGMA data_version")).scalar()
+    assert findings["writing to the database"].state is Status.OK
+    assert before == after
+
+
+@asynccontextmanager
+async def running(database_url: str) -> AsyncIterator[AsyncConnection]:
+    """Hold a connection open, as a running bot does."""
+    database = Database(database_url)
+    async with database.engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+    await database.close()
 
 
 @pytest.mark.usefixtures("logging_as_it_was")

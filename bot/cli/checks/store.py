@@ -84,10 +84,11 @@ def _migrations(at: list[str], *, is_file: bool) -> Finding:
 async def _writing(what: str, database: Database) -> Finding:
     """Begin a write transaction and roll it back."""
     async with database.write() as session:
-        if not database.is_sqlite:
-            is_read_only = await session.scalar(text("SHOW transaction_read_only")) == "on"
-            if is_read_only:
-                return Finding(what, Status.WRONG, READ_ONLY.says, READ_ONLY.fix)
+        if database.is_sqlite:
+            # Only a change shows it: of a file that can only be read, SQLite begins to read.
+            await session.execute(text("CREATE TABLE callaudio_doctor (tried INTEGER)"))
+        elif await session.scalar(text("SHOW transaction_read_only")) == "on":
+            return Finding(what, Status.WRONG, READ_ONLY.says, READ_ONLY.fix)
         await session.rollback()
     path = sqlite_path(database.url)
     if path is not None:
