@@ -21,7 +21,7 @@ from bot.settings.model import Settings, SettingsError
 from bot.store.database import Database
 from bot.store.engines import missing_file
 from bot.store.failures import is_away, why
-from bot.store.revision import DatabaseNewer, is_migrated
+from bot.store.revision import DatabaseNewer, is_to_be_migrated
 from bot.text.characters import printable
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ async def store() -> AsyncIterator[Database]:
     database = Database(database_url())
     try:
         require_file(database.url)
-        if not await is_migrated(database):
+        if await is_to_be_migrated(database):
             raise complain(MIGRATE_FIRST, code=FAILED)
         yield database
     finally:

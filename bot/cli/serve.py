@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from types import FrameType
 from typing import Annotated, Final
@@ -17,7 +17,7 @@ from bot.cli import console
 from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
 from bot.jobs.background import in_background
-from bot.jobs.sole_worker import SecondWorkerRefused
+from bot.jobs.sole_worker import SecondWorkerRefused, SoleWorker
 from bot.observability.logs import configure_logging, get_logger
 from bot.observability.tracing import start_tracing
 from bot.settings.environment import ENV_FILE, load_settings, read_env_file
@@ -26,7 +26,7 @@ from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
 from bot.store.database import Database
 from bot.store.engines import async_url, sqlite_path
-from bot.store.revision import is_migrated
+from bot.store.revision import is_to_be_migrated
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -59,11 +59,9 @@ def worker(context: typer.Context, host: Host = LOOPBACK) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest revision; running it twice changes nothing."""
-    from bot.store.schema import upgrade  # noqa: PLC0415 - loads Alembic, which costs 11 MB
-
-    url = async_url(console.database_url())
-    with console.database_errors_shown():
-        upgrade(url)
+    database_url = console.database_url()
+    with console.database_errors_shown(), _second_worker_refused():
+        asyncio.run(_migrate(database_url))
     typer.echo("The database is up to date.")
 
 
@@ -72,7 +70,7 @@ def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bo
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     stop_tracing = start_tracing(os.environ)
     try:
-        with console.database_errors_shown():
+        with console.database_errors_shown(), _second_worker_refused():
             serving = serve(
                 settings,
                 roles,
@@ -89,6 +87,12 @@ def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bo
         raise console.complain(error.what, error.fix, code=code) from None
     except DatabaseNotMigrated:
         raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
+
+
+@contextmanager
+def _second_worker_refused() -> Iterator[None]:
+    try:
+        yield
     except SecondWorkerRefused:
         raise console.complain(
             "Another worker already serves this SQLite file. Stop it, or use PostgreSQL.",
@@ -121,15 +125,16 @@ async def serve(
     Raises:
         CannotListen: before anything is opened or changed.
         typer.Exit: there is no SQLite file, and none is to be created.
-        DatabaseNotMigrated: before anything is started.
+        DatabaseNotMigrated, DatabaseNewer: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
     with hangups(are_heard=reread is not None) as hung_up, bound(addresses) as sockets:
-        if migrates_file:
-            await _migrate_file(settings.database_url)
-        else:
-            console.require_file(async_url(settings.database_url))
+        url = async_url(settings.database_url)
+        if not migrates_file:
+            console.require_file(url)
+        elif sqlite_path(url):
+            await _migrate(settings.database_url)
         async with AsyncExitStack() as stack:
             application = await stack.enter_async_context(
                 open_application(settings, roles=roles, timings=timings, open_outlets=open_outlets)
@@ -146,17 +151,27 @@ async def serve(
             log.info("stopping")
 
 
-async def _migrate_file(database_url: str) -> None:
-    """Migrate a SQLite file to the newest revision; Alembic is loaded only if it is needed."""
+async def _migrate(database_url: str) -> None:
+    """Migrate to the newest revision; Alembic is loaded only if it is needed.
+
+    Raises:
+        SecondWorkerRefused: a worker of the version before still serves the SQLite file.
+    """
     database = Database(database_url)
     try:
-        if sqlite_path(database.url) is None or await is_migrated(database):
+        if not await is_to_be_migrated(database):
             return
     finally:
         await database.close()
     from bot.store.schema import upgrade  # noqa: PLC0415 - costs 11 MB for as long as it runs
 
-    upgrade(database.url)
+    path = sqlite_path(database.url)
+    sole_worker = SoleWorker.claim(path) if path else None
+    try:
+        upgrade(database.url)
+    finally:
+        if sole_worker:
+            sole_worker.release()
 
 
 def _configure(application: Application, answers_seconds: int) -> uvicorn.Config:

@@ -30,6 +30,18 @@ async def is_migrated(database: Database) -> bool:
     return await revisions(database) == [newest_revision()]
 
 
+async def is_to_be_migrated(database: Database) -> bool:
+    """Return whether the database is at an older revision, or at none.
+
+    Raises:
+        DatabaseNewer: it is at a revision that this version does not know.
+    """
+    at, newest = await revisions(database), newest_revision()
+    if max(at, default="") > newest:
+        raise DatabaseNewer
+    return at != [newest]
+
+
 async def revisions(database: Database) -> list[str]:
     """Return the revision of the database; none where nothing was migrated yet."""
     async with database.engine.begin() as connection:

@@ -64,7 +64,7 @@ async def open_application(
     ``open_outlets`` builds the reporter and the gateway of digests.
 
     Raises:
-        DatabaseNotMigrated: before anything is started.
+        DatabaseNotMigrated, DatabaseNewer: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     async with AsyncExitStack() as stack:

@@ -38,12 +38,12 @@ from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
-from bot.store.revision import is_migrated
+from bot.store.revision import is_to_be_migrated
 from bot.wiring.rate_limiting import SlackLimits, build_rate_limiter
 
 
 class DatabaseNotMigrated(Exception):
-    """The database is not at the newest revision: run `callaudio migrate` first."""
+    """The database is at an older revision: run `callaudio migrate` first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +89,11 @@ async def open_core(
     """Open the shared components; they are closed in reverse order.
 
     Raises:
-        DatabaseNotMigrated: before anything else is opened.
+        DatabaseNotMigrated, DatabaseNewer: before anything else is opened.
     """
     database = Database(settings.database_url)
     stack.push_async_callback(database.close)
-    if not await is_migrated(database):
+    if await is_to_be_migrated(database):
         raise DatabaseNotMigrated
     database.health.is_logged = True
     outbound = outbound_of(settings)

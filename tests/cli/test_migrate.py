@@ -6,16 +6,20 @@ import resource
 import sqlite3
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import build_cli
+from bot.jobs.sole_worker import SoleWorker
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
-from tests.cli.test_serve import start
+from bot.store.schema import upgrade
+from tests.cli.test_serve import COMPLETE, start
 from tests.migrated import current_revision
+from tests.ports import free_port
 
 
 def run(*arguments):
@@ -80,12 +84,46 @@ async def test_a_full_disk_during_a_migration_is_reported_and_the_next_run_conti
     assert current_revision(async_url(url)) == newest_revision()
 
 
-def test_a_database_of_a_newer_version_is_reported(empty_environment, sqlite_url):
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize(
+    "command", [["migrate"], ["run"], ["web"], ["worker"], ["grants", "list"], ["audit", "verify"]]
+)
+def test_a_database_of_a_newer_version_is_reported(empty_environment, sqlite_url, command):
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    empty_environment.setenv("DATABASE_URL", sqlite_url)
-    result = run("migrate")
+    for name, value in {**COMPLETE, "DATABASE_URL": sqlite_url, "PORT": str(free_port())}.items():
+        empty_environment.setenv(name, value)
+    result = run(*command)
     assert result.exit_code == 1
     assert result.stderr.startswith("The database is of a newer version of callaudio")
+    assert "callaudio migrate" not in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize("command", ["migrate", "run"])
+def test_a_file_that_an_older_worker_serves_is_not_migrated(empty_environment, tmp_path, command):
+    file = tmp_path / "callaudio.db"
+    url = f"sqlite:///{file}"
+    upgrade(async_url(url), "0029")
+    for name, value in {**COMPLETE, "DATABASE_URL": url, "PORT": str(free_port())}.items():
+        empty_environment.setenv(name, value)
+    older = SoleWorker.claim(file)
+    result = run(command)
+    assert result.exit_code == 1
+    assert "Another worker already serves this SQLite file." in result.stderr
+    assert current_revision(async_url(url)) == "0029"
+
+    older.release()
+    assert run("migrate").exit_code == 0
+    assert current_revision(async_url(url)) == newest_revision()
+
+
+def test_a_file_that_a_worker_of_this_version_serves_needs_no_migration(
+    empty_environment, sqlite_url
+):
+    worker = SoleWorker.claim(Path(sqlite_url.removeprefix("sqlite:///")))
+    empty_environment.setenv("DATABASE_URL", sqlite_url)
+    assert run("migrate").exit_code == 0
+    worker.release()
