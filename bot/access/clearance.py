@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.access.grants import Right
-from bot.access.policy import Held, Standing, counts, may_use
+from bot.access.policy import RightHeld, Standing, counts, may_use
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.access.unknown_facts import log_unknown_fact
@@ -16,7 +16,7 @@ class Clearance:
     """The standing of a person, and their grants and denies of one right."""
 
     standing: Standing
-    held: Held
+    held: RightHeld
 
     @property
     def counts(self) -> bool | None:
@@ -64,7 +64,7 @@ class Clearances:
         Slack is not asked about a person without a grant: no standing would clear them.
         """
         held = await self._rights.held(team_id, right, user_id)
-        if held is Held.NOT:
+        if held is RightHeld.NOT:
             return Clearance(Standing.UNKNOWN, held)
         return Clearance(await self._standings.recent_or_unknown(team_id, user_id), held)
 
@@ -82,7 +82,7 @@ class Clearances:
         except CallAudioError as error:
             log_unknown_fact("standing", error)
         return {
-            user_id: counts(standings.get(user_id) or Standing.UNKNOWN, Held.BY_NAME)
+            user_id: counts(standings.get(user_id) or Standing.UNKNOWN, RightHeld.BY_NAME)
             for user_id in user_ids
         }
 
@@ -93,6 +93,6 @@ class Clearances:
             CallAudioError: Slack did not return the standing of a person with a grant.
         """
         held = await self._rights.held(team_id, right, user_id)
-        if held is Held.NOT:
+        if held is RightHeld.NOT:
             return False
         return counts(await self._standings.now(team_id, user_id), held) is True

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.access.grant_pages import groups_in_force, in_force_for
 from bot.access.grants import Effect, Grant, Right, SubjectKind, counts_for
-from bot.access.policy import Held, Standing, counts
+from bot.access.policy import RightHeld, Standing, counts
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.store.database import Database
@@ -33,7 +33,7 @@ class Person:
         if grant.effect is Effect.DENY:
             return True
         by_name = grant.subject.kind is SubjectKind.USER
-        return counts(self.standing, Held.BY_NAME if by_name else Held.BY_GROUP) is True
+        return counts(self.standing, RightHeld.BY_NAME if by_name else RightHeld.BY_GROUP) is True
 
     def grant_of(self, right: Right) -> Grant | None:
         """Return the grant of a right that ends last.

@@ -40,7 +40,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Held(StrEnum):
+class RightHeld(StrEnum):
     """Whether a person holds a right by the grants and denies in force.
 
     Perhaps: it depends on a user group that cannot be read.
@@ -67,7 +67,7 @@ class Facts:
     """The input of the decision. None: the fact is unknown."""
 
     standing: Standing
-    held: Held
+    held: RightHeld
     """Whether grants give the requester the right to hear raw."""
     requester_in_destination: bool | None
     destination_is_external: bool | None
@@ -116,7 +116,10 @@ def is_certain(facts: Facts) -> bool:
 
 def _at_best(facts: Facts) -> Facts:
     """Replace each unknown fact by the value that allows most; never used for a delivery."""
-    certain = {Held.PERHAPS_BY_NAME: Held.BY_NAME, Held.PERHAPS_BY_GROUP: Held.BY_GROUP}
+    certain = {
+        RightHeld.PERHAPS_BY_NAME: RightHeld.BY_NAME,
+        RightHeld.PERHAPS_BY_GROUP: RightHeld.BY_GROUP,
+    }
     is_unknown = facts.audience is Audience.UNKNOWN
     return replace(
         facts,
@@ -141,15 +144,15 @@ def raw_or_nothing(decision: Decision) -> Decision:
 
 _COUNTING: Final = MappingProxyType(
     {
-        Standing.MEMBER: frozenset(Held) - {Held.NOT},
-        Standing.GUEST: frozenset({Held.BY_NAME, Held.PERHAPS_BY_NAME}),
-        Standing.UNKNOWN: frozenset(Held) - {Held.NOT},
+        Standing.MEMBER: frozenset(RightHeld) - {RightHeld.NOT},
+        Standing.GUEST: frozenset({RightHeld.BY_NAME, RightHeld.PERHAPS_BY_NAME}),
+        Standing.UNKNOWN: frozenset(RightHeld) - {RightHeld.NOT},
     }
 )
 """Which grants count for each standing. A standing that is not listed holds no right."""
 
 
-def counts(standing: Standing, held: Held) -> bool | None:
+def counts(standing: Standing, held: RightHeld) -> bool | None:
     """Return whether a person holds a right now; None: unknown.
 
     This one rule judges requesters, listeners, admins, reviewers and the requesters of visible
@@ -158,16 +161,18 @@ def counts(standing: Standing, held: Held) -> bool | None:
     """
     if held not in _COUNTING.get(standing, ()):
         return False
-    is_certain = held in (Held.BY_NAME, Held.BY_GROUP) and standing is not Standing.UNKNOWN
+    is_certain = (
+        held in (RightHeld.BY_NAME, RightHeld.BY_GROUP) and standing is not Standing.UNKNOWN
+    )
     return True if is_certain else None
 
 
-def may_use(standing: Standing, held: Held) -> bool:
+def may_use(standing: Standing, held: RightHeld) -> bool:
     """Return whether a person may use callaudio: members, and guests for whom a right counts."""
     return standing is Standing.MEMBER or counts(standing, held) is True
 
 
-def may_listen(standing: Standing | None, held: Held) -> bool | None:
+def may_listen(standing: Standing | None, held: RightHeld) -> bool | None:
     """Return whether a person may hear raw; True for a bot, which cannot listen.
 
     Standing and result are None if they are unknown.
@@ -184,7 +189,7 @@ def is_stricter(decision: Decision, than: Outcome) -> bool:
 
 
 def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
-    admitted = may_use(facts.standing, facts.held)
+    may_ask = may_use(facts.standing, facts.held)
     # A flag Slack did not send counts as set.
     external = facts.destination_is_external is not False
     # Everybody in the workspace can open a conversation that is not private, not only its members.
@@ -192,7 +197,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
         facts.destination_is_private is True and facts.audience is Audience.CLEARED
     )
     return (
-        (not admitted, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
+        (not may_ask, Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
         (
             facts.requester_in_destination is not True,
             Decision(Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION),

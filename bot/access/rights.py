@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bot.access.grants import Right, counts_for
 from bot.access.grants_in_force import GroupGrant, read_grants_in_force
-from bot.access.policy import Held
+from bot.access.policy import RightHeld
 from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
 from bot.store.database import Database, is_few
@@ -36,14 +36,14 @@ class Holders:
     unknown: frozenset[str] = frozenset()
     """The people whose right depends on a group that cannot be read."""
 
-    def of(self, user_id: str) -> Held:
+    def of(self, user_id: str) -> RightHeld:
         """Classify one person."""
         is_named = user_id in self.by_name
         if user_id in self.everyone:
-            return Held.BY_NAME if is_named else Held.BY_GROUP
+            return RightHeld.BY_NAME if is_named else RightHeld.BY_GROUP
         if user_id in self.unknown:
-            return Held.PERHAPS_BY_NAME if is_named else Held.PERHAPS_BY_GROUP
-        return Held.NOT
+            return RightHeld.PERHAPS_BY_NAME if is_named else RightHeld.PERHAPS_BY_GROUP
+        return RightHeld.NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Rights:
             return Holders(frozenset(), by_name, unknown=holding | giving.perhaps)
         return Holders(holding, by_name, unknown=giving.perhaps)
 
-    async def held(self, team_id: str, right: Right, user_id: str) -> Held:
+    async def held(self, team_id: str, right: Right, user_id: str) -> RightHeld:
         """Classify one person by grants and denies."""
         return (await self.holders(team_id, right, {user_id})).of(user_id)
 

@@ -54,7 +54,7 @@ class Eligibility:
         self._home_team = home_team
         self._clock = clock
 
-    async def admit(self, actor: Actor, delivery_id: str) -> str:
+    async def check(self, actor: Actor, delivery_id: str) -> str:
         """Find the call of a recording that was redacted because this person is not cleared.
 
         Raises:

@@ -83,7 +83,7 @@ class AccessRequestSubmission:
             RequesterNotEligible: no grant would count for them; audited.
             NobodyToAsk: no admin could decide; audited.
         """
-        conversation_id = await self._eligibility.admit(actor, delivery_id)
+        conversation_id = await self._eligibility.check(actor, delivery_id)
         if not self._reviewers.channel_id and not await self._reviewers.people(
             actor.team_id, actor.user_id, most=1
         ):
@@ -105,7 +105,7 @@ class AccessRequestSubmission:
             raise ReasonUnusable
         if wanted.hours not in self._hours:
             raise HoursUnusable
-        conversation_id = await self._eligibility.admit(actor, wanted.delivery_id)
+        conversation_id = await self._eligibility.check(actor, wanted.delivery_id)
         return await self._requests.store(
             NewAccessRequest(
                 id=request_id_of(actor.team_id, wanted.submission_id),

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
-from bot.observability.sparing_log import SparingLog
 from bot.store.database import Database
 from bot.store.enqueue import CHANNEL
 from bot.store.failures import is_away
@@ -36,7 +36,7 @@ async def listen(
     """
     from psycopg import AsyncConnection  # noqa: PLC0415 - who keeps to SQLite need not load it
 
-    sparing = SparingLog()
+    throttle = LogThrottle()
     while True:
         began_at = time.monotonic()
         try:
@@ -58,7 +58,7 @@ async def listen(
                     # It listens permanently, so the pool must not hand it out again.
                     await connection.invalidate()
         except Exception as error:  # noqa: BLE001 - logged, and tried again
-            _note(sparing, "not_listening", error)
+            _note(throttle, "not_listening", error)
         await asyncio.sleep(began_at + again_seconds - time.monotonic())
 
 
@@ -70,18 +70,18 @@ async def watch(
     SQLite counts commits by other connections (docs: PRAGMA data_version); reading the count takes
     some microseconds and no transaction. While the file cannot be read, polling finds the work.
     """
-    sparing = SparingLog()
+    throttle = LogThrottle()
     while True:
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 await _watch(connection, wake)
         except sqlite3.Error as error:
-            _note(sparing, "not_watching", error)
+            _note(throttle, "not_watching", error)
         await asyncio.sleep(again_seconds)
 
 
-def _note(sparing: SparingLog, event: str, error: Exception) -> None:
-    unlogged = sparing.due(event)
+def _note(throttle: LogThrottle, event: str, error: Exception) -> None:
+    unlogged = throttle.due(event)
     if unlogged is not None and not is_away(error):  # the store logs that it is away
         log.info(event, error=type(error).__name__, unlogged_before=unlogged)
 

@@ -17,7 +17,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
-from bot.pruning.kept import prunable
+from bot.pruning.prunable import prunable
 from bot.store.database import Database
 from bot.store.tables import (
     AccessRequestRow,

@@ -46,7 +46,7 @@ def build_app(
         # signature is checked in bot.slack.signature; Socket Mode needs none.
         request_verification_enabled=False,
     )
-    app.use(workspace.admit)
+    app.use(workspace.check)
     for each in listeners:
         each.register(app)
     app.error(answers.answer)

@@ -9,9 +9,9 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
 from bot.errors import CallAudioError, Unexpected, new_reference
+from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
-from bot.observability.sparing_log import SparingLog
 from bot.recordings.requests.fair_queue import TooManyWaiting
 from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
@@ -35,7 +35,7 @@ class ErrorAnswers:
 
     def __init__(self, metrics: Metrics, api: SlackApi, response_urls: ResponseUrls) -> None:
         self._metrics = metrics
-        self._sparing = SparingLog()
+        self._log_throttle = LogThrottle()
         self._api = api
         self._response_urls = response_urls
 
@@ -120,7 +120,7 @@ class ErrorAnswers:
         reference = new_reference()
         if isinstance(error, TooManyWaiting):
             # Hundreds may come from one person; each is audited.
-            unlogged = self._sparing.due(error.code)
+            unlogged = self._log_throttle.due(error.code)
             if unlogged is not None:
                 log.info("request_refused", code=error.code, unlogged_before=unlogged)
             known: CallAudioError = error

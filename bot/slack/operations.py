@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
-from bot.observability.sparing_log import SparingLog
 from bot.store.failures import is_away
 
 log = get_logger(__name__)
@@ -101,7 +101,7 @@ class Readiness:
     def __init__(self, probes: Mapping[str, Probe], monotonic: Callable[[], float]) -> None:
         self._probes = probes
         self._monotonic = monotonic
-        self._sparing = SparingLog(monotonic=monotonic)
+        self._log_throttle = LogThrottle(monotonic=monotonic)
         self._turn = asyncio.Lock()
         self._found: dict[str, bool] = {}
         self._found_at: float | None = None
@@ -121,9 +121,9 @@ class Readiness:
         try:
             return await asyncio.wait_for(probe(), PROBE_SECONDS) is not False
         except TimeoutError:
-            if self._sparing.due(f"{name} slow") is not None:
+            if self._log_throttle.due(f"{name} slow") is not None:
                 log.warning("probe_too_slow", probe=name)
         except Exception as error:
-            if not is_away(error) and self._sparing.due(f"{name} failed") is not None:
+            if not is_away(error) and self._log_throttle.due(f"{name} failed") is not None:
                 log.warning("probe_failed", probe=name, exc_info=error)
         return False

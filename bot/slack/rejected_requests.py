@@ -6,9 +6,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
-from bot.observability.sparing_log import SparingLog
 
 log = get_logger(__name__)
 
@@ -57,12 +57,12 @@ class RejectedRequests:
         self, metrics: Metrics, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._metrics = metrics
-        self._sparing = SparingLog(monotonic=monotonic)
+        self._log_throttle = LogThrottle(monotonic=monotonic)
 
     def note(self, cause: RejectionCause, **facts: int | str) -> None:
         """Count one; ``facts`` about it are added to the warning, if there is one."""
         self._metrics.rejected_requests.labels(cause=cause.value).inc()
-        unwarned = self._sparing.due(cause.value)
+        unwarned = self._log_throttle.due(cause.value)
         if unwarned is None:
             return
         log.warning(

@@ -22,7 +22,7 @@ class OwnWorkspace:
     def __init__(self, membership: WorkspaceMembership) -> None:
         self._membership = membership
 
-    async def admit(
+    async def check(
         self, body: Mapping[str, Any], context: AsyncBoltContext, next_: Next
     ) -> BoltResponse | None:
         """Refuse people of other workspaces, and drop events that are not for the bot.
@@ -38,10 +38,10 @@ class OwnWorkspace:
             context["team_id"] = bot.team_id
         elif "command" in body:
             name, channel = str(body["command"]), str(body["channel_id"])
-            await self._membership.admit(actor_of_command(body), name, channel)
+            await self._membership.require_member(actor_of_command(body), name, channel)
         elif "user" in body:
             pressed_in = (body.get("channel") or {}).get("id")
-            await self._membership.admit(actor_of(body), _name_of(body), pressed_in)
+            await self._membership.require_member(actor_of(body), _name_of(body), pressed_in)
         await next_()
         return None
 

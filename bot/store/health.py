@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
-from bot.observability.sparing_log import SparingLog
 from bot.store.failures import DISK_FAILS, DISK_FULL, READ_ONLY, why
 
 log = get_logger(__name__)
@@ -26,7 +26,7 @@ class StoreHealth:
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.is_logged = False
         self._monotonic = monotonic
-        self._sparing = SparingLog(monotonic=monotonic)
+        self._log_throttle = LogThrottle(monotonic=monotonic)
         self._wrote_at = self._took_no_write_at = -HOLDS_SECONDS
 
     def note_failure(self, error: BaseException) -> None:
@@ -36,7 +36,7 @@ class StoreHealth:
             return
         if failure in TAKES_NO_WRITES:
             self._took_no_write_at = self._monotonic()
-        unlogged = self._sparing.due(failure.says) if self.is_logged else None
+        unlogged = self._log_throttle.due(failure.says) if self.is_logged else None
         if unlogged is not None:
             log.warning(
                 "database_away", says=failure.says, fix=failure.fix, unlogged_before=unlogged

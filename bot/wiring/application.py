@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from bot.access.clearance import Clearances
 from bot.observability.metrics import Metrics
-from bot.observability.service_reach import Reach, reach_of
+from bot.observability.service_availability import ServiceAvailability, watch_services
 from bot.recordings.deliveries.backlog import Backlog
 from bot.recordings.deliveries.freeze import Freeze
 from bot.settings.model import Settings
@@ -99,7 +99,7 @@ async def open_application(
             probes=probes,
             notices={
                 "redacted_deliveries": _thawed(Freeze(core.database)),
-                **{name: reach.probe for name, reach in _reach(core).items()},
+                **{name: service.probe for name, service in _services(core).items()},
             },
             measure=_measuring(core),
             port=settings.metrics_address[1] if settings.metrics_address else None,
@@ -130,9 +130,9 @@ def _measuring(core: Core) -> Callable[[], Awaitable[None]]:
     return measure
 
 
-def _reach(core: Core) -> dict[str, Reach]:
+def _services(core: Core) -> dict[str, ServiceAvailability]:
     hosts = {urlsplit(agent.base_url).hostname or "" for agent in core.agents.values()}
-    return reach_of(core.metrics, hosts)
+    return watch_services(core.metrics, hosts)
 
 
 def _thawed(freeze: Freeze) -> Probe:

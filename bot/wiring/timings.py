@@ -13,7 +13,7 @@ from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.redaction.sampling import SHARE
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
-from bot.recordings.steps.progress import ProgressPace
+from bot.recordings.steps.progress import ProgressIntervals
 from bot.recordings.steps.sharing import VisibilityPolling
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.recordings.transfer.transfer_speed import MinimumSpeed
@@ -42,7 +42,7 @@ class Timings:
     check_every: timedelta = CHECK_EVERY
     facts_seconds: float = LONGEST_READ_SECONDS
     minimum_speed: MinimumSpeed = field(default_factory=MinimumSpeed)
-    progress: ProgressPace = field(default_factory=ProgressPace)
+    progress: ProgressIntervals = field(default_factory=ProgressIntervals)
     access_again_after: timedelta = timedelta(seconds=60)
     home_check_every: timedelta = CHECK_HOMES_EVERY
     clean_up_after: timedelta = CLEAN_AFTER

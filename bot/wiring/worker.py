@@ -106,7 +106,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
         ),
         transcripts=Transcripts(polyai=polyai),
         slack=slack,
-        progress=Progress(deliveries=core.deliveries, slack=slack, pace=timings.progress),
+        progress=Progress(deliveries=core.deliveries, slack=slack, intervals=timings.progress),
         pictures=Pictures(slack=slack),
         calls=calls,
         digests=checked is CheckRedaction.DELIVER,
@@ -121,7 +121,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
         sharing=sharing,
         slack=slack,
         agents=core.agents,
-        gate=redaction.gate.admit if checked is CheckRedaction.DELIVER else None,
+        gate=redaction.gate.check if checked is CheckRedaction.DELIVER else None,
     )
     sampling = Sampling(core.agents, timings.redaction_share)
     notification = Notification(

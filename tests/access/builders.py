@@ -11,7 +11,7 @@ from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory, MemberPage
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.person import People
-from bot.access.policy import Audience, Facts, Held, Standing
+from bot.access.policy import Audience, Facts, RightHeld, Standing
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.audit.log import AuditFilter, all_events
@@ -29,7 +29,7 @@ CHANNEL, DM = "C0QUALITY0", "D0ALICE00"
 
 EVERYTHING_SPEAKS_FOR_RAW = Facts(
     standing=Standing.MEMBER,
-    held=Held.BY_NAME,
+    held=RightHeld.BY_NAME,
     requester_in_destination=True,
     destination_is_external=False,
     destination_is_private=True,

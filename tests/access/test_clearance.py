@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bot.access.clearance import Clearance
 from bot.access.grants import Right
-from bot.access.policy import Held, Standing
+from bot.access.policy import RightHeld, Standing
 from bot.access.standings import AT_ONCE, STANDING_VALID_FOR
 from tests.access.builders import (
     ALICE,
@@ -61,12 +61,12 @@ async def test_a_guest_holds_a_right_by_name_only(
 @pytest.mark.parametrize(
     ("standing", "given_to", "held", "holds"),
     [
-        pytest.param(Standing.MEMBER, ALICE, Held.BY_NAME, True, id="a member by name"),
-        pytest.param(Standing.MEMBER, GROUP, Held.BY_GROUP, True, id="a member by a group"),
-        pytest.param(Standing.MEMBER, None, Held.NOT, False, id="a member without a grant"),
-        pytest.param(Standing.GUEST, ALICE, Held.BY_NAME, True, id="a guest by name"),
-        pytest.param(Standing.GUEST, GROUP, Held.BY_GROUP, False, id="a guest by a group"),
-        pytest.param(Standing.EXTERNAL, ALICE, Held.BY_NAME, False, id="an external person"),
+        pytest.param(Standing.MEMBER, ALICE, RightHeld.BY_NAME, True, id="a member by name"),
+        pytest.param(Standing.MEMBER, GROUP, RightHeld.BY_GROUP, True, id="a member by a group"),
+        pytest.param(Standing.MEMBER, None, RightHeld.NOT, False, id="a member without a grant"),
+        pytest.param(Standing.GUEST, ALICE, RightHeld.BY_NAME, True, id="a guest by name"),
+        pytest.param(Standing.GUEST, GROUP, RightHeld.BY_GROUP, False, id="a guest by a group"),
+        pytest.param(Standing.EXTERNAL, ALICE, RightHeld.BY_NAME, False, id="an external person"),
     ],
 )
 async def test_every_reading_of_a_clearance_agrees(sqlite_store, standing, given_to, held, holds):
@@ -109,7 +109,7 @@ async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):
         await away.clearances.now_or_unknown(TEAM, Right.PII, ALICE),
         await away.clearances.recent_or_unknown(TEAM, Right.PII, ALICE),
     ):
-        assert (unknown.standing, unknown.held) == (Standing.UNKNOWN, Held.BY_NAME)
+        assert (unknown.standing, unknown.held) == (Standing.UNKNOWN, RightHeld.BY_NAME)
         assert (unknown.counts, unknown.may_use) == (None, False)
 
 
@@ -118,7 +118,7 @@ async def test_slack_is_not_asked_about_people_without_a_grant(sqlite_store):
     clearances = readers_on(sqlite_store, slack).clearances
     assert not await clearances.holds(TEAM, Right.PII, ALICE)
     without = await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)
-    assert without == Clearance(Standing.UNKNOWN, Held.NOT)
+    assert without == Clearance(Standing.UNKNOWN, RightHeld.NOT)
     assert slack.calls == []
 
 

@@ -50,7 +50,7 @@ from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWin
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.fetching import Fetching
 from bot.recordings.steps.notification import Notification
-from bot.recordings.steps.progress import Progress, ProgressPace
+from bot.recordings.steps.progress import Progress, ProgressIntervals
 from bot.recordings.steps.sharing import Sharing, VisibilityPolling
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.take_back.due_files import DueFiles
@@ -202,7 +202,9 @@ class Policy(RuleBasedStateMachine):
                 ),
                 transcripts=Transcripts(polyai=client),
                 slack=self.gateway,
-                progress=Progress(deliveries=deliveries, slack=self.gateway, pace=ProgressPace()),
+                progress=Progress(
+                    deliveries=deliveries, slack=self.gateway, intervals=ProgressIntervals()
+                ),
                 pictures=Pictures(slack=self.gateway, draw=draw_whether_raw),
                 calls=calls,
             ),

@@ -11,9 +11,9 @@ from bot.access.policy import (
     Audience,
     Decision,
     Facts,
-    Held,
     Outcome,
     Reason,
+    RightHeld,
     Standing,
     audited_facts,
     counts,
@@ -52,14 +52,14 @@ TABLE = [
         REFUSED,
         NOT_ALLOWED,
         standing=Standing.GUEST,
-        held=Held.NOT,
+        held=RightHeld.NOT,
     ),
     row(
         "row 1: a guest in a granted group is refused",
         REFUSED,
         NOT_ALLOWED,
         standing=Standing.GUEST,
-        held=Held.BY_GROUP,
+        held=RightHeld.BY_GROUP,
     ),
     row("row 1: a guest with a grant goes on", RAW, Reason.CLEARED, standing=Standing.GUEST),
     row(
@@ -111,9 +111,9 @@ TABLE = [
         "row 6: who is not cleared gets redacted",
         REDACTED,
         Reason.NOT_CLEARED,
-        held=Held.NOT,
+        held=RightHeld.NOT,
     ),
-    row("row 6: a member in a granted group goes on", RAW, Reason.CLEARED, held=Held.BY_GROUP),
+    row("row 6: a member in a granted group goes on", RAW, Reason.CLEARED, held=RightHeld.BY_GROUP),
     *(
         row(
             f"row 6: one of whom a group does not tell gets redacted ({held})",
@@ -121,7 +121,7 @@ TABLE = [
             Reason.NOT_CLEARED,
             held=held,
         )
-        for held in (Held.PERHAPS_BY_NAME, Held.PERHAPS_BY_GROUP)
+        for held in (RightHeld.PERHAPS_BY_NAME, RightHeld.PERHAPS_BY_GROUP)
     ),
     row("row 7: no raw key, nothing raw", REDACTED, Reason.NO_RAW_KEY, has_raw_key=False),
     row(
@@ -189,8 +189,8 @@ CAUSES = (
     ({"requester_in_destination": None}, NOT_IN),
     ({"destination_is_external": None}, EXTERNAL),
     ({"asked_redacted": True}, Reason.ASKED),
-    ({"held": Held.NOT}, Reason.NOT_CLEARED),
-    ({"held": Held.PERHAPS_BY_NAME}, Reason.NOT_CLEARED),
+    ({"held": RightHeld.NOT}, Reason.NOT_CLEARED),
+    ({"held": RightHeld.PERHAPS_BY_NAME}, Reason.NOT_CLEARED),
     ({"has_raw_key": False}, Reason.NO_RAW_KEY),
     ({"destination_is_private": None}, Reason.AUDIENCE),
     ({"audience": Audience.UNKNOWN}, Reason.AUDIENCE),
@@ -206,7 +206,7 @@ def test_the_first_row_that_applies_decides(first):
 @each_row("asked_redacted", [True, False])
 @each_row("is_cleared", [True, False])
 def test_rows_5_6_and_9_match_the_api_table(asked_redacted, is_cleared):
-    held = Held.BY_NAME if is_cleared else Held.NOT
+    held = RightHeld.BY_NAME if is_cleared else RightHeld.NOT
     decision = decide(facts(asked_redacted=asked_redacted, held=held))
     assert decision.outcome is (RAW if is_cleared and not asked_redacted else REDACTED)
 
@@ -214,7 +214,7 @@ def test_rows_5_6_and_9_match_the_api_table(asked_redacted, is_cleared):
 ALL_FACTS = st.builds(
     Facts,
     standing=st.sampled_from(Standing),
-    held=st.sampled_from(Held),
+    held=st.sampled_from(RightHeld),
     requester_in_destination=st.sampled_from([True, False, None]),
     destination_is_external=st.sampled_from([True, False, None]),
     destination_is_private=st.sampled_from([True, False, None]),
@@ -227,9 +227,9 @@ ALL_FACTS = st.builds(
 
 
 CLEARED = {
-    (Standing.MEMBER, Held.BY_NAME),
-    (Standing.MEMBER, Held.BY_GROUP),
-    (Standing.GUEST, Held.BY_NAME),
+    (Standing.MEMBER, RightHeld.BY_NAME),
+    (Standing.MEMBER, RightHeld.BY_GROUP),
+    (Standing.GUEST, RightHeld.BY_NAME),
 }
 
 
@@ -251,7 +251,7 @@ def test_raw_is_decided_for_exactly_the_combinations_that_allow_it():
     flags = (True, False)
     everything = product(
         Standing,
-        Held,
+        RightHeld,
         (*flags, None),
         (*flags, None),
         (*flags, None),
@@ -288,7 +288,7 @@ def test_every_combination_has_an_outcome_with_a_matching_reason(known):
 
 SAFE_SIDE = {
     "standing": Standing.UNKNOWN,
-    "held": Held.NOT,
+    "held": RightHeld.NOT,
     "requester_in_destination": None,
     "destination_is_external": None,
     "destination_is_private": None,
@@ -336,17 +336,17 @@ def test_a_transcript_is_raw_or_refused(outcome, reason):
 
 YES, NO, UNTOLD = True, False, None
 BY_ANY_GRANT = {
-    Held.BY_NAME: YES,
-    Held.BY_GROUP: YES,
-    Held.PERHAPS_BY_NAME: UNTOLD,
-    Held.PERHAPS_BY_GROUP: UNTOLD,
-    Held.NOT: NO,
+    RightHeld.BY_NAME: YES,
+    RightHeld.BY_GROUP: YES,
+    RightHeld.PERHAPS_BY_NAME: UNTOLD,
+    RightHeld.PERHAPS_BY_GROUP: UNTOLD,
+    RightHeld.NOT: NO,
 }
-BY_NONE = dict.fromkeys(Held, NO)
+BY_NONE = dict.fromkeys(RightHeld, NO)
 COUNTING = {
     Standing.MEMBER: BY_ANY_GRANT,
-    Standing.GUEST: BY_NONE | {Held.BY_NAME: YES, Held.PERHAPS_BY_NAME: UNTOLD},
-    Standing.UNKNOWN: dict.fromkeys(Held, UNTOLD) | {Held.NOT: NO},
+    Standing.GUEST: BY_NONE | {RightHeld.BY_NAME: YES, RightHeld.PERHAPS_BY_NAME: UNTOLD},
+    Standing.UNKNOWN: dict.fromkeys(RightHeld, UNTOLD) | {RightHeld.NOT: NO},
     Standing.EXTERNAL: BY_NONE,
     Standing.BOT: BY_NONE,
     Standing.DEACTIVATED: BY_NONE,
@@ -355,11 +355,11 @@ COUNTING = {
 
 @each_row("standing", Standing)
 def test_whether_a_right_counts(standing):
-    assert {held: counts(standing, held) for held in Held} == COUNTING[standing]
+    assert {held: counts(standing, held) for held in RightHeld} == COUNTING[standing]
 
 
 @each_row("standing", Standing)
-@each_row("held", Held)
+@each_row("held", RightHeld)
 def test_a_listener_of_raw_is_a_bot_or_would_be_cleared_as_requester(standing, held):
     asked = decide(facts(standing=standing, held=held))
     gets_raw = asked.outcome is RAW
@@ -368,7 +368,7 @@ def test_a_listener_of_raw_is_a_bot_or_would_be_cleared_as_requester(standing, h
 
 
 @each_row("standing", Standing)
-@each_row("held", Held)
+@each_row("held", RightHeld)
 def test_may_use_agrees_with_row_1(standing, held):
     passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
     assert may_use(standing, held) == passes
@@ -383,20 +383,22 @@ def test_may_use_agrees_with_row_1(standing, held):
         pytest.param(facts(destination_is_external=None), False, id="whether outsiders are"),
         pytest.param(facts(destination_is_private=None), False, id="whether it is private"),
         pytest.param(facts(audience=Audience.UNKNOWN), False, id="whether all are cleared"),
-        pytest.param(facts(held=Held.PERHAPS_BY_NAME), False, id="whether a group is denied"),
-        pytest.param(facts(held=Held.PERHAPS_BY_GROUP), False, id="whether a group holds them"),
+        pytest.param(facts(held=RightHeld.PERHAPS_BY_NAME), False, id="whether a group is denied"),
         pytest.param(
-            facts(standing=Standing.UNKNOWN, held=Held.PERHAPS_BY_GROUP),
+            facts(held=RightHeld.PERHAPS_BY_GROUP), False, id="whether a group holds them"
+        ),
+        pytest.param(
+            facts(standing=Standing.UNKNOWN, held=RightHeld.PERHAPS_BY_GROUP),
             False,
             id="a member might hold it by that group",
         ),
         pytest.param(
-            facts(standing=Standing.GUEST, held=Held.PERHAPS_BY_NAME),
+            facts(standing=Standing.GUEST, held=RightHeld.PERHAPS_BY_NAME),
             False,
             id="a guest might hold it by name",
         ),
         pytest.param(
-            facts(standing=Standing.GUEST, held=Held.PERHAPS_BY_GROUP),
+            facts(standing=Standing.GUEST, held=RightHeld.PERHAPS_BY_GROUP),
             True,
             id="a guest never holds it by a group",
         ),
@@ -411,7 +413,7 @@ def test_may_use_agrees_with_row_1(standing, held):
             id="so is one who is not there, whoever else is",
         ),
         pytest.param(
-            facts(destination_is_external=True, held=Held.PERHAPS_BY_GROUP),
+            facts(destination_is_external=True, held=RightHeld.PERHAPS_BY_GROUP),
             True,
             id="a shared destination is refused whatever the requester holds",
         ),
@@ -421,7 +423,7 @@ def test_may_use_agrees_with_row_1(standing, held):
             id="who asks for redacted gets it in any audience",
         ),
         pytest.param(
-            facts(held=Held.NOT, audience=Audience.UNKNOWN),
+            facts(held=RightHeld.NOT, audience=Audience.UNKNOWN),
             True,
             id="so does one who is not cleared",
         ),

@@ -13,7 +13,7 @@ from bot.access.directory import Conversation
 from bot.access.exposure import Exposure
 from bot.access.grants import Right, revoke
 from bot.access.place import ConversationFacts
-from bot.access.policy import Audience, Held, Outcome, Reason, Standing
+from bot.access.policy import Audience, Outcome, Reason, RightHeld, Standing
 from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import TooManyLookups
@@ -190,7 +190,7 @@ async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     assert result(await evaluate(sqlite_store, workspace)) == refused
     await give(sqlite_store, GROUP)
     through_group = await evaluate(sqlite_store, workspace, groups={GROUP: {ALICE}})
-    assert through_group.facts.held is Held.BY_GROUP
+    assert through_group.facts.held is RightHeld.BY_GROUP
     assert through_group.facts.requester_is_cleared is False
     assert result(through_group) == refused
     await give(sqlite_store, ALICE)

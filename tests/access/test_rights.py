@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
-from bot.access.policy import Held
+from bot.access.policy import RightHeld
 from bot.access.rights import Rights
 from bot.store.database import Database
 from tests.access.outside import World, WorldGroups
@@ -110,7 +110,7 @@ async def test_a_grant_counts_from_its_start_up_to_but_not_at_its_end(
     await say(database, GIVE, ALICE, starts=starts, lasting=lasting)
 
     held = await rights.held(TEAM, Right.PII, ALICE)
-    assert held is (Held.BY_NAME if holds else Held.NOT)
+    assert held is (RightHeld.BY_NAME if holds else RightHeld.NOT)
 
 
 @pytest.mark.both_databases
@@ -208,7 +208,9 @@ async def test_rights_that_depend_on_an_unreadable_group_are_unknown(
     named = {subject_id for effect, subject_id in said if effect is GIVE}
     for each in unknown:
         by_name = each in named
-        assert found.of(each) is (Held.PERHAPS_BY_NAME if by_name else Held.PERHAPS_BY_GROUP)
+        assert found.of(each) is (
+            RightHeld.PERHAPS_BY_NAME if by_name else RightHeld.PERHAPS_BY_GROUP
+        )
 
 
 @pytest.mark.parametrize(
@@ -233,8 +235,8 @@ async def test_a_group_grant_of_pii_counts_for_members_except_its_giver(
     assert await holders(rights) == hold
     for each in EVERYBODY:
         held = await rights.held(TEAM, Right.PII, each)
-        named = Held.BY_NAME if each in dict(given) else Held.BY_GROUP
-        assert held is (named if each in hold else Held.NOT)
+        named = RightHeld.BY_NAME if each in dict(given) else RightHeld.BY_GROUP
+        assert held is (named if each in hold else RightHeld.NOT)
 
 
 async def test_a_giver_who_joins_the_group_later_does_not_get_pii(

@@ -65,7 +65,7 @@ async def refusals(database: Database) -> list[tuple[str, str, str | None, objec
 
 async def test_a_requester_without_the_right_may_request_access(database):
     delivery_id = await delivered(database)
-    found = await eligibility(database).admit(Actor(TEAM, None, ALICE), delivery_id)
+    found = await eligibility(database).check(Actor(TEAM, None, ALICE), delivery_id)
     assert found == CONVERSATION
     assert await refusals(database) == []
 
@@ -83,7 +83,7 @@ async def test_a_requester_without_the_right_may_request_access(database):
 async def test_others_are_refused_and_audited_in_the_bots_workspace(database, team, user, decided):
     delivery_id = await delivered(database, *decided)
     with pytest.raises(NothingToAskFor):
-        await eligibility(database).admit(Actor(team, None, user), delivery_id)
+        await eligibility(database).check(Actor(team, None, user), delivery_id)
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     assert await refusals(database) == [(TEAM, user, delivery_id, payload)]
 
@@ -91,7 +91,7 @@ async def test_others_are_refused_and_audited_in_the_bots_workspace(database, te
 @pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
 async def test_a_forged_delivery_id_is_refused(database, team):
     with pytest.raises(NothingToAskFor):
-        await eligibility(database).admit(Actor(team, None, ALICE), "d-made-up")
+        await eligibility(database).check(Actor(team, None, ALICE), "d-made-up")
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     # In the bot's workspace, wherever it was pressed: nobody audits another one's chain.
     assert await refusals(database) == [(TEAM, ALICE, None, payload)]
@@ -118,23 +118,23 @@ async def test_only_people_for_whom_a_grant_would_count_may_request_access(
         await give(database, given)
     eligibility_now = eligibility(database, Workspace(standings={ALICE: standing}))
     if may_ask:
-        await eligibility_now.admit(Actor(TEAM, None, ALICE), delivery_id)
+        await eligibility_now.check(Actor(TEAM, None, ALICE), delivery_id)
         return
     with pytest.raises(RequesterNotEligible):
-        await eligibility_now.admit(Actor(TEAM, None, ALICE), delivery_id)
+        await eligibility_now.check(Actor(TEAM, None, ALICE), delivery_id)
     ((_, actor, _, payload),) = await refusals(database)
     assert (actor, payload["code"]) == (ALICE, "requester_not_eligible")
 
 
 async def test_a_denied_member_may_request_access(sqlite_store):
     await deny(sqlite_store)
-    await eligibility(sqlite_store).admit(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
+    await eligibility(sqlite_store).check(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
 
 
 async def test_an_unknown_standing_is_reported_instead_of_a_refusal(sqlite_store):
     people = Workspace(failing=[f"standing of {ALICE}"])
     with pytest.raises(Silent):
-        await eligibility(sqlite_store, people).admit(
+        await eligibility(sqlite_store, people).check(
             Actor(TEAM, None, ALICE), await delivered(sqlite_store)
         )
     assert await refusals(sqlite_store) == []

@@ -38,7 +38,7 @@ from bot.store.tables import (
 )
 from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
-from tests.pruning.test_kept import ALICE, CHANNEL, TEAM, access_request
+from tests.pruning.test_prunable import ALICE, CHANNEL, TEAM, access_request
 from tests.recordings.deliveries.rows import delivery_row
 
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.steps.progress import ProgressPace
+from bot.recordings.steps.progress import ProgressIntervals
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
@@ -17,7 +17,7 @@ from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides
 
-OFTEN = replace(QUICK, progress=ProgressPace(every_seconds=0.05, apart_seconds=0))
+OFTEN = replace(QUICK, progress=ProgressIntervals(one_card_seconds=0.05, all_cards_seconds=0))
 LOUD = "<!channel> <https://evil.example|+441234567890>"
 
 

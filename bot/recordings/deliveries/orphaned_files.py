@@ -72,7 +72,7 @@ class OrphanedFiles:
             row = await session.get(OrphanedFileRow, file_id)
         return _orphaned_file(row) if row else None
 
-    async def deleted(self, file: OrphanedFile, cause: str) -> bool:
+    async def remove_deleted(self, file: OrphanedFile, cause: str) -> bool:
         """Remove a file that was deleted, with its audit event; returns whether it is done.
 
         It is not done while Slack may still make the file visible.

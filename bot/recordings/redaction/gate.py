@@ -29,7 +29,7 @@ class RedactionGate:
         self._checks = checks
         self._store = store
 
-    async def admit(self, delivery: Delivery, upload: Upload) -> None:
+    async def check(self, delivery: Delivery, upload: Upload) -> None:
         """Check the upload, if it is a redacted recording and there is a raw key.
 
         Both recordings are fetched again. The digest shows whether the redacted one equals the

@@ -24,8 +24,8 @@ class WorkspaceMembership:
         self._home_team = home_team
         self._clock = clock
 
-    async def admit(self, actor: Actor, name: str, channel_id: str | None) -> None:
-        """Admit people of the workspace; for others, audit what they tried, ``name``.
+    async def require_member(self, actor: Actor, name: str, channel_id: str | None) -> None:
+        """Refuse people of other workspaces; the audit names what they tried, ``name``.
 
         Raises:
             Outsider: the person belongs to another workspace.

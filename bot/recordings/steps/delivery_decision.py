@@ -65,7 +65,9 @@ class DeliveryDecider:
     ) -> Evaluation:
         """Decide; ``conversation`` is the destination, if the caller is reading it already.
 
-        An outcome that holds for all values of the unknown facts is returned at once.
+        If a fact is unknown but no value of it would change the decision, the decision is returned
+        at once. Otherwise the fact is read again for the time of ``FactRetryWindow``, and then the
+        decision fails closed.
 
         Raises:
             CallAudioError: a fact is temporarily unknown; try again later.

@@ -24,15 +24,15 @@ LONGEST_UPDATE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressPace:
-    """The interval between updates of one card, and between updates of all cards, in seconds.
+class ProgressIntervals:
+    """The shortest time between two updates of one card, and between updates of any two cards.
 
     Slack allows a bot some 50 updates a minute (docs: chat.update is of tier 3); most of them are
     reserved for the cards of finished deliveries.
     """
 
-    every_seconds: float = 3.0
-    apart_seconds: float = 2.0
+    one_card_seconds: float = 3.0
+    all_cards_seconds: float = 2.0
 
 
 @dataclass(slots=True)
@@ -66,12 +66,12 @@ class Progress:
         *,
         deliveries: DeliveryStore,
         slack: SlackPort,
-        pace: ProgressPace,
+        intervals: ProgressIntervals,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
         self._slack = slack
-        self._pace = pace
+        self._intervals = intervals
         self._monotonic = monotonic
         self._free_at = 0.0
 
@@ -96,7 +96,7 @@ class Progress:
     async def _notify(self, delivery: Delivery, transfer: _Transfer) -> None:
         shown = 0
         try:
-            while not await transfer.is_over_within(self._pace.every_seconds):
+            while not await transfer.is_over_within(self._intervals.one_card_seconds):
                 percent = transfer.percent
                 if percent == shown or not self._take_turn():
                     continue
@@ -114,7 +114,7 @@ class Progress:
         now = self._monotonic()
         if now < self._free_at:
             return False
-        self._free_at = now + self._pace.apart_seconds
+        self._free_at = now + self._intervals.all_cards_seconds
         return True
 
     async def _is_wanted(self, delivery: Delivery) -> bool:

@@ -108,7 +108,7 @@ class TakeBack:
             return None
         try:
             await self._slack.delete_file(file.file_id, file.channel_id)
-            if await self._orphaned_files.deleted(file, TakeBackCause.UNFINISHED.value):
+            if await self._orphaned_files.remove_deleted(file, TakeBackCause.UNFINISHED.value):
                 return None
         except CallAudioError as error:
             log.warning("orphaned_file_not_deleted", delivery_id=file.delivery_id, code=error.code)

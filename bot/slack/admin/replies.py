@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.grant_pages import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Person
-from bot.access.policy import Audience, Held, Standing
+from bot.access.policy import Audience, RightHeld, Standing
 from bot.recordings.lookups.decision_explainer import Explanation
 from bot.recordings.redaction.canary import CanaryFinding
 from bot.recordings.redaction.canary_store import CanaryState
@@ -44,11 +44,11 @@ STANDINGS: Final = MappingProxyType(
 )
 HOLDS: Final = MappingProxyType(
     {
-        Held.BY_NAME: "by a grant of their own",
-        Held.BY_GROUP: "through a user group",
-        Held.PERHAPS_BY_NAME: "unknown, because a denied group cannot be read",
-        Held.PERHAPS_BY_GROUP: "unknown, because a group cannot be read",
-        Held.NOT: "not now: no grant in force, or a deny",
+        RightHeld.BY_NAME: "by a grant of their own",
+        RightHeld.BY_GROUP: "through a user group",
+        RightHeld.PERHAPS_BY_NAME: "unknown, because a denied group cannot be read",
+        RightHeld.PERHAPS_BY_GROUP: "unknown, because a group cannot be read",
+        RightHeld.NOT: "not now: no grant in force, or a deny",
     }
 )
 

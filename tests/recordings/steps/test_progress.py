@@ -9,7 +9,7 @@ import pytest
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.steps import progress as progress_module
-from bot.recordings.steps.progress import Progress, ProgressPace
+from bot.recordings.steps.progress import Progress, ProgressIntervals
 from tests.patience import PATIENCE_SECONDS, until
 
 TICK = 0.01
@@ -36,7 +36,7 @@ def delivery(number: int = 1, **changes):
 class Wall:
     """Slack's cards and the store's deliveries; records the updates of each card in order."""
 
-    def __init__(self, *, pace: ProgressPace | None = None) -> None:
+    def __init__(self, *, intervals: ProgressIntervals | None = None) -> None:
         self.said: list[tuple[str, int]] = []
         self.errors: list[Exception] = []
         self.takes_seconds = 0.0
@@ -46,7 +46,7 @@ class Wall:
         self.progress = Progress(
             deliveries=self,
             slack=self,
-            pace=pace or ProgressPace(every_seconds=TICK, apart_seconds=0),
+            intervals=intervals or ProgressIntervals(one_card_seconds=TICK, all_cards_seconds=0),
             monotonic=lambda: self.now,
         )
 
@@ -134,7 +134,7 @@ async def test_a_bug_in_the_progress_does_not_fail_the_transfer():
 
 
 async def test_all_transfers_share_one_interval_and_skip_updates_that_come_too_soon():
-    wall = Wall(pace=ProgressPace(every_seconds=TICK, apart_seconds=2))
+    wall = Wall(intervals=ProgressIntervals(one_card_seconds=TICK, all_cards_seconds=2))
     async with wall.transfer(delivery(1)) as one, wall.transfer(delivery(2)) as two:
         one(bytes(10))
         two(bytes(20))
@@ -208,6 +208,6 @@ async def test_a_shutdown_does_not_wait_for_an_update(monkeypatch):
 
 
 def test_eight_transfers_stay_below_slacks_limit():
-    pace = ProgressPace()
-    assert pace.every_seconds >= 3
-    assert 60 / pace.apart_seconds <= 40
+    intervals = ProgressIntervals()
+    assert intervals.one_card_seconds >= 3
+    assert 60 / intervals.all_cards_seconds <= 40

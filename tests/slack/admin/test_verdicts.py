@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access.policy import Audience, Held, Standing, decide
+from bot.access.policy import Audience, RightHeld, Standing, decide
 from bot.access.policy_evaluation import Evaluation
 from bot.slack.admin.verdicts import verdict
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW as RAW
@@ -19,7 +19,7 @@ ALONE = {"audience_must_be_cleared": False}
         ({}, "*Unredacted* because everyone in <#C1> is cleared."),
         (ALONE, "*Unredacted* because <@U1> is cleared, and who else is in <#C1> does not count."),
         (
-            {"standing": Standing.GUEST, "held": Held.BY_GROUP},
+            {"standing": Standing.GUEST, "held": RightHeld.BY_GROUP},
             "*Nothing* because <@U1> is a guest without a grant by name.",
         ),
         (
@@ -48,7 +48,7 @@ ALONE = {"audience_must_be_cleared": False}
             "*Nothing* because Slack did not say whether <#C1> is shared with others.",
         ),
         (
-            {"held": Held.NOT},
+            {"held": RightHeld.NOT},
             "*Redacted* because <@U1> in <#C1> is not cleared to hear unredacted recordings.",
         ),
         (

@@ -7,7 +7,7 @@ from typing import Final
 EVERY_SECONDS: Final = 60.0
 
 
-class SparingLog:
+class LogThrottle:
     """Allows one line of a kind per minute."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:

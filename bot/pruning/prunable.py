@@ -1,4 +1,4 @@
-"""Which deliveries may be removed from the store: the rule, as conditions on their rows."""
+"""Which deliveries may be pruned: the conditions on their rows."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)
 """The kinds of due work whose key is the id of a delivery."""
 
 
-class Kept(StrEnum):
+class ReasonToKeep(StrEnum):
     """Why a delivery stays."""
 
     UNDER_WAY = "under_way"
@@ -38,7 +38,7 @@ class Kept(StrEnum):
     """Its request for access is pending; the notification of the decision has a button for it."""
 
 
-def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
+def reasons_to_keep(before: datetime) -> Mapping[ReasonToKeep, ColumnElement[bool]]:
     """Build a condition for each reason to keep a delivery that ended or changed long ago.
 
     A delivery may be removed if none of them holds. If a condition is NULL, the delivery stays.
@@ -50,16 +50,16 @@ def kept(before: datetime) -> Mapping[Kept, ColumnElement[bool]]:
     ]
     work = select(due.key).where(due.kind.in_(OF_DELIVERIES), due.key == row.id)
     return {
-        Kept.UNDER_WAY: or_(
+        ReasonToKeep.UNDER_WAY: or_(
             row.state.not_in([each.value for each in ENDED]), row.ended_at.is_(None)
         ),
-        Kept.RECENT: or_(*since),
-        Kept.FILE_WATCHED: and_(*deletable()),
-        Kept.CARD_BEHIND: and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
-        Kept.WORK_DUE: work.correlate(row).exists(),
-        Kept.FILE_ORPHANED: row.id.in_(select(OrphanedFileRow.delivery_id)),
-        Kept.FOLLOWED: row.id.in_(_followed()),
-        Kept.ACCESS_ASKED: row.id.in_(
+        ReasonToKeep.RECENT: or_(*since),
+        ReasonToKeep.FILE_WATCHED: and_(*deletable()),
+        ReasonToKeep.CARD_BEHIND: and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
+        ReasonToKeep.WORK_DUE: work.correlate(row).exists(),
+        ReasonToKeep.FILE_ORPHANED: row.id.in_(select(OrphanedFileRow.delivery_id)),
+        ReasonToKeep.FOLLOWED: row.id.in_(_followed()),
+        ReasonToKeep.ACCESS_ASKED: row.id.in_(
             select(AccessRequestRow.delivery_id).where(
                 AccessRequestRow.state == AccessState.PENDING.value
             )
@@ -78,7 +78,7 @@ def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
         .where(
             row.team_id == team_id,
             row.ended_at < before,
-            *(not_(condition) for condition in kept(before).values()),
+            *(not_(condition) for condition in reasons_to_keep(before).values()),
         )
         .order_by(row.ended_at)
         .limit(most)

@@ -20,7 +20,7 @@ class Calls:
     failed: float
 
 
-class Reach:
+class ServiceAvailability:
     """Whether one service answers: it does not if all recent calls failed.
 
     Without calls since the last probe the previous result stands.
@@ -42,7 +42,9 @@ class Reach:
         return self._answers
 
 
-def reach_of(metrics: Metrics, polyai_hosts: Collection[str]) -> dict[str, Reach]:
+def watch_services(
+    metrics: Metrics, polyai_hosts: Collection[str]
+) -> dict[str, ServiceAvailability]:
     """Watch Slack's Web API, and PolyAI by its hosts."""
 
     def of_polyai() -> Calls:
@@ -50,8 +52,8 @@ def reach_of(metrics: Metrics, polyai_hosts: Collection[str]) -> dict[str, Reach
 
     hosts = frozenset(polyai_hosts)
     return {
-        "slack": Reach(lambda: _calls(metrics.slack_calls, "result", lambda _: True)),
-        "polyai": Reach(of_polyai),
+        "slack": ServiceAvailability(lambda: _calls(metrics.slack_calls, "result", lambda _: True)),
+        "polyai": ServiceAvailability(of_polyai),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.pruning.kept import Kept, kept, prunable
+from bot.pruning.prunable import ReasonToKeep, prunable, reasons_to_keep
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import AccessRequestRow, DeliveryRow, OrphanedFileRow
@@ -16,12 +16,12 @@ from tests.recordings.deliveries.rows import delivery_row
 TEAM, ALICE, CHANNEL = "T0QUALITY0", "U0ALICE", "C0ONE00000"
 MINUTE = timedelta(minutes=1)
 OLD, YOUNG = NOON - MINUTE, NOON
-GOES: list[Kept] = []
+GOES: list[ReasonToKeep] = []
 
 REDACTED = {"outcome": "redacted", "reason": "audience"}
 TAKEN_BACK = {"taken_back_at": OLD, "taken_back_cause": "time_over"}
 
-ROWS: dict[str, tuple[dict[str, Any], list[Kept]]] = {
+ROWS: dict[str, tuple[dict[str, Any], list[ReasonToKeep]]] = {
     "redacted, delivered before the time": (REDACTED, GOES),
     "a transcript that was taken back": ({"kind": "transcript", **TAKEN_BACK}, GOES),
     "refused": ({"outcome": "refused", "state": "refused", "file_id": None}, GOES),
@@ -40,41 +40,47 @@ ROWS: dict[str, tuple[dict[str, Any], list[Kept]]] = {
         {**REDACTED, **TAKEN_BACK, "delete_asked_by": ALICE},
         GOES,
     ),
-    "it has not ended": ({**REDACTED, "state": "announced", "ended_at": None}, [Kept.UNDER_WAY]),
+    "it has not ended": (
+        {**REDACTED, "state": "announced", "ended_at": None},
+        [ReasonToKeep.UNDER_WAY],
+    ),
     "its state and its end contradict each other": (
         {**REDACTED, "state": "shared"},
-        [Kept.UNDER_WAY],
+        [ReasonToKeep.UNDER_WAY],
     ),
-    "it ended at the time": ({**REDACTED, "ended_at": YOUNG}, [Kept.RECENT]),
-    "its requester was told after the time": ({**REDACTED, "notified_at": YOUNG}, [Kept.RECENT]),
+    "it ended at the time": ({**REDACTED, "ended_at": YOUNG}, [ReasonToKeep.RECENT]),
+    "its requester was told after the time": (
+        {**REDACTED, "notified_at": YOUNG},
+        [ReasonToKeep.RECENT],
+    ),
     "it was taken back after the time, which a digest counts": (
         {**TAKEN_BACK, "taken_back_at": YOUNG},
-        [Kept.RECENT],
+        [ReasonToKeep.RECENT],
     ),
-    "its raw file is still shared": ({}, [Kept.FILE_WATCHED]),
-    "its raw transcript is still shared": ({"kind": "transcript"}, [Kept.FILE_WATCHED]),
+    "its raw file is still shared": ({}, [ReasonToKeep.FILE_WATCHED]),
+    "its raw transcript is still shared": ({"kind": "transcript"}, [ReasonToKeep.FILE_WATCHED]),
     "raw, and it may come to light in Slack later": (
         {"state": "unconfirmed"},
-        [Kept.FILE_WATCHED],
+        [ReasonToKeep.FILE_WATCHED],
     ),
     "it failed, and its raw file could not be deleted": (
         {"state": "failed", "recheck_at": OLD},
-        [Kept.FILE_WATCHED],
+        [ReasonToKeep.FILE_WATCHED],
     ),
     "redacted, and its requester wants it deleted": (
         {**REDACTED, "delete_asked_by": ALICE},
-        [Kept.FILE_WATCHED],
+        [ReasonToKeep.FILE_WATCHED],
     ),
     "taken back, and its card does not say so yet": (
         {**TAKEN_BACK, "recheck_at": OLD},
-        [Kept.CARD_BEHIND],
+        [ReasonToKeep.CARD_BEHIND],
     ),
 }
 
 
 @pytest.mark.parametrize(("columns", "expected"), ROWS.values(), ids=ROWS)
 async def test_a_delivery_goes_or_stays_for_its_own_facts(
-    database: Database, columns: dict[str, Any], expected: list[Kept]
+    database: Database, columns: dict[str, Any], expected: list[ReasonToKeep]
 ) -> None:
     await store(database, "d1", **columns)
     assert await why_kept(database) == {"d1": expected}
@@ -87,7 +93,7 @@ async def test_a_delivery_with_due_work_is_kept(database: Database, kind: str) -
     await store(database, "d2", **REDACTED)
     async with database.write() as session:
         enqueue(session, kind, "d1", now=NOON, due_at=NOON + timedelta(days=365))
-    assert await why_kept(database) == {"d1": [Kept.WORK_DUE], "d2": GOES}
+    assert await why_kept(database) == {"d1": [ReasonToKeep.WORK_DUE], "d2": GOES}
     assert await may_go(database) == ["d2"]
 
 
@@ -103,7 +109,7 @@ async def test_a_delivery_with_a_dropped_file_to_delete_is_kept(database: Databa
                 watched_until_at=NOON,
             )
         )
-    assert await why_kept(database) == {"d1": [Kept.FILE_ORPHANED]}
+    assert await why_kept(database) == {"d1": [ReasonToKeep.FILE_ORPHANED]}
 
 
 async def test_a_delivery_whose_replacement_is_under_way_is_kept(
@@ -114,7 +120,7 @@ async def test_a_delivery_whose_replacement_is_under_way_is_kept(
     await store(database, "follower", **follower)
     async with database.write() as session:
         enqueue(session, "deliver", "follower", now=NOON)
-    assert (await why_kept(database))["raw"] == [Kept.FOLLOWED]
+    assert (await why_kept(database))["raw"] == [ReasonToKeep.FOLLOWED]
     assert await may_go(database) == []
 
 
@@ -127,10 +133,11 @@ async def test_a_delivery_and_its_replacement_are_removed_in_any_order_after_bot
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"), [("pending", [Kept.ACCESS_ASKED]), ("approved", []), ("expired", [])]
+    ("state", "expected"),
+    [("pending", [ReasonToKeep.ACCESS_ASKED]), ("approved", []), ("expired", [])],
 )
 async def test_a_delivery_whose_requester_waits_for_access_is_kept(
-    database: Database, state: str, expected: list[Kept]
+    database: Database, state: str, expected: list[ReasonToKeep]
 ) -> None:
     await store(database, "d1", **REDACTED)
     async with database.write() as session:
@@ -170,13 +177,13 @@ async def store(database: Database, delivery_id: str, **columns: Any) -> None:
         session.add(delivery_row(delivery_id, CHANNEL, **{**usual, **columns}))
 
 
-async def why_kept(database: Database) -> dict[str, list[Kept]]:
+async def why_kept(database: Database) -> dict[str, list[ReasonToKeep]]:
     """Each delivery, with every reason to keep it."""
     async with database.read() as session:
-        found: dict[str, list[Kept]] = {
+        found: dict[str, list[ReasonToKeep]] = {
             each: [] for each in await session.scalars(select(DeliveryRow.id))
         }
-        for reason, condition in kept(NOON).items():
+        for reason, condition in reasons_to_keep(NOON).items():
             for each in await session.scalars(select(DeliveryRow.id).where(condition)):
                 found[each].append(reason)
     return found

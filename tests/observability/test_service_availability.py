@@ -1,12 +1,12 @@
 """A service is away while every call of late was in vain."""
 
 from bot.observability.metrics import Metrics
-from bot.observability.service_reach import reach_of
+from bot.observability.service_availability import watch_services
 
 
 async def test_a_service_is_unreachable_from_the_first_failed_call_to_the_first_answer():
     metrics = Metrics()
-    slack = reach_of(metrics, ())["slack"]
+    slack = watch_services(metrics, ())["slack"]
 
     async def after(*results: str) -> bool:
         for result in results:
@@ -23,7 +23,7 @@ async def test_a_service_is_unreachable_from_the_first_failed_call_to_the_first_
 
 async def test_only_polyais_hosts_count_for_polyai():
     metrics = Metrics()
-    polyai = reach_of(metrics, ["api.us.poly.ai"])["polyai"]
+    polyai = watch_services(metrics, ["api.us.poly.ai"])["polyai"]
     metrics.http_requests.labels(host="files.slack.com", status="none").inc()
     assert await polyai.probe()
     metrics.http_requests.labels(host="api.us.poly.ai", status="503").inc()
