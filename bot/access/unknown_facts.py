@@ -1,7 +1,7 @@
-"""Logs each unknown fact, and collects its error if it is temporary, so that a delivery can retry.
+"""Logs each unknown fact, and collects its error for a delivery.
 
 A decision fails closed at once if a person waits for it. A delivery can decide again later, so it
-needs to know whether a fact is only temporarily unknown.
+needs to know whether a fact is only temporarily unknown; and it tells its requester the cause.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _NOTED: ContextVar[list[CallAudioError] | None] = ContextVar("unknown_facts", de
 
 @contextmanager
 def collect_unknown_facts() -> Iterator[list[CallAudioError]]:
-    """Yield a list that collects the temporary errors raised inside the block."""
+    """Yield a list that collects the errors noted inside the block."""
     noted: list[CallAudioError] = []
     token = _NOTED.set(noted)
     try:
@@ -28,10 +28,10 @@ def collect_unknown_facts() -> Iterator[list[CallAudioError]]:
 
 
 def note_unknown_fact(fact: str, error: CallAudioError, **about: str) -> None:
-    """Log the fact that is unknown, and collect the error if a retry may succeed."""
+    """Log the fact that is unknown, and collect the error."""
     log_unknown_fact(fact, error, **about)
     noted = _NOTED.get()
-    if noted is not None and error.retryable:
+    if noted is not None:
         noted.append(error)
 
 

@@ -314,22 +314,23 @@ async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     ],
 )
 async def test_each_unknown_fact_fails_closed_and_is_logged(sqlite_store, lost, fact, expected):
-    """Only an error that may pass is collected for a delivery, which then decides again."""
+    """A delivery decides again only after an error that may pass."""
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     workspace = Workspace(
         members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
     )
-    with capture_logs() as logs, collect_unknown_facts() as temporary:
+    with capture_logs() as logs, collect_unknown_facts() as noted:
         evaluation = await evaluate(sqlite_store, workspace)
     assert result(evaluation) == expected
     assert evaluation.facts.audience is Audience.UNKNOWN
-    assert (logs, temporary) == ([logged(fact)], [])
+    assert logs == [logged(fact)]
+    assert not any(error.retryable for error in noted)
 
     workspace.error = Passing
-    with capture_logs(), collect_unknown_facts() as temporary:
+    with capture_logs(), collect_unknown_facts() as noted:
         assert result(await evaluate(sqlite_store, workspace)) == expected
-    assert [type(error) for error in temporary] == [Passing]
+    assert [type(error) for error in noted] == [Passing]
 
 
 def logged(fact: str, code: str = "silent") -> dict[str, str]:

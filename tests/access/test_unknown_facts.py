@@ -1,4 +1,4 @@
-"""Unknown facts: each is logged; errors that may pass are collected for whoever can retry."""
+"""Unknown facts: each is logged; their errors are collected for deliveries."""
 
 from structlog.testing import capture_logs
 
@@ -21,15 +21,15 @@ def test_each_unknown_fact_is_logged_with_its_code() -> None:
     ]
 
 
-def test_errors_that_may_pass_are_collected_by_the_innermost_block() -> None:
-    passing = Passing()
+def test_errors_are_collected_by_the_innermost_block() -> None:
+    silent, passing = Silent(), Passing()
     with capture_logs():
         note_unknown_fact("standing", Passing())
         with collect_unknown_facts() as outer:
             with collect_unknown_facts() as inner:
-                note_unknown_fact("standing", Silent())
+                note_unknown_fact("standing", silent)
                 note_unknown_fact("standing", passing)
-            assert inner == [passing]
+            assert inner == [silent, passing]
             assert outer == []
             note_unknown_fact("standing", passing)
             assert outer == [passing]

@@ -142,6 +142,22 @@ async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_with
     assert seen.tags[-1] == "policy:delivery:refused"
 
 
+async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene: Scene) -> None:
+    await scene.grant()
+
+    async with between_upload_and_share(scene) as asking:
+        scene.workspace.change_channel(CHANNEL, bot_is_member=False)
+    seen = await asking
+
+    assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "conversation_unseen")
+    assert "I am not in that conversation" in seen.note.text
+    assert "/invite" in seen.note.text
+    assert "You are not in that conversation" not in seen.told
+    assert seen.tags[-1] == "worker:delivery:failed"
+    assert [file.completed_times for file in scene.workspace.recordings] == [0]
+    assert seen.files == []
+
+
 async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(
     scene: Scene,
 ) -> None:

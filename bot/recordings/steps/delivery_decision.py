@@ -1,6 +1,6 @@
 """Takes the decision on a delivery; facts that Slack cannot return now are read again later."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.freeze import Freeze
 
 
@@ -72,14 +73,19 @@ class DeliveryDecider:
         Raises:
             CallAudioError: a fact is temporarily unknown; try again later.
             FactsUnknown: a fact stayed unknown for too long, and without it nothing is delivered.
+            ConversationUnseen: the bot was removed from the destination after the first decision.
             DeliveriesFrozen: it would be redacted, or its upload is, and the plain key may return
                 raw.
         """
-        with collect_unknown_facts() as unknown_facts:
+        with collect_unknown_facts() as noted:
             evaluation = await self._evaluator.evaluate(question, conversation)
         if delivery.outcome is Outcome.REDACTED:
             # Its upload came with the plain key, whatever the rights allow by now.
             await self._refuse_frozen()
+        if delivery.outcome is not None and evaluation.decision.outcome is Outcome.REFUSED:
+            # Otherwise the requester would read that they are not in the conversation.
+            _raise_unseen(noted)
+        unknown_facts = [error for error in noted if error.retryable]
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
         if unknown_facts and not is_certain(evaluation.facts):
@@ -98,3 +104,9 @@ class DeliveryDecider:
     async def _refuse_frozen(self) -> None:
         if self._freeze:
             await self._freeze.refuse()
+
+
+def _raise_unseen(errors: Iterable[CallAudioError]) -> None:
+    for error in errors:
+        if isinstance(error, ConversationUnseen):
+            raise error
