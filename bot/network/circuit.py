@@ -40,8 +40,9 @@ class Circuit:
         now = self._clock()
         if urgency_now() <= Urgency.TAKE_BACK or self._probe_at is None:
             return 0.0
-        if now < self._probe_at:
-            return (self._probe_at - now).total_seconds()
+        wait_seconds = (self._probe_at - now).total_seconds()
+        if 0 < wait_seconds <= LONGEST_PROBE_SECONDS:  # longer: the clock was set back
+            return wait_seconds
         self._probe_at = now + self._next_wait()
         return 0.0
 

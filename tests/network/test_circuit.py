@@ -72,6 +72,14 @@ def test_a_seldom_call_that_fails_now_and_then_changes_nothing(host: Host) -> No
         host.now += timedelta(minutes=1)
 
 
+def test_a_clock_that_is_set_back_does_not_keep_the_circuit_open(host: Host) -> None:
+    host.calls(60)
+    host.now -= timedelta(hours=1)
+    host.is_away = False
+
+    assert host.calls(int(LONGEST_PROBE_SECONDS)) > 0
+
+
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
 def test_answers_to_people_and_taking_back_are_tried_in_any_case(
     host: Host, urgency: Urgency

@@ -61,7 +61,9 @@ class Identity:
         """
         async with self._requests:
             now = self._clock()
-            if self._known and self._ask_at and now < self._ask_at:
+            waits = self._ask_at - now if self._ask_at else timedelta(0)
+            # A longer one: the clock was set back.
+            if self._known and timedelta(0) < waits <= STANDING_VALID_FOR:
                 return self._known
             try:
                 # With a known identity, no ack waits for the retries and time-outs of a call.

@@ -53,7 +53,8 @@ class SlackGroups:
         return members
 
     def _is_recent(self, known: _Remembered) -> bool:
-        return self._clock() - known.read_at < STANDING_VALID_FOR
+        age = self._clock() - known.read_at
+        return timedelta(0) <= age < STANDING_VALID_FOR  # negative: the clock was set back
 
     async def _list(self, group_id: str) -> frozenset[str]:
         """Read the members now. Slack documents no paging here, but a cursor is followed.

@@ -47,6 +47,14 @@ async def test_the_identity_is_cached_for_ten_minutes(identity, workspace, clock
     assert len(workspace.called("auth.test")) == 2
 
 
+async def test_a_clock_that_is_set_back_does_not_prolong_the_cache(identity, workspace, clock):
+    await identity.read()
+    clock.now -= timedelta(hours=1)
+    await identity.read()
+    await identity.read()
+    assert len(workspace.called("auth.test")) == 2
+
+
 async def test_simultaneous_callers_cause_one_call(identity, workspace):
     await asyncio.gather(*(identity.read() for _ in range(8)))
     assert len(workspace.called("auth.test")) == 1

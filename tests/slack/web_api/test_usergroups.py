@@ -73,6 +73,7 @@ async def setup(sqlite_url: str) -> AsyncIterator[GroupsSetup]:
         (timedelta(0), 1, {ALICE}),
         (timedelta(seconds=59), 1, {ALICE}),
         (timedelta(seconds=60), 2, {ALICE, BOB}),
+        pytest.param(timedelta(hours=-1), 2, {ALICE, BOB}, id="a clock that is set back"),
     ],
 )
 async def test_a_group_is_cached_for_a_minute(
