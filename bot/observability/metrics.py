@@ -37,7 +37,7 @@ class Metrics:
             was stored as due at once, or since ten minutes after a given time.
         digest_late_seconds: how long the oldest slot of a digest waits for its end; 0 without one.
         raw_files_overdue: raw and orphaned files that have to be deleted and are still in Slack.
-        canary_held: when the canary last passed, in seconds since 1970; NaN: never.
+        canary_held: when the canary last passed, in seconds since 1970; 0: never, NaN: without one.
         slack_calls_allowed: calls a minute that Slack allows, by ``method``, where a limit holds.
         slack_held_seconds: for how long Slack accepts no calls, by ``method``.
         polyai_errors: answers of PolyAI other than 200, by ``agent`` and ``status``; ``none``: no

@@ -16,6 +16,8 @@ from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, O
 from bot.store.write_probe import takes_writes
 
 UNKNOWN = float("nan")
+NEVER = 0.0
+"""Unlike NaN it is less than every time, so that an alert can compare it."""
 
 
 class Backlog:
@@ -68,7 +70,8 @@ class Backlog:
         metrics.oldest_delivery_seconds.set(_age(oldest, now))
         metrics.digest_late_seconds.set(_age(slot, now))
         metrics.raw_files_overdue.set(overdue or 0)
-        metrics.canary_held.set(held_at.timestamp() if held_at else UNKNOWN)
+        if self._canary:
+            metrics.canary_held.set(held_at.timestamp() if held_at else NEVER)
         metrics.deliveries_frozen.set(frozen)
         metrics.backlog_known.set(1)
         metrics.database_takes_writes.set(await takes_writes(self._database))

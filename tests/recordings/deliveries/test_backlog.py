@@ -173,8 +173,18 @@ async def test_only_the_canary_of_the_settings_is_counted(database, metrics):
         return figure(metrics, "canary_held_timestamp_seconds")
 
     assert await held("CALL-1") == NOON.timestamp()
-    for other in (None, "CALL-2"):
-        assert math.isnan(await held(other))
+    assert math.isnan(await held(None))
+    assert await held("CALL-2") == 0, "NaN is never late"
+
+
+async def test_a_canary_that_never_passed_is_late(database, metrics):
+    about = {"team_id": "T1", "checked_at": NOON, "verdict": "unknown", "held_at": None}
+    async with database.write() as session:
+        session.add(CanaryRow(conversation="CALL-1", **about))
+    backlog = Backlog(database=database, metrics=metrics, clock=lambda: NOON, canary="CALL-1")
+    await backlog.measure()
+    held_at = figure(metrics, "canary_held_timestamp_seconds")
+    assert NOON.timestamp() - held_at > 10_800, "deploy/prometheus-alerts.yml"
 
 
 async def test_work_of_a_dead_worker_is_waiting_after_its_lease(migrated_postgresql, metrics):
