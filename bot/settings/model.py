@@ -206,7 +206,7 @@ class Settings(BaseSettings):
     @pydantic.field_validator("callaudio_metrics_address")
     @classmethod
     def _keep_ports_apart(cls, address: str | None, info: ValidationInfo) -> str | None:
-        if address and split_address(address)[1] == str(info.data.get("port")):
+        if address and int(split_address(address)[1]) == info.data.get("port"):
             raise problem("has the port of PORT, which everybody may ask")
         return address
 
@@ -222,6 +222,8 @@ class Settings(BaseSettings):
     def _keep_agents_keys_apart(
         cls, agents: Mapping[str, AgentSettings], info: ValidationInfo
     ) -> Mapping[str, AgentSettings]:
+        if "default" in agents:
+            raise problem("has an entry `default`, the name of the agent in POLYAI_AGENT_ID")
         plain = {info.data.get("polyai_api_key"), *(each.api_key for each in agents.values())}
         raw = {info.data.get("polyai_pii_api_key"), *(each.pii_api_key for each in agents.values())}
         both = (plain & raw) - {None}

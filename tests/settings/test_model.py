@@ -143,6 +143,7 @@ def test_all_problems_are_reported_at_once_in_a_fixed_order():
         ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:99999"),
         ("CALLAUDIO_METRICS_ADDRESS", "http://127.0.0.1:9090"),
         ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:3000"),
+        ("CALLAUDIO_METRICS_ADDRESS", "[::1]:03000"),
     ],
 )
 def test_each_invalid_value_is_refused(name, value):
@@ -212,6 +213,7 @@ def test_more_agents_have_their_own_region_and_keys():
         ("[" * 100_000, ["is not JSON"]),
         ("[]", ["is not valid"]),
         ('{"a": {}, "a": {}}', ["holds a name twice"]),
+        (json.dumps({"default": SALES}), ["has an entry `default`"]),
         ('{"sales": 1}', ["entry 'sales' has an unusable value"]),
         (
             json.dumps({"Sales": SALES, "care": {"agent_id": "a/b", "region": "mars", "key": "x"}}),
