@@ -9,9 +9,8 @@ from bot.access.policy import Outcome
 from bot.cli.demo_acts import LINK, Act
 from bot.cli.demo_script import CALL, NAMES
 from bot.cli.stage import Stage
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.past_deliveries import all_deliveries
-from bot.recordings.deliveries.states import State
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.slack.identifiers import Action

@@ -13,7 +13,7 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.references.agents import AgentNotConfigured
 
 log = get_logger(__name__)

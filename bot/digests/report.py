@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.audit.verify import Head
 from bot.digests.notable import NotableCall
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
 from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification

@@ -7,7 +7,7 @@ from typing import Final
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind
 
 WHY_REDACTED: Final = MappingProxyType(
     {

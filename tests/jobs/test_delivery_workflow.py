@@ -14,7 +14,7 @@ from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
 from bot.jobs.delivery_workflow import MAX_ROUNDS, DeliveryWorkflow
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.steps.share_attempts import ShareResult
 from bot.store.due_work import Due
 from tests.conftest import NOON

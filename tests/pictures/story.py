@@ -14,8 +14,8 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.cli.stage import AGENT_ID, Stage, open_stage
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
+from bot.recordings.deliveries.delivery import ENDED, State
 from bot.recordings.deliveries.delivery_store import DELIVER
-from bot.recordings.deliveries.states import ENDED, State
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording

@@ -10,8 +10,8 @@ from sqlalchemy import and_, bindparam, select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage
+from bot.recordings.deliveries.delivery import ENDED
 from bot.recordings.deliveries.delivery_store import DELIVER
-from bot.recordings.deliveries.states import ENDED
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, File, Message

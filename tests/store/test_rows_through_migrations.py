@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Column, DateTime, Engine, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
-from bot.recordings.deliveries.states import ENDED, State
+from bot.recordings.deliveries.delivery import ENDED, State
 from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from bot.store.tables import Base, DeliveryRow, DueWorkRow

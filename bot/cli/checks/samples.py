@@ -19,12 +19,12 @@ from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.payloads import CallFacts, Direction
+from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     PrivateNote,
     PrivateNoteKind,
-    Problem,
     TakenBack,
 )
 from bot.settings.choices import AudienceRule

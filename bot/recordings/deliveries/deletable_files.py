@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.recordings.deliveries.delivery import event_of
+from bot.recordings.deliveries.delivery import State, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.states import State
 from bot.store.tables import DeliveryRow
 
 # An unconfirmed file may become visible later.

@@ -1,18 +1,57 @@
-"""A stored delivery, and its audit events."""
+"""A stored delivery: its kind, its states, why it failed, and its audit events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import SecretStr
 
 from bot.access.policy import Outcome
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
+from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.kinds import DeliveryKind
-from bot.recordings.deliveries.slack_port import Problem
-from bot.recordings.deliveries.states import ENDED, State
+
+
+class DeliveryKind(StrEnum):
+    """Audio is delivered raw or redacted; a transcript only raw."""
+
+    AUDIO = "audio"
+    TRANSCRIPT = "transcript"
+
+
+class State(StrEnum):
+    """The states a delivery passes through; the last four are ends."""
+
+    REQUESTED = "requested"
+    DECIDED = "decided"
+    ANNOUNCED = "announced"
+    UPLOADED = "uploaded"
+    SHARED = "shared"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+
+
+ENDED = frozenset({State.DELIVERED, State.REFUSED, State.FAILED, State.UNCONFIRMED})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failure, worded for people; contains no secret, URL, number or transcript."""
+
+    code: str
+    what: str
+    likely_cause: str
+    fix: str
+    correlation_id: str | None = None
+
+    @classmethod
+    def of(cls, error: CallAudioError) -> "Problem":
+        """Copy the words of an error."""
+        return cls(error.code, error.what, error.likely_cause, error.fix, error.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)

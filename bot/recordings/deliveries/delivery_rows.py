@@ -10,10 +10,7 @@ from sqlalchemy import Row
 from bot.access.policy import Outcome
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
-from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.kinds import DeliveryKind
-from bot.recordings.deliveries.slack_port import Problem
-from bot.recordings.deliveries.states import State
+from bot.recordings.deliveries.delivery import Delivery, DeliveryKind, Problem, State
 from bot.store.tables import DeliveryRow
 
 NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(

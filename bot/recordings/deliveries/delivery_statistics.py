@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.access.policy import Outcome
-from bot.recordings.deliveries.states import State
+from bot.recordings.deliveries.delivery import State
 from bot.store.tables import DeliveryRow
 
 

@@ -12,16 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.delivery import Delivery, event_of
+from bot.recordings.deliveries.delivery import ENDED, Delivery, DeliveryKind, State, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.orphaned_files import (
     STAYS_UNSEEN_AFTER,
     orphaned_files_of,
     store_orphaned,
 )
-from bot.recordings.deliveries.states import ENDED, State
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow, DueWorkRow

@@ -7,9 +7,8 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.states import State
 from bot.store.tables import DeliveryRow
 
 

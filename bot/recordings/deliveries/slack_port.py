@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind, Problem
 from bot.recordings.deliveries.shares import FileShares
 
 
@@ -114,22 +114,6 @@ class PrivateNoteKind(StrEnum):
     FAILED = "failed"
     UNCONFIRMED = "unconfirmed"
     WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A failure, worded for people; contains no secret, URL, number or transcript."""
-
-    code: str
-    what: str
-    likely_cause: str
-    fix: str
-    correlation_id: str | None = None
-
-    @classmethod
-    def of(cls, error: CallAudioError) -> "Problem":
-        """Copy the words of an error."""
-        return cls(error.code, error.what, error.likely_cause, error.fix, error.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)

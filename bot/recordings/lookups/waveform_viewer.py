@@ -11,9 +11,8 @@ from bot.audit.events import AuditTag
 from bot.concurrency.urgency import Urgency, working
 from bot.errors import CallAudioError, TooManyLookups, UsageError
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.states import State
 from bot.recordings.lookups.lookup_limit import LookupLimit
 from bot.recordings.requests.workspace_membership import WorkspaceMembership
 

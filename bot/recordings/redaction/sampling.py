@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.redaction.check_store import CheckCause, add_due_check, new_check
 
 SHARE: Final = 0.05

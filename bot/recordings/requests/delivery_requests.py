@@ -8,9 +8,8 @@ from typing import Final
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference
 from bot.recordings.requests.action_authorization import ActionAuthorization

@@ -8,8 +8,7 @@ from pydantic import SecretStr
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.kinds import DeliveryKind
-from bot.recordings.deliveries.states import State
+from bot.recordings.deliveries.delivery import DeliveryKind, State
 from bot.recordings.requests.fair_queue import TooManyWaiting, flow_of, requester_key
 from bot.recordings.requests.requester import Requester
 from bot.store.idempotency import hashed

@@ -3,12 +3,11 @@
 from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
 from bot.concurrency.uninterrupted import uninterrupted
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.naming import announcement_of, destination_of
 from bot.recordings.deliveries.slack_port import SlackPort
-from bot.recordings.deliveries.states import State
 
 
 class Announcing:

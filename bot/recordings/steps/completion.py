@@ -12,11 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.observability.metrics import Metrics
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
-from bot.recordings.deliveries.slack_port import Problem
-from bot.recordings.deliveries.states import State
 from bot.recordings.steps.notification import is_card_enough
 from bot.recordings.steps.share_attempts import ShareResult
 from bot.recordings.steps.sharing import Sharing

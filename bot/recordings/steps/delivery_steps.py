@@ -14,13 +14,12 @@ from bot.access.policy_evaluation import DIRECT_MESSAGES, Evaluation, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import muted_columns
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import ConversationUnseen, Destinations, read_result
 from bot.recordings.deliveries.naming import destination_of
 from bot.recordings.deliveries.slack_port import SlackPort
-from bot.recordings.deliveries.states import State
 from bot.recordings.steps.announcing import Announcing
 from bot.recordings.steps.delivery_decision import DeliveryDecider
 from bot.recordings.steps.fetching import Fetching, Upload

@@ -9,7 +9,7 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.slack_files import delete_files
@@ -17,11 +17,9 @@ from bot.recordings.deliveries.slack_port import (
     Delivered,
     PrivateNote,
     PrivateNoteKind,
-    Problem,
     SlackPort,
     TakenBack,
 )
-from bot.recordings.deliveries.states import State
 
 log = get_logger(__name__)
 

@@ -7,13 +7,12 @@ from typing import Final
 from bot.access.policy_evaluation import Evaluation
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import title_of
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import Share, SharedPicture, ShareUnclear, SlackPort
-from bot.recordings.deliveries.states import State
 
 log = get_logger(__name__)
 

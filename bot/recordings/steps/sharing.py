@@ -13,12 +13,11 @@ from bot.access.policy_evaluation import Evaluation, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import SlackPort
-from bot.recordings.deliveries.states import State
 from bot.recordings.steps.delivery_decision import DeliveryDecider
 from bot.recordings.steps.share_attempts import ShareAttempts, ShareResult, same_try
 

@@ -9,6 +9,7 @@ from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.deletable_files import deletable
+from bot.recordings.deliveries.delivery import ENDED
 from bot.recordings.deliveries.delivery_store import under_way
 from bot.recordings.deliveries.file_check_schedule import (
     AHEAD,
@@ -17,7 +18,6 @@ from bot.recordings.deliveries.file_check_schedule import (
     conversation_key,
 )
 from bot.recordings.deliveries.shares import MOST_PLACES
-from bot.recordings.deliveries.states import ENDED
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow

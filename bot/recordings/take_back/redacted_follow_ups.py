@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.administration import Actor
 from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, requester_key
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.requests.requester import Requester

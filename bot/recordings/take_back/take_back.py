@@ -13,13 +13,12 @@ from bot.access.exposure import Exposure
 from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.file_check_schedule import IN_TURN
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
-from bot.recordings.deliveries.states import State
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles

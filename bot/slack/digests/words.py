@@ -10,7 +10,7 @@ from bot.digests.digest import Digest, Period
 from bot.digests.notable import CUT_SHORT_SECONDS, Mark
 from bot.digests.report import CallsReport, Figures, Gap, Report
 from bot.polyai.call_summary import CallSummary
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from bot.slack import wording
 from bot.slack.wording import code, escape
 

@@ -9,8 +9,8 @@ from bot.access.policy import Outcome, Reason
 from bot.access_requests.request import AccessRequest
 from bot.digests.digest_administration import ListedDigest
 from bot.home.reading import MOST_ENDING, AdminPart, Home
+from bot.recordings.deliveries.delivery import State
 from bot.recordings.deliveries.past_deliveries import PastDelivery
-from bot.recordings.deliveries.states import State
 from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import rights_wording

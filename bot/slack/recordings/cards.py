@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events
+from bot.recordings.deliveries.delivery import ENDED, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.states import ENDED, State
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request

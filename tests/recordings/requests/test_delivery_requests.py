@@ -7,8 +7,8 @@ from sqlalchemy import select
 from bot.access.administration import Actor
 from bot.observability.metrics import Metrics
 from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.references.agents import AgentNotConfigured
 from bot.recordings.references.reference import Reference
 from bot.recordings.requests.delivery_requests import DeliveryRequests

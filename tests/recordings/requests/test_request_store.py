@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from bot.access.administration import Actor
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, fingerprint_of
 from bot.recordings.requests.request_store import MAX_TOGETHER, RequestStore
 from bot.recordings.requests.request_writer import StoredRequest

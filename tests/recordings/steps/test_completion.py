@@ -9,11 +9,9 @@ from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, all_events
 from bot.observability.metrics import Metrics
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import AHEAD, FileCheckSchedule
-from bot.recordings.deliveries.slack_port import Problem
-from bot.recordings.deliveries.states import State
 from bot.recordings.steps.completion import Completion
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.store.database import Database

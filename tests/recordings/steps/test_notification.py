@@ -12,10 +12,9 @@ from structlog.testing import capture_logs
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind, Problem
-from bot.recordings.deliveries.states import State
+from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind
 from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
 from bot.store.database import Database
 from tests.conftest import NOON

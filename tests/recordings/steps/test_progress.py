@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.steps import progress as progress_module
 from bot.recordings.steps.progress import Progress, ProgressIntervals
 from tests.patience import PATIENCE_SECONDS, until

@@ -9,11 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.naming import title_of
 from bot.recordings.deliveries.slack_port import Share, SharedPicture, ShareUnclear
-from bot.recordings.deliveries.states import State
 from bot.recordings.steps.share_attempts import (
     LONGEST_DECISION_AGE,
     ShareAttempts,

@@ -14,11 +14,10 @@ from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.jobs.work_loop import LEASE
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.slack_port import Share, ShareUnclear
-from bot.recordings.deliveries.states import State
 from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.recordings.steps.share_attempts import (
     LONGEST_DECISION_AGE,

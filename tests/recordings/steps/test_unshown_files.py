@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, all_events
-from bot.recordings.deliveries.states import State
+from bot.recordings.deliveries.delivery import State
 from bot.recordings.steps.sharing import Sharing, VisibilityPolling
 from tests.recordings.steps.test_sharing import Refused, SharingSetup
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.access.grants import Effect
+from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare

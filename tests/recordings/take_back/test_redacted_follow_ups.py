@@ -6,10 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, all_events
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore

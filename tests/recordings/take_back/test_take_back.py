@@ -15,7 +15,7 @@ from bot.access.policy import Standing
 from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
-from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import (
     CHECK_AUDIENCE,
@@ -24,7 +24,6 @@ from bot.recordings.deliveries.file_check_schedule import (
     FileCheckSchedule,
     watch_file,
 )
-from bot.recordings.deliveries.kinds import DeliveryKind
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks

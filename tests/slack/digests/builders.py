@@ -19,7 +19,7 @@ from bot.digests.report import (
     RequestTally,
 )
 from bot.digests.summary import Summary
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from tests.digests.builders import LONDON, SINCE, UNTIL, calls_report, listed
 
 PROBLEM = Problem("polyai_unavailable", "PolyAI cannot be reached.", "", "", "corr-1")

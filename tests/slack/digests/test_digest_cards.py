@@ -14,7 +14,7 @@ from bot.digests.digest import DigestKind, Period
 from bot.digests.notable import Mark, NotableCall
 from bot.digests.report import AccessReport, Figures, Gap, NameCount, PersonTally
 from bot.digests.slack_port import Slot
-from bot.recordings.deliveries.slack_port import Problem
+from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.sandbox.block_limits import problems
 from bot.slack.digests import cards, words

@@ -12,8 +12,8 @@ from bot.access_requests.request import AccessState
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_administration import ListedDigest
 from bot.home.reading import AdminPart, Home, HomeFacts
+from bot.recordings.deliveries.delivery import State
 from bot.recordings.deliveries.past_deliveries import PastDelivery
-from bot.recordings.deliveries.states import State
 from bot.sandbox.block_limits import problems
 from bot.settings.choices import AudienceRule
 from bot.slack.home.view import home

@@ -12,13 +12,12 @@ from pydantic import SecretStr
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.kinds import DeliveryKind
+from bot.recordings.deliveries.delivery import DeliveryKind, Problem
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     PrivateNote,
     PrivateNoteKind,
-    Problem,
     TakenBack,
 )
 from bot.sandbox.block_limits import problems
