@@ -1,17 +1,14 @@
 """Checks who may request access, and for which recording; a refusal is audited."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Final
 
 from bot.access.administration import Actor
 from bot.access.clearance import Clearances
 from bot.access.policy import Outcome, Reason
-from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.log import record_refusal
+from bot.audit.events import AuditTag
 from bot.errors import CallAudioError, UsageError
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.store.database import Database
+from bot.recordings.requests.authorization import WorkspaceMembership
 
 NOT_CLEARED: Final = (Outcome.REDACTED.value, Reason.NOT_CLEARED.value)
 """The decision on a delivery that was redacted only because the requester is not cleared."""
@@ -42,17 +39,13 @@ class Eligibility:
     def __init__(
         self,
         *,
-        database: Database,
         deliveries: DeliveryStore,
+        membership: WorkspaceMembership,
         clearances: Clearances,
-        home_team: Callable[[], Awaitable[str]],
-        clock: Callable[[], datetime],
     ) -> None:
-        self._database = database
         self._deliveries = deliveries
+        self._membership = membership
         self._clearances = clearances
-        self._home_team = home_team
-        self._clock = clock
 
     async def check(self, actor: Actor, delivery_id: str) -> str:
         """Find the call of a recording that was redacted because this person is not cleared.
@@ -79,18 +72,9 @@ class Eligibility:
         self, actor: Actor, delivery_id: str | None, error: CallAudioError
     ) -> CallAudioError:
         """Audit a refused request in the bot's workspace; returns the error to raise."""
-        payload = {
-            "button": "request_access",
-            "code": error.code,
-            "actor_team_id": actor.team_id,
-        }
-        event = AuditEvent(
-            tag=AuditTag.BUTTON_REFUSED,
-            team_id=await self._home_team(),
-            actor_id=actor.user_id,
-            occurred_at=self._clock(),
-            delivery_id=delivery_id,
-            payload=payload,
+        payload = {"button": "request_access", "code": error.code, "actor_team_id": actor.team_id}
+        tag = AuditTag.BUTTON_REFUSED
+        await self._membership.note(
+            tag, actor.user_id, actor.team_id, payload, delivery_id=delivery_id
         )
-        await record_refusal(self._database, event)
         return error

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bot.access.administration import Actor
 from bot.errors import CallAudioError
-from bot.recordings.requests.requester import Requester
+from bot.recordings.requests.authorization import Requester
 
 Choice = str | int | bool | None
 

@@ -8,7 +8,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from bot.observability.logs import get_logger
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.slack.payloads import actor_of, actor_of_command
 
 log = get_logger(__name__)

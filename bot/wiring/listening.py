@@ -23,9 +23,9 @@ from bot.recordings.lookups.waveform_viewer import WaveformViewer
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.requests import RedactionRequests
+from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
@@ -76,11 +76,9 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     submission = AccessRequestSubmission(
         requests=core.access_requests,
         eligibility=Eligibility(
-            database=core.database,
             deliveries=core.deliveries,
+            membership=membership,
             clearances=core.clearances,
-            home_team=core.identity.team_id,
-            clock=core.clock,
         ),
         reviewers=core.reviewers,
         max_hours=settings.callaudio_max_grant_hours,

@@ -42,9 +42,9 @@ from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.orphaned_files import DELETE, OrphanedFiles
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.requests.requester import Requester
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.recordings.steps.delivery_steps import DeliverySteps

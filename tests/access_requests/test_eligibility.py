@@ -9,6 +9,7 @@ from bot.access.administration import Actor
 from bot.access.policy import Standing
 from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -47,11 +48,9 @@ async def home_team() -> str:
 
 def eligibility(database: Database, people: Workspace | None = None) -> Eligibility:
     return Eligibility(
-        database=database,
         deliveries=DeliveryStore(database=database, clock=lambda: NOON),
+        membership=WorkspaceMembership(database=database, home_team=home_team, clock=lambda: NOON),
         clearances=readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances,
-        home_team=home_team,
-        clock=lambda: NOON,
     )
 
 

@@ -21,7 +21,7 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import LookupLimit
 from bot.recordings.lookups.waveform_viewer import WaveformRefused, WaveformViewer
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.access.builders import ALICE, BOSS, ROBOT, deny, give, readers_on

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.access.administration import Actor
 from bot.polyai.payloads import Direction
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
-from bot.recordings.requests.requester import Requester
 from bot.store.database import Database
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow

@@ -18,9 +18,9 @@ from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.polyai.transport import build_http_client
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers

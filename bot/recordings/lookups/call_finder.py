@@ -13,7 +13,7 @@ from bot.polyai.browsing import CallBrowser, CallFilter, Screen
 from bot.recordings.lookups.lookup_limit import LookupLimit
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import WorkspaceMembership
 
 CALLS_PER_SCREEN: Final = 10
 

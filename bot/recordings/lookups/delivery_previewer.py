@@ -18,7 +18,7 @@ from bot.recordings.deliveries.destination import find_conversation
 from bot.recordings.lookups.lookup_limit import LookupLimit
 from bot.recordings.references.agents import DEFAULT_AGENT, AgentNotConfigured, choose_agent
 from bot.recordings.references.reference import Reference
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import WorkspaceMembership
 
 log = get_logger(__name__)
 

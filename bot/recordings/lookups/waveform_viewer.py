@@ -14,7 +14,7 @@ from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.lookups.lookup_limit import LookupLimit
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import WorkspaceMembership
 
 ELSEWHERE: Final = "elsewhere"
 """The cause of a refusal: the button belongs to another conversation."""

@@ -12,12 +12,14 @@ from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference
-from bot.recordings.requests.action_authorization import ActionAuthorization
+from bot.recordings.requests.authorization import (
+    ActionAuthorization,
+    Requester,
+    WorkspaceMembership,
+)
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
-from bot.recordings.requests.requester import Requester
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
 
 SEND_AGAIN: Final = "once_more"
 """The name of this use case in audit events that are already stored."""

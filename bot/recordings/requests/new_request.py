@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from bot.audit.events import AuditEvent, AuditTag
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery import DeliveryKind, State
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.fair_queue import TooManyWaiting, flow_of, requester_key
-from bot.recordings.requests.requester import Requester
 from bot.store.idempotency import hashed
 
 

@@ -3,9 +3,11 @@
 from bot.access.administration import Administration
 from bot.errors import CallAudioError, UsageError
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.requests.action_authorization import ActionAuthorization
-from bot.recordings.requests.requester import Requester
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
+from bot.recordings.requests.authorization import (
+    ActionAuthorization,
+    Requester,
+    WorkspaceMembership,
+)
 from bot.recordings.take_back.take_back_store import TakeBackStore
 
 

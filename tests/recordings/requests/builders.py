@@ -3,8 +3,8 @@
 from dataclasses import fields, replace
 from typing import Any
 
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
-from bot.recordings.requests.requester import Requester
 
 
 def changed_requester(requester: Requester, **changes: Any) -> Requester:

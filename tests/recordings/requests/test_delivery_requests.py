@@ -11,9 +11,8 @@ from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.references.agents import AgentNotConfigured
 from bot.recordings.references.reference import Reference
+from bot.recordings.requests.authorization import NotYours, Outsider, Requester, WorkspaceMembership
 from bot.recordings.requests.delivery_requests import DeliveryRequests
-from bot.recordings.requests.requester import NotYours, Outsider, Requester
-from bot.recordings.requests.workspace_membership import WorkspaceMembership
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON

@@ -13,10 +13,10 @@ from bot.access.administration import Actor
 from bot.audit.log import AuditFilter, all_events
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery import DeliveryKind
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, fingerprint_of
 from bot.recordings.requests.request_store import MAX_TOGETHER, RequestStore
 from bot.recordings.requests.request_writer import StoredRequest
-from bot.recordings.requests.requester import Requester
 from bot.store.database import Database
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DeliveryRow, RecentRequestRow
