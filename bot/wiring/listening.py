@@ -37,10 +37,8 @@ from bot.slack.error_answers import ErrorAnswers
 from bot.slack.event_listeners import EventListeners
 from bot.slack.finder.listeners import FinderListeners
 from bot.slack.modals import Modals
-from bot.slack.recordings.card_listeners import CardListeners
 from bot.slack.recordings.gateway import SlackGateway
-from bot.slack.recordings.listeners import Listeners
-from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.web_api.zones import Zones
@@ -135,9 +133,13 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         authorize=core.identity.authorize,
         workspace=OwnWorkspace(membership),
         listeners=(
-            CardListeners(delivery_requests, deletion_requests),
-            WaveformListener(viewer, modals),
-            Listeners(delivery_requests, core.people),
+            RecordingListeners(
+                requests=delivery_requests,
+                deletion_requests=deletion_requests,
+                viewer=viewer,
+                people=core.people,
+                modals=modals,
+            ),
             AdminListeners(
                 administration,
                 explainer,

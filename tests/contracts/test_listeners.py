@@ -49,9 +49,7 @@ from bot.slack.identifiers import (
     ModalCallback,
 )
 from bot.slack.recordings import cards, waveform_modal
-from bot.slack.recordings.card_listeners import CardListeners
-from bot.slack.recordings.listeners import Listeners
-from bot.slack.recordings.waveform_listener import WaveformListener
+from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.shortcuts import form as shortcut_form
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
@@ -100,9 +98,9 @@ class Registrations:
 def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
-        CardListeners(requests=None, deletion_requests=None),
-        WaveformListener(viewer=None, modals=None),
-        Listeners(requests=None, people=None),
+        RecordingListeners(
+            requests=None, deletion_requests=None, viewer=None, people=None, modals=None
+        ),
         AdminListeners(
             administration=None, explainer=None, digests=None, redaction=None, thawing=None
         ),

@@ -33,7 +33,7 @@ from bot.recordings.waveform.scan import WaveformScan
 from bot.slack.admin.commands import parse_admin_command
 from bot.slack.payloads import actor_of, requester_of_action, requester_of_command, thread_of
 from bot.slack.recordings.command_text import AskForRecording, parse_command
-from bot.slack.recordings.file_object import shares_of
+from bot.slack.recordings.files import shares_of
 from bot.slack.shapes import is_well_formed
 from bot.slack.signature import rejection_of, signed_by
 from bot.text.time_spans import parse_time_span

@@ -25,7 +25,7 @@ from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.operations import Operations
-from bot.slack.recordings.listeners import Listeners
+from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.web import MAX_BODY_BYTES, SlackRequests, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
@@ -151,7 +151,11 @@ async def open_door(
         client=build_client("xoxb-1", None, session),
         authorize=authorize,
         workspace=OwnWorkspace(insiders),
-        listeners=[Listeners(asking, people)],
+        listeners=[
+            RecordingListeners(
+                requests=asking, people=people, deletion_requests=None, viewer=None, modals=None
+            )
+        ],
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
         in_flight=in_flight,
     )

@@ -22,8 +22,7 @@ from bot.recordings.deliveries.slack_port import (
     TakenBack,
     UploadTicket,
 )
-from bot.slack.recordings import cards, deletion
-from bot.slack.recordings.file_object import shares_of
+from bot.slack.recordings import cards, files
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
@@ -175,13 +174,13 @@ class SlackGateway:
             UploadGone: Slack does not know the upload.
             CallAudioError: it did not happen.
         """
-        files = [{"id": share.file_id, "title": share.title}]
+        uploads = [{"id": share.file_id, "title": share.title}]
         if share.picture:
-            files.append({"id": share.picture.file_id, "title": share.picture.title})
+            uploads.append({"id": share.picture.file_id, "title": share.picture.title})
         try:
             await self._api.write_in_turn(
                 SHARE,
-                files=files,
+                files=uploads,
                 channel_id=share.channel_id,
                 thread_ts=share.thread_ts,
             )
@@ -197,15 +196,15 @@ class SlackGateway:
 
         ``shown_in``: where it may be visible unless provably gone.
         """
-        answer = await deletion.read_file(self._api, file_id, shown_in)
-        return FileShares() if answer is None else shares_of(answer.get("file"))
+        answer = await files.read_file(self._api, file_id, shown_in)
+        return FileShares() if answer is None else files.shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str, channel_id: str) -> bool:
         """Return whether Slack has processed the file and yet shows it in no conversation.
 
         Until it is processed, its type is empty (python-slack-sdk#1277).
         """
-        answer = await deletion.read_file(self._api, file_id, channel_id)
+        answer = await files.read_file(self._api, file_id, channel_id)
         if answer is None:
             return True
         file: dict[str, Any] = answer.get("file") or {}
@@ -213,7 +212,7 @@ class SlackGateway:
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
         """Delete a file of ours; ``shown_in``: where it may be visible unless provably gone."""
-        await deletion.delete_file(self._api, file_id, shown_in)
+        await files.delete_file(self._api, file_id, shown_in)
 
     async def notify(self, note: PrivateNote) -> None:
         """Notify the requester where they asked or, if that is impossible, in a direct message.

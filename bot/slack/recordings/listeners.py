@@ -6,20 +6,43 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.person import People
+from bot.errors import UsageError
+from bot.polyai.payloads import Direction
+from bot.recordings.lookups.waveform_viewer import WaveformViewer
 from bot.recordings.requests.delivery_requests import DeliveryRequests
+from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.ack_window import within_ack_window
+from bot.slack.blocks import View
 from bot.slack.identifiers import COMMAND, Action
-from bot.slack.payloads import actor_of_command, requester_of_action, requester_of_command
-from bot.slack.recordings import replies
+from bot.slack.modals import Modals
+from bot.slack.payloads import (
+    actor_of,
+    actor_of_command,
+    chosen,
+    requester_of_action,
+    requester_of_command,
+)
+from bot.slack.recordings import replies, waveform_modal
 from bot.slack.recordings.command_text import AskForHelp, parse_command
 
 
-class Listeners:
-    """The command and the buttons of private notes."""
+class RecordingListeners:
+    """The command, and the buttons of cards and private notes."""
 
-    def __init__(self, requests: DeliveryRequests, people: People) -> None:
+    def __init__(
+        self,
+        *,
+        requests: DeliveryRequests,
+        deletion_requests: DeletionRequests,
+        viewer: WaveformViewer,
+        people: People,
+        modals: Modals,
+    ) -> None:
         self._requests = requests
+        self._deletion_requests = deletion_requests
+        self._viewer = viewer
         self._people = people
+        self._modals = modals
 
     def register(self, app: AsyncApp) -> None:
         """Register every listener with Bolt."""
@@ -27,6 +50,10 @@ class Listeners:
         app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
         app.action(Action.REDACTED_INSTEAD.value)(self.redacted_instead)
         app.action(Action.SEND_AGAIN.value)(self.send_again)
+        app.action(Action.OTHER_SIDE.value)(self.other_side)
+        app.action(Action.TRANSCRIPT.value)(self.transcript)
+        app.action(Action.DELETE.value)(self.delete)
+        app.action(Action.WAVEFORM.value)(self.waveform)
 
     async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
         """`/callaudio …`: the request is stored before Slack is answered."""
@@ -70,4 +97,45 @@ class Listeners:
         """*Send it now*: the same recording in the same place, with a new decision."""
         requester = requester_of_action(body, action)
         await within_ack_window(self._requests.send_again(requester, str(action["value"])))
+        await ack()
+
+    async def other_side(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Other side*: for everybody in the conversation, decided by their own rights."""
+        side, _, delivery_id = chosen(action).partition(" ")
+        if side not in list(Direction):
+            raise UsageError(fix="Choose one of the sides that the menu offers.")
+        requester = requester_of_action(body, action)
+        asked = self._requests.other_side(requester, delivery_id, Direction(side))
+        await within_ack_window(asked)
+        await ack()
+
+    async def transcript(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Transcript*: for everybody in the conversation, decided by their own rights."""
+        requester = requester_of_action(body, action)
+        await within_ack_window(self._requests.transcript(requester, str(action["value"])))
+        await ack()
+
+    async def delete(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Delete*: the message changes as soon as a worker has deleted the file."""
+        asked = self._deletion_requests.ask(requester_of_action(body, action), str(action["value"]))
+        await within_ack_window(asked)
+        await ack()
+
+    async def waveform(
+        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
+    ) -> None:
+        """*Waveform*: for everybody in the conversation; the decision is taken now."""
+        actor, delivery_id = actor_of(body), str(action["value"])
+        channel_id = str((body.get("channel") or {}).get("id"))
+
+        async def fill() -> View:
+            return waveform_modal.view(await self._viewer.waveform(actor, channel_id, delivery_id))
+
+        await self._modals.open(str(body["trigger_id"]), waveform_modal.TITLE, fill)
         await ack()

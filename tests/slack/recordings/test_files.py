@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.recordings.deliveries.shares import FileShares, SharedIn
-from bot.slack.recordings.file_object import shares_of
+from bot.slack.recordings.files import shares_of
 from tests.tables import each_row
 
 ONE, TWO, DM = "C0ONE00000", "G0TWO00000", "D0DIRECT00"

@@ -1,0 +1,103 @@
+"""Slack's files: their deletion, and where they are shared (docs: "File object", `files.info`).
+
+A deleted file is told apart from one that the app does not see.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.shares import FileShares, SharedIn
+from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import FileUnseen
+
+_ID_LISTS = ("channels", "groups", "ims")
+# The first is in the examples of the docs, the second only in what some workspaces send.
+_CUT_SHORT = ("has_more_shares", "skipped_shares")
+
+
+def shares_of(file: object) -> FileShares:
+    """Read every conversation that the object names; a missing field counts as unknown."""
+    if not isinstance(file, dict):
+        return FileShares(has_public_link=None, is_complete=False)
+    places: dict[str, SharedIn] = {}
+    for place in (*_shares(file.get("shares")), *_listed(file)):
+        known = places.get(place.channel_id)
+        if known is None or known.ts is None:
+            places[place.channel_id] = place
+    link = file.get("public_url_shared")
+    return FileShares(
+        places=tuple(places.values()),
+        has_public_link=link if isinstance(link, bool) else None,
+        is_complete=not any(file.get(name) for name in _CUT_SHORT),
+    )
+
+
+def _shares(shares: object) -> Iterator[SharedIn]:
+    reaches = shares.values() if isinstance(shares, dict) else ()
+    for reach in reaches:
+        for channel_id, messages in (reach if isinstance(reach, dict) else {}).items():
+            yield SharedIn(str(channel_id))
+            for message in messages if isinstance(messages, list) else ():
+                if isinstance(message, dict):
+                    ts, by = _text(message.get("ts")), _text(message.get("share_user_id"))
+                    yield SharedIn(str(channel_id), ts, by)
+
+
+def _listed(file: dict[str, Any]) -> Iterator[SharedIn]:
+    for name in _ID_LISTS:
+        ids = file.get(name)
+        for channel_id in ids if isinstance(ids, list) else ():
+            if _text(channel_id):
+                yield SharedIn(channel_id)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+async def delete_file(api: SlackApi, file_id: str, shown_in: str | None) -> None:
+    """Delete a file; an already deleted file is no error.
+
+    Raises:
+        FileUnseen: it may still be visible in ``shown_in``.
+    """
+    await _ask(api, "files.delete", file_id, shown_in)
+
+
+async def read_file(api: SlackApi, file_id: str, shown_in: str | None) -> Mapping[str, Any] | None:
+    """Return Slack's answer about a file (docs: files.info); None for a deleted file.
+
+    Raises:
+        FileUnseen: it may still be visible in ``shown_in``.
+    """
+    return await _ask(api, "files.info", file_id, shown_in)
+
+
+async def _ask(
+    api: SlackApi, method: str, file_id: str, shown_in: str | None
+) -> Mapping[str, Any] | None:
+    """Call a method about one file; None if the file is deleted.
+
+    Slack also finds no file that the app does not see (docs: files.delete), as after a change to
+    the token of another app. So "not found" counts for a file that may be visible only if the bot
+    is in ``shown_in``, where it would see it.
+    """
+    try:
+        return await api.read(method, file=file_id)
+    except FileDeleted:
+        return None
+    except UploadGone:
+        if shown_in and not await _is_in(api, shown_in):
+            raise FileUnseen from None
+        return None
+
+
+async def _is_in(api: SlackApi, channel_id: str) -> bool:
+    try:
+        answer = await api.read("conversations.info", channel=channel_id)
+    except ConversationUnseen:
+        return False
+    channel = answer.get("channel") or {}
+    return channel.get("is_im") is True or channel.get("is_member") is True
