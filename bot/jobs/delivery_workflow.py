@@ -84,10 +84,8 @@ class DeliveryWorkflow:
             delivery, evaluation = await steps.upload(delivery, conversation)
             shared = await steps.share(delivery, evaluation)
             if shared in (ShareResult.SHARED, ShareResult.UNCLEAR):
-                confirmed = await self._completion.confirm(
-                    delivery_id, was_shared=shared is ShareResult.SHARED
-                )
-                if confirmed != ShareResult.UNSHOWN:
+                was_shared = shared is ShareResult.SHARED
+                if await self._completion.confirm(delivery_id, was_shared=was_shared):
                     return
             delivery = await steps.begin(delivery_id)
         raise NotPostable

@@ -41,11 +41,11 @@ from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider
 from bot.recordings.steps.delivery_steps import DeliverySteps
-from bot.recordings.steps.fetching import Fetching
 from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress
 from bot.recordings.steps.sharing import Sharing
 from bot.recordings.steps.transcripts import Transcripts
+from bot.recordings.steps.uploading import Uploading
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
 from bot.recordings.take_back.take_back import TakeBack
@@ -95,7 +95,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)
     checked = core.settings.callaudio_check_redaction
-    fetching = Fetching(
+    uploading = Uploading(
         relay=Relay(
             polyai=polyai,
             slack=slack,
@@ -117,7 +117,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             deliveries=core.deliveries, directory=core.directory, slack=slack
         ),
         decider=decider,
-        fetching=fetching,
+        uploading=uploading,
         sharing=sharing,
         slack=slack,
         agents=core.agents,
@@ -194,7 +194,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
                 DELIVER,
                 admission.with_reserved_calls(deliveries.run),
                 at_once=32,
-                waiting=fetching.waiting,
+                waiting=uploading.waiting,
                 in_turn=True,
                 urgency=Urgency.DELIVERY,
                 admission=admission,

@@ -48,11 +48,11 @@ from bot.recordings.requests.request_store import RequestStore
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.recordings.steps.delivery_steps import DeliverySteps
-from bot.recordings.steps.fetching import Fetching
 from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress, ProgressIntervals
 from bot.recordings.steps.sharing import Sharing, VisibilityPolling
 from bot.recordings.steps.transcripts import Transcripts
+from bot.recordings.steps.uploading import Uploading
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
@@ -192,7 +192,7 @@ class Policy(RuleBasedStateMachine):
                 deliveries=deliveries, directory=directory, slack=self.gateway
             ),
             decider=patient,
-            fetching=Fetching(
+            uploading=Uploading(
                 relay=Relay(
                     polyai=client,
                     slack=self.gateway,

@@ -14,7 +14,7 @@ from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
 from bot.jobs.delivery_workflow import MAX_ROUNDS, DeliveryWorkflow
 from bot.jobs.retry_rule import RetryRule
-from bot.recordings.deliveries.delivery import Problem
+from bot.recordings.deliveries.delivery import Problem, State
 from bot.recordings.steps.share_attempts import ShareResult
 from bot.store.due_work import Due
 from tests.conftest import NOON
@@ -85,9 +85,9 @@ USUAL = {
     "decide": (RAW, None),
     "upload": (RAW, None),
     "share": ShareResult.SHARED,
-    "confirm": "delivered",
-    "refuse": "refused",
-    "fail": "failed",
+    "confirm": State.DELIVERED,
+    "refuse": None,
+    "fail": None,
 }
 BEGIN = ["begin", "decide"]
 ROUND = ["upload", "share"]

@@ -31,6 +31,8 @@ DELIVER: Final = "deliver"
 
 TABLE: Final = cast("Table", DeliveryRow.__table__)
 """The table without its class, so that SQLAlchemy builds no objects in frequent statements."""
+Then = Callable[[AsyncSession, Row[*tuple[Any, ...]]], None]
+"""Stores more in the transaction of a change, with the changed row."""
 ALWAYS: Final[Mapping[str, None]] = MappingProxyType({})
 """No condition besides that the delivery has not ended."""
 
@@ -67,24 +69,40 @@ class DeliveryStore:
         tag: AuditTag | None = None,
         payload: Mapping[str, PayloadValue] | None = None,
         when: Mapping[str, Any] = ALWAYS,
-        actor_id: str = SYSTEM_ACTOR,
         orphans_files: bool = False,
-        was_shared: bool = False,
-        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
     ) -> Delivery | None:
         """Change the row and record ``tag``, both only if it has not ended and holds ``when``.
 
         Returns the changed delivery, or None if nothing was changed: a step that runs twice changes
-        the row once and writes one event. ``was_shared`` records first that it was shared; ``then``
-        runs in the same transaction. With ``orphans_files`` the files of ``delivery`` become
+        the row once and writes one event. With ``orphans_files`` the files of ``delivery`` become
         orphaned files, which the take-back deletes.
         """
+        event = (tag, payload or {}) if tag else None
+        return await self._write(delivery, changes, event, when=when, orphans_files=orphans_files)
+
+    async def note_shared(self, delivery: Delivery) -> None:
+        """Store, unless it has ended, that Slack accepted the share or showed the file."""
+        await self._write(delivery, {"state": State.SHARED.value}, None, was_shared=True)
+
+    async def _write(
+        self,
+        delivery: Delivery,
+        changes: Mapping[str, Any],
+        event: tuple[AuditTag, Mapping[str, PayloadValue]] | None,
+        *,
+        when: Mapping[str, Any] = ALWAYS,
+        orphans_files: bool = False,
+        was_shared: bool = False,
+        then: Then | None = None,
+    ) -> Delivery | None:
+        """Do what ``change`` does; the event of the share, if any, comes before ``event``."""
         statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
         parameters = {
             "of": delivery.id,
             **{f"new_{name}": value for name, value in changes.items()},
             **{f"old_{name}": value for name, value in when.items()},
         }
+        shared = (AuditTag.DELIVERY_SHARED, {"file_id": delivery.file_id}) if was_shared else None
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
             row = (await connection.execute(statement, parameters)).first()
@@ -92,21 +110,16 @@ class DeliveryStore:
                 return None
             if then:
                 then(session, row)
-            if was_shared:
-                shared = {"file_id": delivery.file_id}
-                await record(
-                    session,
-                    self._event(delivery, AuditTag.DELIVERY_SHARED, shared, SYSTEM_ACTOR),
-                )
-            if tag:
-                await record(session, self._event(delivery, tag, payload or {}, actor_id))
+            for each in (shared, event):
+                if each:
+                    await record(session, self._event(delivery, *each))
             if orphans_files:
                 now = self.clock()
                 orphaned = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
                 await store_orphaned(session, orphaned, now)
-        if tag:
+        if event:
             # The payload holds only ids, codes and sizes.
-            log.info("delivery_changed", tag=tag.value, facts=dict(payload or {}))
+            log.info("delivery_changed", tag=event[0].value, facts=dict(event[1]))
         return delivery_of(row)
 
     async def note(
@@ -126,7 +139,7 @@ class DeliveryStore:
         delivery: Delivery,
         tag: AuditTag,
         payload: Mapping[str, PayloadValue],
-        actor_id: str,
+        actor_id: str = SYSTEM_ACTOR,
     ) -> AuditEvent:
         return event_of(delivery, tag, payload, actor_id=actor_id, now=self.clock())
 
@@ -163,18 +176,18 @@ class DeliveryStore:
         orphans_files: bool = False,
         when: Mapping[str, Any] = ALWAYS,
         was_shared: bool = False,
-        then: Callable[[AsyncSession, Row[*tuple[Any, ...]]], None] | None = None,
+        then: Then | None = None,
     ) -> bool:
         """End the delivery once; returns whether this call ended it.
 
-        Its due work stays until the requester is notified.
+        Its due work stays until the requester is notified. ``was_shared`` records first that it was
+        shared; ``then`` runs in the same transaction.
         """
         ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
-        ended = await self.change(
+        ended = await self._write(
             delivery,
             ending,
-            tag=tag,
-            payload=payload,
+            (tag, payload),
             orphans_files=orphans_files,
             when=when,
             was_shared=was_shared,
@@ -212,7 +225,7 @@ class DeliveryStore:
         forget = update(row).where(row.id == delivery.id).values(response_url=None)
         async with self._database.write(is_short=True) as session:
             if await session.scalar(failed.returning(row.id)):
-                event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload, SYSTEM_ACTOR)
+                event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload)
                 await record(session, event)
             await session.execute(forget)
 

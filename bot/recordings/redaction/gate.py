@@ -8,7 +8,7 @@ from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks
 from bot.recordings.redaction.outcome import Uncertainty, Verdict, inconclusive
-from bot.recordings.steps.fetching import Upload
+from bot.recordings.steps.uploading import Upload
 
 log = get_logger(__name__)
 

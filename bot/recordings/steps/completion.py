@@ -16,7 +16,6 @@ from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
 from bot.recordings.steps.notification import is_card_enough
-from bot.recordings.steps.share_attempts import ShareResult
 from bot.recordings.steps.sharing import Sharing
 
 
@@ -46,22 +45,24 @@ class Completion:
         self._check_schedule = check_schedule
         self._sample = sample
 
-    async def confirm(self, delivery_id: str, *, was_shared: bool) -> str:
-        """Check that the file is visible, and store the end; or drop it: see ``UNSHOWN``.
+    async def confirm(self, delivery_id: str, *, was_shared: bool) -> State | None:
+        """Check that the file is visible, and store and return the end.
 
-        ``was_shared``: Slack accepted the share, or showed the file already.
+        ``was_shared``: Slack accepted the share, or showed the file already. None: Slack accepted
+        the recording and its picture and shows neither; both were dropped, so upload and share
+        the recording again, without the picture.
         """
         delivery = await self._deliveries.read(delivery_id)
         if delivery.has_ended:
-            return delivery.state.value
+            return delivery.state
         share_ts = await self._sharing.find(delivery)
         was_shared = was_shared and delivery.state is not State.SHARED
         if share_ts is None and was_shared:
             # Stored first, because the file may be dropped next.
-            await self._deliveries.change(delivery, {"state": State.SHARED.value}, was_shared=True)
+            await self._deliveries.note_shared(delivery)
             was_shared = False
         if share_ts is None and await self._sharing.drop_unshown(delivery):
-            return ShareResult.UNSHOWN.value
+            return None
         state = State.DELIVERED if share_ts else State.UNCONFIRMED
         tag = AuditTag.DELIVERY_DELIVERED if share_ts else AuditTag.DELIVERY_UNCONFIRMED
         now = self._deliveries.clock()
@@ -92,7 +93,7 @@ class Completion:
             was_shared=was_shared,
         ):
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
-        return state.value
+        return state
 
     def _after(
         self, now: datetime, *, is_raw: bool
@@ -102,7 +103,7 @@ class Completion:
             return partial(watch_file, now=now, check_schedule=self._check_schedule)
         return partial(self._sample, now=now) if self._sample else None
 
-    async def refuse(self, delivery: Delivery) -> str:
+    async def refuse(self, delivery: Delivery) -> None:
         """End a delivery that the decision refused."""
         if await self._deliveries.end(
             delivery,
@@ -112,9 +113,8 @@ class Completion:
             changes={"recheck_at": None},
         ):
             self._count(delivery, Outcome.REFUSED.value, str(delivery.reason))
-        return State.REFUSED.value
 
-    async def fail(self, delivery_id: str, problem: Problem) -> str:
+    async def fail(self, delivery_id: str, problem: Problem) -> None:
         """End a delivery that cannot be finished; nothing half-done may stay visible.
 
         It uses the current row, so that files that another worker uploaded or began to share
@@ -123,12 +123,11 @@ class Completion:
         while True:
             delivery = await self._deliveries.read(delivery_id)
             if delivery.has_ended:
-                return delivery.state.value
+                return
             if await self._end_as_failed(delivery, problem):
                 break
         self._count(delivery, State.FAILED.value, problem.code)
         self._metrics.errors.labels(code=problem.code).inc()
-        return State.FAILED.value
 
     async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> bool:
         return await self._deliveries.end(

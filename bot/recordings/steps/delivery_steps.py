@@ -22,9 +22,9 @@ from bot.recordings.deliveries.naming import destination_of
 from bot.recordings.deliveries.slack_port import SlackPort
 from bot.recordings.steps.announcing import Announcing
 from bot.recordings.steps.delivery_decision import DeliveryDecider
-from bot.recordings.steps.fetching import Fetching, Upload
 from bot.recordings.steps.share_attempts import ShareResult
 from bot.recordings.steps.sharing import Sharing, decided
+from bot.recordings.steps.uploading import Upload, Uploading
 from bot.recordings.transfer.relay import Source
 from bot.recordings.waveform.pictures import muted_in
 
@@ -61,7 +61,7 @@ class DeliverySteps:
         deliveries: DeliveryStore,
         destinations: Destinations,
         decider: DeliveryDecider,
-        fetching: Fetching,
+        uploading: Uploading,
         sharing: Sharing,
         slack: SlackPort,
         agents: Mapping[str, Agent],
@@ -70,7 +70,7 @@ class DeliverySteps:
         self._deliveries = deliveries
         self._destinations = destinations
         self._decider = decider
-        self._fetching = fetching
+        self._uploading = uploading
         self._sharing = sharing
         self._announcing = Announcing(deliveries=deliveries, destinations=destinations, slack=slack)
         self._agents = agents
@@ -151,9 +151,9 @@ class DeliverySteps:
 
         source = self._source(delivery)
         fetched = (
-            self._fetching.transcript(delivery, source, announce)
+            self._uploading.transcript(delivery, source, announce)
             if delivery.is_transcript
-            else self._fetching.recording(delivery, source, announce)
+            else self._uploading.recording(delivery, source, announce)
         )
         async with fetched as upload:
             if self._gate:

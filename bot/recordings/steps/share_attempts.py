@@ -24,8 +24,6 @@ class ShareResult(StrEnum):
     UNCLEAR = "unclear"
     TIGHTENED = "tightened"
     GONE = "gone"
-    UNSHOWN = "unshown"
-    """Slack accepted both files and shows neither: upload and share without the picture."""
     RETRY = "retry"
     """Nothing was shared: decide again, and share, without a picture that Slack refused."""
 

@@ -1,4 +1,4 @@
-"""Steps 3 to 5: open the recording, post the card, and relay it into an invisible upload."""
+"""Steps 3 to 5: open the recording, have its card posted, and send it to an invisible upload."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,8 +36,8 @@ class Upload:
         return self.digest.hexdigest() if self.digest else None
 
 
-class Fetching:
-    """Fetches recordings and transcripts; PolyAI is asked once for each."""
+class Uploading:
+    """Uploads recordings and transcripts from PolyAI, which is asked once for each."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.slack_port import UploadTicket
-from bot.recordings.steps.fetching import Fetching
+from bot.recordings.steps.uploading import Uploading
 from bot.recordings.transfer.relay import Measured, Source
 from bot.store.tables import DeliveryRow
 from tests.patience import PATIENCE_SECONDS
@@ -30,7 +30,7 @@ DELIVERY = delivery_of(
 )
 
 
-class FetchingSetup:
+class UploadingSetup:
     """PolyAI, Slack and the drawing of pictures in one; records its calls."""
 
     def __init__(self) -> None:
@@ -86,16 +86,16 @@ class FetchingSetup:
         yield lambda _piece: None
 
 
-def fetching(setup: FetchingSetup) -> Fetching:
-    return Fetching(
+def uploading(setup: UploadingSetup) -> Uploading:
+    return Uploading(
         relay=setup, transcripts=setup, slack=setup, progress=setup, pictures=setup, calls=setup
     )
 
 
 async def test_the_upload_url_is_requested_while_the_card_is_posted():
-    setup = FetchingSetup()
+    setup = UploadingSetup()
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async with fetching(setup).transcript(DELIVERY, SOURCE, setup.announce) as upload:
+        async with uploading(setup).transcript(DELIVERY, SOURCE, setup.announce) as upload:
             assert upload.measured == Measured(len(TEXT), None)
     assert setup.said[:2] in (
         ["announce", f"place for {len(TEXT)}"],
@@ -105,25 +105,25 @@ async def test_the_upload_url_is_requested_while_the_card_is_posted():
 
 
 async def test_posting_the_card_is_not_cancelled_by_a_refused_upload():
-    setup = FetchingSetup()
+    setup = UploadingSetup()
     setup.refusal = CallAudioError(what="no room")
     with pytest.raises(CallAudioError, match="no room"):
-        async with fetching(setup).transcript(DELIVERY, SOURCE, setup.announce):
+        async with uploading(setup).transcript(DELIVERY, SOURCE, setup.announce):
             pass
     assert setup.announced.is_set()
 
 
 async def test_every_begun_picture_is_dropped_and_the_last_upload_counts():
-    setup = FetchingSetup()
+    setup = UploadingSetup()
     setup.rounds = 2  # the size in its header was wrong
-    async with fetching(setup).recording(DELIVERY, SOURCE, setup.announce) as upload:
+    async with uploading(setup).recording(DELIVERY, SOURCE, setup.announce) as upload:
         assert upload.measured.size_bytes == 101
         assert setup.picture_drops == 0
     assert setup.picture_drops == 2
 
 
 async def test_a_picture_is_dropped_if_its_recording_fails():
-    setup = FetchingSetup()
+    setup = UploadingSetup()
 
     async def breaks_off(_source, begin):
         async with begin(Measured(1, None)):
@@ -131,6 +131,6 @@ async def test_a_picture_is_dropped_if_its_recording_fails():
 
     setup.fetch = breaks_off
     with pytest.raises(CallAudioError, match="broke off"):
-        async with fetching(setup).recording(DELIVERY, SOURCE, setup.announce):
+        async with uploading(setup).recording(DELIVERY, SOURCE, setup.announce):
             pass
     assert setup.picture_drops == 1
