@@ -294,6 +294,25 @@ async def test_a_recording_that_slack_cannot_find_is_not_posted_twice_if_it_may_
     assert len(scene.workspace.called(SHARE)) == 1
 
 
+async def test_a_recording_that_somebody_deletes_before_it_is_visible_is_not_posted_again(
+    scene: Scene,
+) -> None:
+    """As filters against data loss do, as soon as Slack reports a new file."""
+    await scene.grant()
+    scene.slack.faults.add(Fault(SHARE, when="after", hang=True))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached(SHARE)
+    for file in scene.workspace.files:
+        scene.workspace.file_table[file.id] = replace(file, deleted=True)
+    scene.slack.faults.release(SHARE)
+
+    seen = await asking
+
+    assert seen.delivery.state == "unconfirmed"
+    assert len(scene.workspace.called(SHARE)) == 1
+    assert scene.every_visible_file() == []
+
+
 @pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])
 async def test_a_share_refused_with_its_picture_is_decided_again_and_repeated_without_it(
     scene: Scene, error: str

@@ -75,10 +75,38 @@ async def read_file(api: SlackApi, file_id: str, shown_in: str | None) -> Mappin
     return await _ask(api, "files.info", file_id, shown_in)
 
 
+async def is_left_out(api: SlackApi, file_id: str, channel_id: str) -> bool:
+    """Return whether Slack has processed a shared file and yet shows it in no conversation.
+
+    Until it is processed, its type is empty (python-slack-sdk#1277). A file that somebody deleted,
+    such as a filter against data loss, was not left out: it must not be posted again.
+
+    Raises:
+        FileUnseen: it may be visible in ``channel_id``.
+    """
+    try:
+        answer = await _find(api, "files.info", file_id, channel_id)
+    except FileDeleted:
+        return False
+    file = None if answer is None else answer.get("file")
+    is_processed = isinstance(file, dict) and bool(file.get("mimetype"))
+    return answer is None or (is_processed and not shares_of(file).places)
+
+
 async def _ask(
     api: SlackApi, method: str, file_id: str, shown_in: str | None
 ) -> Mapping[str, Any] | None:
-    """Call a method about one file; None if the file is deleted.
+    """Call a method about one file; None if the file is deleted."""
+    try:
+        return await _find(api, method, file_id, shown_in)
+    except FileDeleted:
+        return None
+
+
+async def _find(
+    api: SlackApi, method: str, file_id: str, shown_in: str | None
+) -> Mapping[str, Any] | None:
+    """Call a method about one file; None if Slack does not find it.
 
     Slack also finds no file that the app does not see (docs: files.delete), as after a change to
     the token of another app. So "not found" counts for a file that may be visible only if the bot
@@ -87,7 +115,7 @@ async def _ask(
     try:
         return await api.read(method, file=file_id)
     except FileDeleted:
-        return None
+        raise
     except UploadGone:
         if shown_in and not await _is_in(api, shown_in):
             raise FileUnseen from None

@@ -200,15 +200,8 @@ class SlackGateway:
         return FileShares() if answer is None else files.shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str, channel_id: str) -> bool:
-        """Return whether Slack has processed the file and yet shows it in no conversation.
-
-        Until it is processed, its type is empty (python-slack-sdk#1277).
-        """
-        answer = await files.read_file(self._api, file_id, channel_id)
-        if answer is None:
-            return True
-        file: dict[str, Any] = answer.get("file") or {}
-        return bool(file.get("mimetype")) and not any((file.get("shares") or {}).values())
+        """Return whether Slack has processed the file and yet shows it in no conversation."""
+        return await files.is_left_out(self._api, file_id, channel_id)
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
         """Delete a file of ours; ``shown_in``: where it may be visible unless provably gone."""

@@ -186,7 +186,7 @@ async def test_a_file_that_slack_cannot_find_is_gone_only_where_the_bot_would_se
     for method, call, answer in (
         ("files.delete", gateway.delete_file, None),
         ("files.info", gateway.file_shares, FileShares()),
-        ("files.info", gateway.is_left_out, True),
+        ("files.info", gateway.is_left_out, error == "file_not_found"),
     ):
         slack.faults.add(Fault(method, error=error))
         if bot == "unseeing":
@@ -257,8 +257,29 @@ async def test_a_file_that_slack_has_processed_and_shows_nowhere_is_hidden(gatew
         False,
         True,
     ]
-    await gateway.delete_file(shown)
-    assert await gateway.is_left_out(shown, CHANNEL)
+    await gateway.delete_file(left_out)
+    assert not await gateway.is_left_out(left_out, CHANNEL), "it must not be posted again"
+
+
+@pytest.mark.parametrize(
+    ("file", "is_left_out"),
+    [
+        ({"mimetype": "audio/x-wav", "shares": {}}, True),
+        ({"mimetype": "audio/x-wav"}, True),
+        ({"mimetype": "audio/x-wav", "groups": [CHANNEL]}, False),
+        ({"mimetype": "audio/x-wav", "shares": {"private": {CHANNEL: [{"ts": "1.0"}]}}}, False),
+        ({"mimetype": "", "shares": {}}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+async def test_a_file_is_hidden_only_if_slack_names_no_conversation_with_it(
+    gateway, slack, file, is_left_out
+):
+    body = json.dumps({"ok": True, "file": file}).encode()
+    headers = {"Content-Type": "application/json"}
+    slack.faults.add(Fault("files.info", status=200, body=body, headers=headers))
+    assert await gateway.is_left_out("F0HIDDEN00", CHANNEL) is is_left_out
 
 
 def test_an_upload_url_is_a_secret():
