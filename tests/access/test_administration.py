@@ -232,7 +232,7 @@ async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> 
         pytest.param(["U0BOSS", "U0BOB"], [], "deny", False, id="one of two named there"),
     ],
 )
-async def test_the_last_admin_is_kept(
+async def test_the_last_admin_cannot_be_removed(
     database: Database, first: list[str], appointed: list[str], verb: str, kept: bool
 ) -> None:
     setup = AdministrationSetup(database, *first)
@@ -469,7 +469,9 @@ async def test_an_admin_of_unknown_standing_changes_nothing(
 
 
 @pytest.mark.both_databases
-async def test_who_lists_rights_and_the_grants_behind_them(database: Database) -> None:
+async def test_a_person_is_read_with_their_rights_and_the_grants_behind_them(
+    database: Database,
+) -> None:
     setup = AdministrationSetup(database, BOSS.user_id)
     await setup.appoint(GROUP)
     await setup.give(BOSS, BOB.user_id)

@@ -75,7 +75,7 @@ async def test_all_are_cleared_if_each_has_a_grant_and_nothing_is_denied(databas
     assert await slowly(database, ALICE, BOB) is (answer or happens is a_denied_group)
 
 
-async def test_one_person_without_a_grant_makes_it_false(database):
+async def test_not_all_are_cleared_if_one_person_has_no_grant(database):
     await give(database, ALICE)
     await give(database, ALICE)
     await remember(database, ALICE, BOB)
@@ -84,7 +84,7 @@ async def test_one_person_without_a_grant_makes_it_false(database):
     assert not await all_cleared(database, BOB)
 
 
-async def test_a_deny_alone_is_no_grant(database):
+async def test_a_person_with_only_a_deny_is_not_cleared(database):
     await deny(database, ALICE)
     await remember(database, ALICE)
     assert not await all_cleared(database, ALICE)
@@ -109,7 +109,7 @@ async def test_a_grant_of_another_workspace_or_right_does_not_count(database):
 @pytest.mark.parametrize("standing", Standing)
 @pytest.mark.parametrize("granted", [None, ALICE, GROUP])
 @pytest.mark.postgresql_at_length
-async def test_a_standing_counts_as_in_may_listen(database, standing, granted):
+async def test_all_cleared_agrees_with_may_listen_on_each_standing(database, standing, granted):
     """It agrees with the rule, except for members of groups, whose rights are read one by one."""
     if granted:
         await give(database, granted)
@@ -120,7 +120,7 @@ async def test_a_standing_counts_as_in_may_listen(database, standing, granted):
     assert await all_cleared(database, ALICE, BOB) is (answer and is_quick)
 
 
-async def test_a_missing_old_or_foreign_standing_does_not_count(database):
+async def test_a_missing_or_old_standing_or_one_of_another_workspace_does_not_count(database):
     for user_id in (ALICE, BOB):
         await give(database, user_id)
     await remember(database, ALICE)
@@ -141,7 +141,7 @@ async def test_an_invalidated_standing_does_not_count(database):
 
 
 @pytest.mark.parametrize("user_id", ["U1,U2", 'U"1', "U'1", "U\\1", "U%1", "Ué", "U:now"])
-async def test_an_id_cannot_change_the_query(database, user_id):
+async def test_an_id_with_sql_in_it_does_not_change_the_query(database, user_id):
     await give(database, "U1")
     await remember(database, "U1", user_id)
     assert not await all_cleared(database, user_id)
@@ -149,7 +149,7 @@ async def test_an_id_cannot_change_the_query(database, user_id):
     assert await all_cleared(database, user_id, "U1")
 
 
-async def test_one_person_in_either_half_of_many_makes_it_false(database, monkeypatch):
+async def test_not_all_are_cleared_if_one_of_many_people_has_no_grant(database, monkeypatch):
     monkeypatch.setattr(all_cleared_module, "TOGETHER", 10)
     crowd = [f"U{number:08d}" for number in range(12)]
     robots = dict.fromkeys(crowd, Standing.BOT)

@@ -113,7 +113,7 @@ async def test_reading_stops_at_the_first_human_who_is_not_cleared(sqlite_store)
     assert workspace.calls == ["members from 0", f"standing of {CAROL}"]
 
 
-async def test_a_stored_person_without_a_right_saves_every_call(sqlite_store):
+async def test_a_stored_listener_without_a_right_decides_without_a_call_of_slack(sqlite_store):
     await give(sqlite_store, ALICE)
     await read(sqlite_store, Workspace(members_in=(ALICE, CAROL)))
     others = [f"U0BOB{number:04d}" for number in range(AT_ONCE)]
@@ -154,7 +154,7 @@ async def test_a_denied_listener_is_not_cleared(sqlite_store):
     assert await read(sqlite_store, Workspace()) is Audience.NOT_CLEARED
 
 
-async def test_a_count_above_the_limit_saves_every_call(sqlite_store):
+async def test_an_audience_counted_above_the_limit_is_too_large_without_a_call(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), place=conversation(member_count=11))
     assert await read(sqlite_store, workspace, most=10) is Audience.TOO_LARGE
     assert workspace.calls == []
@@ -168,7 +168,7 @@ async def test_a_list_longer_than_the_limit_is_too_large_for_any_count(sqlite_st
 
 
 @pytest.mark.parametrize("count", [None, 0, 2, 3])
-async def test_the_member_list_decides_without_a_count(sqlite_store, count):
+async def test_a_missing_or_wrong_count_does_not_replace_the_member_list(sqlite_store, count):
     for user_id in (ALICE, BOB, CAROL):
         await give(sqlite_store, user_id)
     workspace = Workspace(members_in=(ALICE, BOB, CAROL), place=conversation(member_count=count))
@@ -306,7 +306,7 @@ async def test_an_admin_sees_the_first_uncleared_listeners(sqlite_store, limit, 
     assert [call.removeprefix("standing of ") for call in workspace.calls] == calls
 
 
-async def test_the_search_for_uncleared_listeners_ends_at_the_limits(sqlite_store):
+async def test_the_search_for_uncleared_listeners_stops_at_its_limits(sqlite_store):
     workspace = Workspace(members_in=(BOB, CAROL, DAVE, EVE))
     reader = readers_on(sqlite_store, workspace, most=2).audience
     found = await reader.not_cleared(TEAM, Members(workspace, CHANNEL), 9)

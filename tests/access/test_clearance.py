@@ -69,7 +69,9 @@ async def test_a_guest_holds_a_right_by_name_only(
         pytest.param(Standing.EXTERNAL, ALICE, RightHeld.BY_NAME, False, id="an external person"),
     ],
 )
-async def test_every_reading_of_a_clearance_agrees(sqlite_store, standing, given_to, held, holds):
+async def test_all_ways_of_reading_a_clearance_return_the_same(
+    sqlite_store, standing, given_to, held, holds
+):
     """Only for the granted right, in the workspace of the grant."""
     if given_to:
         await give(sqlite_store, given_to)

@@ -93,7 +93,9 @@ def row(sentence: str, found: Exposure, **changes: object):
         ),
     ],
 )
-def test_whether_a_visible_raw_file_may_stay(now: ExposureFacts, found: Exposure) -> None:
+def test_the_facts_decide_whether_a_visible_raw_file_stays(
+    now: ExposureFacts, found: Exposure
+) -> None:
     assert exposure_of(now) is found
 
 

@@ -95,7 +95,7 @@ async def test_a_list_reads_the_shown_rows_and_counts_the_rest(crowd):
 
 
 @pytest.mark.postgresql_at_length
-async def test_who_reads_only_the_rows_of_one_person(crowd):
+async def test_reading_one_person_reads_only_their_rows(crowd):
     await give(crowd, BOSS, right=Right.ADMIN)
     await give(crowd, ALICE)
     await give(crowd, GROUP)

@@ -15,7 +15,7 @@ async def named(database: Database, *user_ids: str, right: Right = Right.PII) ->
         return await read_grants_in_force(session, TEAM, right, user_ids, NOON)
 
 
-async def test_all_groups_and_the_requested_people_are_returned(database):
+async def test_reading_grants_returns_all_groups_and_the_requested_people(database):
     for user_id in (ALICE, BOB, CAROL):
         await give(database, user_id)
     await deny(database, BOB)
@@ -32,7 +32,7 @@ async def test_all_groups_and_the_requested_people_are_returned(database):
 
 
 @pytest.mark.parametrize("user_id", ["U1,U2", 'U"1', "U'1", "U\\1", "U%1", "Ué", "U:now"])
-async def test_an_id_cannot_change_the_query(database, user_id):
+async def test_an_id_with_sql_in_it_does_not_change_the_query(database, user_id):
     await give(database, user_id)
     await give(database, "U1")
     assert (await named(database, user_id)).granted == {user_id}

@@ -179,7 +179,7 @@ TABLE = [
 
 
 @each_row(("given_facts", "decision"), TABLE)
-def test_the_table(given_facts, decision):
+def test_each_row_of_the_decision_table_has_its_outcome_and_reason(given_facts, decision):
     assert decide(given_facts) == decision
 
 
@@ -205,7 +205,7 @@ def test_the_first_row_that_applies_decides(first):
 
 @each_row("asked_redacted", [True, False])
 @each_row("is_cleared", [True, False])
-def test_rows_5_6_and_9_match_the_api_table(asked_redacted, is_cleared):
+def test_a_cleared_requester_gets_raw_unless_they_ask_for_redacted(asked_redacted, is_cleared):
     held = RightHeld.BY_NAME if is_cleared else RightHeld.NOT
     decision = decide(facts(asked_redacted=asked_redacted, held=held))
     assert decision.outcome is (RAW if is_cleared and not asked_redacted else REDACTED)
@@ -303,12 +303,12 @@ SAFE_SIDE = {
 
 @pytest.mark.parametrize("name", SAFE_SIDE)
 @given(known=ALL_FACTS)
-def test_a_lost_fact_never_loosens_the_outcome(name, known):
+def test_an_unknown_fact_never_loosens_the_outcome(name, known):
     lost = decide(replace(known, **{name: SAFE_SIDE[name]}))
     assert lost.outcome == decide(known).outcome or is_stricter(lost, decide(known).outcome)
 
 
-def test_stricter_goes_from_raw_over_redacted_to_refused():
+def test_redacted_is_stricter_than_raw_and_refused_than_redacted():
     for looser, stricter in pairwise((RAW, REDACTED, REFUSED)):
         assert is_stricter(Decision(stricter, EXTERNAL), looser)
 
@@ -354,7 +354,7 @@ COUNTING = {
 
 
 @each_row("standing", Standing)
-def test_whether_a_right_counts(standing):
+def test_standing_and_grant_decide_whether_a_right_counts(standing):
     assert {held: counts(standing, held) for held in RightHeld} == COUNTING[standing]
 
 
@@ -369,7 +369,7 @@ def test_a_listener_of_raw_is_a_bot_or_would_be_cleared_as_requester(standing, h
 
 @each_row("standing", Standing)
 @each_row("held", RightHeld)
-def test_may_use_agrees_with_row_1(standing, held):
+def test_may_use_agrees_with_the_first_rule(standing, held):
     passes = decide(facts(standing=standing, held=held)).reason is not NOT_ALLOWED
     assert may_use(standing, held) == passes
 

@@ -93,7 +93,7 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     ]
 
 
-async def test_a_look_up_that_was_not_made_is_no_reason_for_a_decision(sqlite_store):
+async def test_a_look_up_that_was_not_made_raises_instead_of_deciding(sqlite_store):
     async def not_asked() -> Conversation:
         raise TooManyLookups
 
@@ -101,7 +101,7 @@ async def test_a_look_up_that_was_not_made_is_no_reason_for_a_decision(sqlite_st
         await evaluator(sqlite_store, Workspace()).evaluate(question(), not_asked())
 
 
-async def test_a_listener_without_clearance_makes_it_redacted(sqlite_store):
+async def test_a_listener_without_clearance_makes_the_decision_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     evaluation = await evaluate(sqlite_store, Workspace(members_in=(ALICE, BOB)))
     assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
@@ -206,7 +206,7 @@ async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
     assert result(evaluation) == (Outcome.REDACTED, Reason.NOT_CLEARED)
 
 
-async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
+async def test_a_listener_of_unknown_right_makes_the_decision_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     await give(sqlite_store, GROUP)
     evaluation = await evaluate(
@@ -216,7 +216,7 @@ async def test_a_listener_of_unknown_right_makes_it_redacted(sqlite_store):
     assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
 
 
-async def test_with_the_rule_requester_only_the_requester_counts(sqlite_store):
+async def test_the_rule_requester_asks_only_whether_the_requester_is_cleared(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB))
     evaluation = await evaluate(sqlite_store, workspace, audience_rule=False)
@@ -242,7 +242,7 @@ async def test_own_direct_messages_have_one_listener_and_need_no_sharing_flags(s
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
-async def test_another_persons_direct_messages_are_no_own_ones(sqlite_store):
+async def test_direct_messages_of_another_person_with_the_bot_are_refused(sqlite_store):
     await give(sqlite_store, ALICE)
     theirs = conversation(DM, im_user_id=BOB, is_external=None)
     for members in ((BOB,), (ALICE, BOB)):
@@ -338,13 +338,13 @@ def logged(fact: str, code: str = "silent") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("lost", CHEAP)
-async def test_a_malformed_call_about_requester_or_destination_is_no_decision(sqlite_store, lost):
+async def test_a_malformed_call_about_requester_or_destination_raises(sqlite_store, lost):
     await give(sqlite_store, ALICE)
     with pytest.raises(Malformed):
         await evaluate(sqlite_store, Workspace(failing={lost}, error=Malformed))
 
 
-async def test_a_malformed_call_about_a_listener_makes_it_redacted(sqlite_store):
+async def test_a_malformed_call_about_a_listener_makes_the_decision_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(
         members_in=(ALICE, ROBOT, BOB), failing={"members from 2"}, error=Malformed

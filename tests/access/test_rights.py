@@ -86,7 +86,7 @@ GIVE, DENY = Effect.GRANT, Effect.DENY
         pytest.param([(GIVE, ONE), (DENY, TWO)], {ALICE}, id="a deny of a group beats a group"),
     ],
 )
-async def test_who_holds_the_right_after_grants_denies_and_revocations(
+async def test_grants_denies_and_revocations_decide_who_holds_a_right(
     database: Database, rights: Rights, said: list[tuple[Effect, str]], hold: set[str]
 ) -> None:
     for effect, subject_id in said:
@@ -297,7 +297,9 @@ async def test_first_admins_hold_only_admin_and_a_deny_beats_that(
     assert await holders(rights, right=Right.ADMIN) == set()
 
 
-async def test_only_grants_by_name_count_as_by_name(database: Database, rights: Rights) -> None:
+async def test_a_group_grant_does_not_count_as_a_grant_by_name(
+    database: Database, rights: Rights
+) -> None:
     await say(database, GIVE, ALICE)
     await say(database, GIVE, TWO)
 
@@ -316,7 +318,7 @@ async def test_only_grants_by_name_count_as_by_name(database: Database, rights: 
         pytest.param([(GIVE, ONE)], [], [], id="nobody asked after: none"),
     ],
 )
-async def test_groups_are_read_only_as_far_as_needed(
+async def test_a_group_is_read_only_if_it_can_change_the_answer(
     database: Database,
     rights: Rights,
     world: World,

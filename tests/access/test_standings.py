@@ -80,7 +80,7 @@ async def test_a_standing_is_stored_for_all_processes_for_a_while_and_one_worksp
     assert await setup.stored() == {}
 
 
-async def test_validity_counts_from_the_call_not_from_its_answer(setup):
+async def test_a_standing_is_valid_from_its_call_and_not_from_its_answer(setup):
     slow = asyncio.Event()
 
     class Slow(Workspace):
@@ -223,7 +223,7 @@ async def test_an_unknown_standing_is_read_again(setup):
     assert await setup.stored() == {}
 
 
-async def test_all_readers_together_make_few_parallel_calls(sqlite_store):
+async def test_all_readers_of_a_process_share_a_few_parallel_calls(sqlite_store):
     most = under_way = 0
 
     class Counting(Workspace):
@@ -255,7 +255,7 @@ async def test_a_person_unknown_to_slack_does_not_stop_the_others(setup):
     assert await setup.known.now_or_unknown(TEAM, ALICE) is UNKNOWN
 
 
-async def test_whoever_slack_was_not_asked_about_is_not_unknown(setup):
+async def test_a_look_up_beyond_the_limit_raises_instead_of_unknown(setup):
     class Spent(Workspace):
         async def standing(self, user_id):
             del user_id

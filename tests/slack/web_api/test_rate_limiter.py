@@ -59,7 +59,7 @@ async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_ove
     assert 59 < await virtual.until_done(story()) < 63
 
 
-async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virtual) -> None:
+async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual) -> None:
     limiter, order = limiter_on(virtual), []
 
     async def ask(name: str, urgency: Urgency) -> None:
@@ -80,7 +80,7 @@ async def test_who_waits_goes_on_in_the_order_of_urgency_and_then_of_coming(virt
     assert order == ["check", "first", "second", "upkeep"]
 
 
-async def test_a_look_up_that_has_begun_to_list_members_lists_them_to_the_end(virtual) -> None:
+async def test_a_look_up_that_began_to_list_members_lists_all_of_them(virtual) -> None:
     limiter = limiter_on(virtual)
     await enter(limiter, Urgency.LOOKUP, MEMBERS)
     for page in range(75):  # of a channel of fifteen thousand
@@ -91,7 +91,7 @@ async def test_a_look_up_that_has_begun_to_list_members_lists_them_to_the_end(vi
 
 
 @pytest.mark.parametrize("webs", [1, 3])
-async def test_of_many_look_ups_of_members_one_in_each_process_exceeds_the_share(
+async def test_one_member_look_up_of_each_process_exceeds_the_share_of_look_ups(
     virtual, webs
 ) -> None:
     store, read_at, results = MemoryRateLimitStore(virtual.monotonic), [], Counter[str]()
@@ -121,7 +121,7 @@ async def test_of_many_look_ups_of_members_one_in_each_process_exceeds_the_share
     assert results["answered"] >= 1, "and people are still answered"
 
 
-async def test_admins_act_however_many_people_others_look_up(virtual) -> None:
+async def test_look_ups_of_many_people_do_not_delay_admins(virtual) -> None:
     limiter = limiter_on(virtual)
     for _ in range(60):
         await enter(limiter, Urgency.LOOKUP, USER)
@@ -146,7 +146,9 @@ async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency
 
 @pytest.mark.parametrize("webs", [1, 3])
 @pytest.mark.parametrize("method", [INFO, MEMBERS, USER])
-async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, webs, method) -> None:
+async def test_many_presses_of_buttons_do_not_stop_checks_and_deliveries(
+    virtual, webs, method
+) -> None:
     store, waited, put_off = MemoryRateLimitStore(virtual.monotonic), [], []
     pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
     worker = limiter_on(virtual, store)
@@ -180,7 +182,7 @@ async def test_however_much_people_press_checks_and_deliveries_go_on(virtual, we
     assert max(put_off) <= 62, "they may try again in a minute, as they are told"
 
 
-async def test_who_presses_now_and_then_is_never_refused_and_costs_no_query(virtual) -> None:
+async def test_a_person_who_presses_rarely_is_never_refused_and_costs_no_query(virtual) -> None:
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
     limiter.take = None
     for _ in range(50):
@@ -188,7 +190,7 @@ async def test_who_presses_now_and_then_is_never_refused_and_costs_no_query(virt
         virtual.now += 30
 
 
-async def test_progress_is_passed_over_where_others_need_the_calls(virtual) -> None:
+async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual) -> None:
     limiter = limiter_on(virtual)
     for _ in range(25):
         await enter(limiter, Urgency.PROGRESS, UPDATE)
@@ -198,7 +200,7 @@ async def test_progress_is_passed_over_where_others_need_the_calls(virtual) -> N
     await enter(limiter, Urgency.DELIVERY, UPDATE)
 
 
-async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual) -> None:
+async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual) -> None:
     store = MemoryRateLimitStore(virtual.monotonic)
     one, other = limiter_on(virtual, store), limiter_on(virtual, store)
 
@@ -214,7 +216,7 @@ async def test_a_retry_after_holds_every_process_that_shares_the_ledger(virtual)
     assert await virtual.until_done(story()) >= 30
 
 
-async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(virtual) -> None:
+async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(virtual) -> None:
     store = MemoryRateLimitStore(virtual.monotonic)
     web, worker = limiter_on(virtual, store), limiter_on(virtual, store)
 
@@ -234,7 +236,7 @@ async def test_answers_of_a_process_that_never_asks_are_counted_by_the_others(vi
 
 
 @pytest.mark.parametrize(("seconds", "waits"), [(5.0, True), (31.0, False), (600.0, False)])
-async def test_a_long_retry_after_puts_work_off_instead_of_being_sat_out(
+async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(
     virtual, seconds, waits
 ) -> None:
     limiter = limiter_on(virtual)
@@ -250,7 +252,7 @@ async def test_a_long_retry_after_puts_work_off_instead_of_being_sat_out(
     assert put_off.value.retryable
 
 
-async def test_where_no_limits_are_published_they_hold_from_the_first_refusal_on(virtual) -> None:
+async def test_without_published_limits_a_limit_applies_from_the_first_refusal(virtual) -> None:
     limiter = limiter_on(virtual, is_published=False)
 
     async def story() -> float:
@@ -270,14 +272,14 @@ class UnavailableStore(MemoryRateLimitStore):
         raise ConnectionError
 
 
-async def test_while_the_ledger_is_away_slack_itself_counts(virtual) -> None:
+async def test_while_the_table_is_unavailable_slack_alone_limits_the_calls(virtual) -> None:
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
 
     await virtual.until_done(spend_all(limiter))
     await virtual.until_done(enter(limiter, Urgency.DELIVERY))
 
 
-async def test_the_first_deliveries_of_an_idle_process_never_ask_the_ledger(virtual) -> None:
+async def test_the_first_deliveries_of_an_idle_process_never_query_the_table(virtual) -> None:
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
     limiter.take = None
     admission = Admission(limiter, virtual.monotonic)
@@ -352,7 +354,7 @@ class Worker:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-async def test_two_hundred_deliveries_take_what_the_limits_demand_and_meet_no_refusal(
+async def test_two_hundred_deliveries_take_the_time_of_the_limits_without_a_refusal(
     virtual, workers
 ) -> None:
     queue, slack = deque(f"d{number}" for number in range(200)), Slack(virtual)
@@ -375,7 +377,7 @@ async def test_two_hundred_deliveries_take_what_the_limits_demand_and_meet_no_re
     assert seconds <= 1.1 * least_seconds
 
 
-async def test_the_limits_that_hold_are_told_by_method_and_what_slack_put_off(virtual) -> None:
+async def test_metrics_show_the_limit_and_the_delay_of_each_method(virtual) -> None:
     metrics = Metrics()
 
     def told(name: str, method: str) -> float | None:
