@@ -11,13 +11,13 @@ from bot.observability.logs import Masker
 
 
 @given(st.sampled_from(["e", "g", "worker-"]), st.integers(1, 24))
-def test_a_random_id_stays_readable_in_logs(prefix: str, length: int) -> None:
+def test_a_random_id_stays_readable_in_logs(prefix, length):
     made = new_id(prefix, length)
     assert re.fullmatch(rf"{prefix}[a-z]{{{length}}}", made)
     assert Masker(()).mask(f"id={made}, next") == f"id={made}, next"
 
 
 @given(st.sampled_from("ad"), st.binary())
-def test_so_does_one_made_of_a_digest(kind: str, told: bytes) -> None:
+def test_so_does_one_made_of_a_digest(kind, told):
     made = kind + hashlib.sha256(told).hexdigest()[:20]
     assert Masker(()).mask(f'"{made}"') == f'"{made}"'

@@ -106,7 +106,7 @@ def subject(subject_id: str) -> Subject:
     return Subject(TEAM, kind, subject_id)
 
 
-async def test_a_refusal_is_audited_with_the_action(database: Database) -> None:
+async def test_a_refusal_is_audited_with_the_action(database):
     setup = AdministrationSetup(database, BOSS.user_id)
 
     for attempt in (
@@ -128,7 +128,7 @@ async def test_a_refusal_is_audited_with_the_action(database: Database) -> None:
 
 
 @pytest.mark.both_databases
-async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database) -> None:
+async def test_nobody_gives_themselves_pii_not_even_an_admin(database):
     setup = AdministrationSetup(database, BOSS.user_id)
 
     with pytest.raises(SelfGrantRefused):
@@ -162,9 +162,7 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database: Database)
     ],
 )
 @pytest.mark.both_databases
-async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(
-    database: Database, denied: str, away: bool, kept: bool
-) -> None:
+async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(database, denied, away, kept):
     setup = AdministrationSetup(database, "U0BOB", "U0BOSS")
     await setup.give(BOSS, BOB.user_id)
     await setup.give(BOSS, denied, effect=Effect.DENY)
@@ -185,7 +183,7 @@ async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(
         assert await setup.admin.revoke(BOSS, subject(denied), Right.PII) >= 1, "another admin may"
 
 
-async def test_an_admin_may_revoke_their_own_grant(database: Database) -> None:
+async def test_an_admin_may_revoke_their_own_grant(database):
     setup = AdministrationSetup(database, "U0BOB", "U0BOSS")
     for each in (BOB.user_id, GROUP):
         await setup.give(BOSS, each)
@@ -194,9 +192,7 @@ async def test_an_admin_may_revoke_their_own_grant(database: Database) -> None:
 
 
 @pytest.mark.both_databases
-async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_nothing(
-    database: Database,
-) -> None:
+async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_nothing(database):
     setup = AdministrationSetup(database, BOSS.user_id)
 
     with pytest.raises(NothingToRevoke):
@@ -206,7 +202,7 @@ async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_noth
     assert await setup.checks() == []
 
 
-async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> None:
+async def test_a_change_is_audited_and_schedules_a_check(database):
     setup = AdministrationSetup(database, BOSS.user_id)
 
     await setup.give(BOSS, ALICE.user_id)
@@ -232,9 +228,7 @@ async def test_a_change_is_audited_and_schedules_a_check(database: Database) -> 
         pytest.param(["U0BOSS", "U0BOB"], [], "deny", False, id="one of two named there"),
     ],
 )
-async def test_the_last_admin_cannot_be_removed(
-    database: Database, first: list[str], appointed: list[str], verb: str, kept: bool
-) -> None:
+async def test_the_last_admin_cannot_be_removed(database, first, appointed, verb, kept):
     setup = AdministrationSetup(database, *first)
     for each in appointed:
         await setup.appoint(each)
@@ -335,13 +329,8 @@ MINUTE = timedelta(minutes=1)
     ],
 )
 async def test_no_change_of_rights_removes_the_last_admin(
-    database: Database,
-    first: list[str],
-    appointed: list[tuple[str, timedelta | None]],
-    away: bool,
-    acts: list[Act],
-    kept: bool,
-) -> None:
+    database, first, appointed, away, acts, kept
+):
     setup = AdministrationSetup(database, *first)
     for each, lasting in appointed:
         await setup.appoint(each, lasting)
@@ -376,8 +365,8 @@ ALICES = "standing of U0ALICE"
 )
 @pytest.mark.parametrize("act", [revoking("U0BOB"), denying("U0BOB"), denying(GROUP)])
 async def test_only_people_for_whom_admin_counts_are_remaining_admins(
-    database: Database, act: Act, alice: Standing, failing: list[str], kept: bool
-) -> None:
+    database, act, alice, failing, kept
+):
     setup = AdministrationSetup(database, "U0ALICE")
     await setup.appoint("U0BOB")
     setup.people.standings = {"U0ALICE": alice}
@@ -392,7 +381,7 @@ async def test_only_people_for_whom_admin_counts_are_remaining_admins(
 
 
 @pytest.mark.both_databases
-async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database) -> None:
+async def test_an_admin_who_left_the_workspace_can_be_removed(database):
     setup = AdministrationSetup(database)
     for each in ("U0BOB", "U0ALICE"):
         await setup.appoint(each)
@@ -402,7 +391,7 @@ async def test_an_admin_who_left_the_workspace_can_be_removed(database: Database
 
 
 @pytest.mark.both_databases
-async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Database) -> None:
+async def test_two_admins_who_remove_each_other_at_once_leave_one(database):
     for _ in range(5):
         setup = AdministrationSetup(database)
         for each in ("U0BOB", "U0ALICE"):
@@ -434,8 +423,8 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(database: Data
     ],
 )
 async def test_admin_counts_for_members_and_guests_with_a_grant_by_name(
-    database: Database, standing: Standing, by: str | None, counts: bool
-) -> None:
+    database, standing, by, counts
+):
     setup = AdministrationSetup(database, *(() if by else ("U0BOB",)))
     if by:
         await setup.appoint(by)
@@ -448,18 +437,14 @@ async def test_admin_counts_for_members_and_guests_with_a_grant_by_name(
         assert ("slack:admin:refused", "U0BOB") in await setup.audit()
 
 
-async def test_slack_is_not_asked_about_a_person_without_the_right(
-    database: Database,
-) -> None:
+async def test_slack_is_not_asked_about_a_person_without_the_right(database):
     setup = AdministrationSetup(database, "U0BOSS")
 
     assert not await setup.admin.is_admin(BOB)
     assert setup.people.calls == []
 
 
-async def test_an_admin_of_unknown_standing_changes_nothing(
-    database: Database,
-) -> None:
+async def test_an_admin_of_unknown_standing_changes_nothing(database):
     setup = AdministrationSetup(database, "U0BOSS")
     setup.people.failing = ["standing of U0BOSS"]
 
@@ -469,9 +454,7 @@ async def test_an_admin_of_unknown_standing_changes_nothing(
 
 
 @pytest.mark.both_databases
-async def test_a_person_is_read_with_their_rights_and_the_grants_behind_them(
-    database: Database,
-) -> None:
+async def test_a_person_is_read_with_their_rights_and_the_grants_behind_them(database):
     setup = AdministrationSetup(database, BOSS.user_id)
     await setup.appoint(GROUP)
     await setup.give(BOSS, BOB.user_id)
@@ -487,14 +470,12 @@ async def test_a_person_is_read_with_their_rights_and_the_grants_behind_them(
     assert (alice.held, alice.grants) == (frozenset(), ())
 
 
-async def test_the_list_names_the_first_admins_in_order(sqlite_store: Database) -> None:
+async def test_the_list_names_the_first_admins_in_order(sqlite_store):
     setup = AdministrationSetup(sqlite_store, "U0BOSS", "U0ALICE")
     assert (await setup.admin.list(BOSS, 30)).first_admins == ("U0ALICE", "U0BOSS")
 
 
-async def test_a_grant_ends_after_its_duration_and_keeps_the_enterprise(
-    sqlite_store: Database,
-) -> None:
+async def test_a_grant_ends_after_its_duration_and_keeps_the_enterprise(sqlite_store):
     setup = AdministrationSetup(sqlite_store, "U0BOSS")
     boss = replace(BOSS, enterprise_id="E0QUALITY")
     given = await setup.admin.give(
@@ -505,7 +486,7 @@ async def test_a_grant_ends_after_its_duration_and_keeps_the_enterprise(
         assert await session.scalar(select(GrantRow.enterprise_id)) == "E0QUALITY"
 
 
-async def test_a_change_that_slack_sends_twice_is_made_once(sqlite_store: Database) -> None:
+async def test_a_change_that_slack_sends_twice_is_made_once(sqlite_store):
     setup = AdministrationSetup(sqlite_store, "U0BOSS")
     once, then = (replace(BOSS, trigger_id=each) for each in ("1.2", "3.4"))
 
@@ -523,7 +504,7 @@ async def test_a_change_that_slack_sends_twice_is_made_once(sqlite_store: Databa
     ]
 
 
-async def test_a_change_of_pii_asks_slack_about_its_actor_only(sqlite_store: Database) -> None:
+async def test_a_change_of_pii_asks_slack_about_its_actor_only(sqlite_store):
     setup = AdministrationSetup(sqlite_store, "U0BOSS", "U0ALICE")
     await setup.give(BOSS, "U0BOB", effect=Effect.DENY)
     assert setup.people.calls == ["standing of U0BOSS"]

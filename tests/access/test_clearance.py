@@ -44,9 +44,7 @@ async def test_a_member_holds_rights_by_name_and_by_group(sqlite_store):
     assert (await people.read(TEAM, ALICE)).held == {Right.PII}
 
 
-async def test_a_guest_holds_a_right_by_name_only(
-    sqlite_store,
-):
+async def test_a_guest_holds_a_right_by_name_only(sqlite_store):
     people = readers(sqlite_store, Standing.GUEST).people
     await give(sqlite_store, GROUP, right=Right.ADMIN)
     found = await people.read(TEAM, ALICE)

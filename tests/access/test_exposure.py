@@ -93,9 +93,7 @@ def row(sentence: str, found: Exposure, **changes: object):
         ),
     ],
 )
-def test_the_facts_decide_whether_a_visible_raw_file_stays(
-    now: ExposureFacts, found: Exposure
-) -> None:
+def test_the_facts_decide_whether_a_visible_raw_file_stays(now, found):
     assert exposure_of(now) is found
 
 
@@ -112,9 +110,7 @@ FLAGS = st.sampled_from([True, False, None])
         audience=st.sampled_from(Audience),
     )
 )
-def test_a_file_is_fine_only_among_cleared_listeners_of_one_organisation(
-    now: ExposureFacts,
-) -> None:
+def test_a_file_is_fine_only_among_cleared_listeners_of_one_organisation(now):
     among_the_cleared = now.audience is Audience.CLEARED and now.destination_is_private is True
     holds = (
         now.requester_is_cleared is True

@@ -197,9 +197,7 @@ async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     assert result(await evaluate(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
 
 
-async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(
-    sqlite_store,
-):
+async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(sqlite_store):
     await give(sqlite_store, GROUP)
     evaluation = await evaluate(sqlite_store, Workspace(), groups={GROUP: None})
     assert evaluation.facts.requester_is_cleared is None
@@ -496,9 +494,7 @@ async def test_conversation_facts_list_no_members_if_they_do_not_matter(
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
-async def test_a_transcript_may_stay_only_among_cleared_people_under_any_rule(
-    sqlite_store,
-):
+async def test_a_transcript_may_stay_only_among_cleared_people_under_any_rule(sqlite_store):
     await give(sqlite_store, ALICE)
     policy = evaluator(sqlite_store, Workspace(members_in=(ALICE, BOB)), audience_rule=False)
     around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=True)
@@ -526,9 +522,7 @@ async def test_unknown_conversation_facts_leave_files_unverified(sqlite_store, l
     assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
 
 
-async def test_conversation_facts_find_uncleared_listeners_without_the_private_flag(
-    sqlite_store,
-):
+async def test_conversation_facts_find_uncleared_listeners_without_the_private_flag(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB), place=conversation(is_private=None))
     policy = evaluator(sqlite_store, workspace)

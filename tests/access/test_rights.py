@@ -86,9 +86,7 @@ GIVE, DENY = Effect.GRANT, Effect.DENY
         pytest.param([(GIVE, ONE), (DENY, TWO)], {ALICE}, id="a deny of a group beats a group"),
     ],
 )
-async def test_grants_denies_and_revocations_decide_who_holds_a_right(
-    database: Database, rights: Rights, said: list[tuple[Effect, str]], hold: set[str]
-) -> None:
+async def test_grants_denies_and_revocations_decide_who_holds_a_right(database, rights, said, hold):
     for effect, subject_id in said:
         await say(database, effect, subject_id)
 
@@ -105,8 +103,8 @@ async def test_grants_denies_and_revocations_decide_who_holds_a_right(
     ],
 )
 async def test_a_grant_counts_from_its_start_up_to_but_not_at_its_end(
-    database: Database, rights: Rights, starts: timedelta, lasting: timedelta | None, holds: bool
-) -> None:
+    database, rights, starts, lasting, holds
+):
     await say(database, GIVE, ALICE, starts=starts, lasting=lasting)
 
     held = await rights.held(TEAM, Right.PII, ALICE)
@@ -114,9 +112,7 @@ async def test_a_grant_counts_from_its_start_up_to_but_not_at_its_end(
 
 
 @pytest.mark.both_databases
-async def test_a_revocation_ends_grants_and_denies_alike(
-    database: Database, rights: Rights
-) -> None:
+async def test_a_revocation_ends_grants_and_denies_alike(database, rights):
     await say(database, GIVE, ALICE)
     await say(database, DENY, ALICE)
     async with database.write() as session:
@@ -128,9 +124,7 @@ async def test_a_revocation_ends_grants_and_denies_alike(
 
 
 @pytest.mark.both_databases
-async def test_rights_do_not_apply_to_another_workspace_or_right(
-    database: Database, rights: Rights
-) -> None:
+async def test_rights_do_not_apply_to_another_workspace_or_right(database, rights):
     await say(database, GIVE, ALICE, team_id="T0OTHER000")
     await say(database, GIVE, BOB, right=Right.ADMIN)
 
@@ -189,14 +183,8 @@ async def test_rights_do_not_apply_to_another_workspace_or_right(
     ],
 )
 async def test_rights_that_depend_on_an_unreadable_group_are_unknown(
-    database: Database,
-    rights: Rights,
-    world: World,
-    said: list[tuple[Effect, str]],
-    away: list[str],
-    hold: set[str],
-    unknown: set[str],
-) -> None:
+    database, rights, world, said, away, hold, unknown
+):
     for effect, subject_id in said:
         await say(database, effect, subject_id)
     world.away = frozenset(f"group {each}" for each in away)
@@ -227,8 +215,8 @@ async def test_rights_that_depend_on_an_unreadable_group_are_unknown(
     ],
 )
 async def test_a_group_grant_of_pii_counts_for_members_except_its_giver(
-    database: Database, rights: Rights, given: list[tuple[str, str]], hold: set[str]
-) -> None:
+    database, rights, given, hold
+):
     for subject_id, giver in given:
         await say(database, GIVE, subject_id, by=giver)
 
@@ -239,24 +227,20 @@ async def test_a_group_grant_of_pii_counts_for_members_except_its_giver(
         assert held is (named if each in hold else RightHeld.NOT)
 
 
-async def test_a_giver_who_joins_the_group_later_does_not_get_pii(
-    database: Database, rights: Rights, world: World
-) -> None:
+async def test_a_giver_who_joins_the_group_later_does_not_get_pii(database, rights, world):
     await say(database, GIVE, TWO, by=ALICE)
     world.groups[TWO] |= {ALICE}
 
     assert await holders(rights) == {BOB, CAROL}
 
 
-async def test_admin_counts_for_its_giver(database: Database, rights: Rights) -> None:
+async def test_admin_counts_for_its_giver(database, rights):
     await say(database, GIVE, ONE, right=Right.ADMIN, by=ALICE)
 
     assert await holders(rights, right=Right.ADMIN) == {ALICE, BOB, CAROL}
 
 
-async def test_a_giver_holds_no_pii_by_an_unreadable_group(
-    database: Database, rights: Rights, world: World
-) -> None:
+async def test_a_giver_holds_no_pii_by_an_unreadable_group(database, rights, world):
     await say(database, GIVE, ONE, by=ALICE)
     world.away = frozenset({f"group {ONE}", f"group {TWO}"})
 
@@ -273,9 +257,7 @@ async def test_a_giver_holds_no_pii_by_an_unreadable_group(
     assert found.unknown == {ALICE, BOB, CAROL}, "each may be in the group of another giver"
 
 
-async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(
-    database: Database, rights: Rights, world: World
-) -> None:
+async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(database, rights, world):
     await say(database, GIVE, ALICE)
     await say(database, DENY, BOB)
     assert await rights.is_denied(TEAM, Right.PII, BOB)
@@ -286,9 +268,7 @@ async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(
     assert await rights.is_denied(TEAM, Right.PII, ALICE)
 
 
-async def test_first_admins_hold_only_admin_and_a_deny_beats_that(
-    database: Database, rights: Rights
-) -> None:
+async def test_first_admins_hold_only_admin_and_a_deny_beats_that(database, rights):
     assert await holders(rights, right=Right.ADMIN) == {CAROL}
     assert await holders(rights) == set()
     assert [each for each in EVERYBODY if rights.is_first_admin(each)] == [CAROL]
@@ -297,9 +277,7 @@ async def test_first_admins_hold_only_admin_and_a_deny_beats_that(
     assert await holders(rights, right=Right.ADMIN) == set()
 
 
-async def test_a_group_grant_does_not_count_as_a_grant_by_name(
-    database: Database, rights: Rights
-) -> None:
+async def test_a_group_grant_does_not_count_as_a_grant_by_name(database, rights):
     await say(database, GIVE, ALICE)
     await say(database, GIVE, TWO)
 
@@ -319,13 +297,8 @@ async def test_a_group_grant_does_not_count_as_a_grant_by_name(
     ],
 )
 async def test_a_group_is_read_only_if_it_can_change_the_answer(
-    database: Database,
-    rights: Rights,
-    world: World,
-    said: list[tuple[Effect, str]],
-    asked: list[str],
-    reads: list[str],
-) -> None:
+    database, rights, world, said, asked, reads
+):
     for effect, subject_id in said:
         await say(database, effect, subject_id)
 
@@ -335,9 +308,7 @@ async def test_a_group_is_read_only_if_it_can_change_the_answer(
 
 
 @pytest.mark.both_databases
-async def test_ten_thousand_people_are_read_in_one_query(
-    database: Database, rights: Rights
-) -> None:
+async def test_ten_thousand_people_are_read_in_one_query(database, rights):
     await say(database, GIVE, "U0009999")
 
     crowd = [f"U{number:07d}" for number in range(10_000)]

@@ -6,7 +6,7 @@ from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
 from tests.access.builders import Passing, Silent
 
 
-def test_each_unknown_fact_is_logged_with_its_code() -> None:
+def test_each_unknown_fact_is_logged_with_its_code():
     with capture_logs() as logs:
         note_unknown_fact("group", Silent(), group_id="S1")
 
@@ -21,7 +21,7 @@ def test_each_unknown_fact_is_logged_with_its_code() -> None:
     ]
 
 
-def test_errors_are_collected_by_the_innermost_block() -> None:
+def test_errors_are_collected_by_the_innermost_block():
     silent, passing = Silent(), Passing()
     with capture_logs():
         note_unknown_fact("standing", Passing())

@@ -107,9 +107,7 @@ so_often = pytest.mark.parametrize("times", [8, pytest.param(100, marks=pytest.m
 
 
 @so_often
-async def test_two_approvals_at_the_same_instant_are_one_grant(
-    postgresql_setup: AccessRequestsSetup, times: int
-) -> None:
+async def test_two_approvals_at_the_same_instant_are_one_grant(postgresql_setup, times):
     setup = postgresql_setup
     for number in range(times):
         request = await setup.ask(number)
@@ -135,9 +133,7 @@ async def test_two_approvals_at_the_same_instant_are_one_grant(
 
 
 @so_often
-async def test_an_approval_and_a_denial_at_once_are_one_decision(
-    postgresql_setup: AccessRequestsSetup, times: int
-) -> None:
+async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_setup, times):
     setup = postgresql_setup
     for number in range(times):
         request = await setup.ask(number)
@@ -153,9 +149,7 @@ async def test_an_approval_and_a_denial_at_once_are_one_decision(
 
 
 @so_often
-async def test_two_requests_at_once_are_one(
-    postgresql_setup: AccessRequestsSetup, times: int
-) -> None:
+async def test_two_requests_at_once_are_one(postgresql_setup, times):
     for number in range(times):
         first, second = await asyncio.gather(
             postgresql_setup.ask(2 * number), postgresql_setup.ask(2 * number + 1)
@@ -164,7 +158,7 @@ async def test_two_requests_at_once_are_one(
         await postgresql_setup.approve(first, BOSS)
 
 
-async def test_the_same_submission_again_is_the_same_request(setup: AccessRequestsSetup) -> None:
+async def test_the_same_submission_again_is_the_same_request(setup):
     request = await setup.ask()
     await setup.approve(request, BOSS)
 
@@ -173,13 +167,13 @@ async def test_the_same_submission_again_is_the_same_request(setup: AccessReques
     assert (again.id, again.state) == (request.id, AccessState.APPROVED)
 
 
-async def test_one_person_s_request_is_not_another_s(setup: AccessRequestsSetup) -> None:
+async def test_one_person_s_request_is_not_another_s(setup):
     first = await setup.ask(1)
     second = await setup.ask(2, CHIEF)
     assert first.id != second.id
 
 
-async def test_a_request_and_its_decision_each_schedule_work(setup: AccessRequestsSetup) -> None:
+async def test_a_request_and_its_decision_each_schedule_work(setup):
     request = await setup.ask()
     await setup.ask()
     (asked,) = await setup.due()
@@ -191,9 +185,7 @@ async def test_a_request_and_its_decision_each_schedule_work(setup: AccessReques
     assert (asked.key, decided.key) == (request.id, request.id)
 
 
-async def test_a_message_posted_after_the_decision_is_updated_too(
-    setup: AccessRequestsSetup,
-) -> None:
+async def test_a_message_posted_after_the_decision_is_updated_too(setup):
     request = await setup.ask()
     await setup.requests.add_message(request, "D1", "1.0")
     await setup.approve(request, BOSS)
@@ -211,9 +203,7 @@ async def test_a_message_posted_after_the_decision_is_updated_too(
     assert (await setup.requests.read(request.id)).shown_at == setup.now
 
 
-async def test_a_request_expires_once_and_cannot_be_approved_afterwards(
-    setup: AccessRequestsSetup,
-) -> None:
+async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
     request = await setup.ask()
     assert (await setup.requests.expire(request)).is_pending
     setup.now += LIFETIME
@@ -233,9 +223,7 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(
 
 @pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize("first", ["approve", "deny"])
-async def test_a_second_decision_changes_nothing_and_is_audited(
-    setup: AccessRequestsSetup, first: str, verb: str
-) -> None:
+async def test_a_second_decision_changes_nothing_and_is_audited(setup, first, verb):
     request = await setup.ask()
     await getattr(setup.approving, first)(Actor(TEAM, None, BOSS), request.id)
 
@@ -250,8 +238,8 @@ async def test_a_second_decision_changes_nothing_and_is_audited(
 @pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize("who", [BOSS, ASKER])
 async def test_a_decision_on_a_request_that_is_not_there_is_audited_without_its_id(
-    setup: AccessRequestsSetup, who: str, verb: str
-) -> None:
+    setup, who, verb
+):
     with pytest.raises(RequestUnknown):
         await getattr(setup.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
 
@@ -273,9 +261,7 @@ async def refusals(setup: AccessRequestsSetup) -> list[tuple[object, ...]]:
     ("most", "offered"),
     [(1, (1,)), (3, (1, 3)), (8, (1, 4, 8)), (9, (1, 4, 8, 9)), (200, (1, 4, 8, 24, 72, 168, 200))],
 )
-def test_the_usual_durations_are_offered_up_to_the_longest(
-    most: int, offered: tuple[int, ...]
-) -> None:
+def test_the_usual_durations_are_offered_up_to_the_longest(most, offered):
     assert choices(most) == offered
 
 
@@ -285,9 +271,7 @@ async def told(setup: AccessRequestsSetup) -> list[tuple[str, str | None, object
         return [(row.tag, row.delivery_id, row.payload.get("request_id")) for row in rows]
 
 
-async def test_a_second_request_joins_the_pending_one_and_is_audited(
-    setup: AccessRequestsSetup,
-) -> None:
+async def test_a_second_request_joins_the_pending_one_and_is_audited(setup):
     first = await setup.ask(1)
     second = await setup.requests.store(replace(new_request(2), delivery_id="d1", hours=8))
 
@@ -299,7 +283,7 @@ async def test_a_second_request_joins_the_pending_one_and_is_audited(
     ]
 
 
-async def test_a_repeated_submission_is_audited_once(setup: AccessRequestsSetup) -> None:
+async def test_a_repeated_submission_is_audited_once(setup):
     await setup.ask(1)
     assert not (await setup.requests.store(new_request(1))).is_new
     await setup.approve(await setup.requests.read("a1"), BOSS)

@@ -64,16 +64,12 @@ ANCHORS = {
 
 @pytest.mark.parametrize(("anchors", "expected"), ANCHORS.values(), ids=ANCHORS)
 @pytest.mark.postgresql_at_length
-async def test_an_anchor_proves_only_its_event_or_checkpoint(
-    chained: Database,
-    anchors: list[tuple[str, int, str]],
-    expected: list[tuple[str, int, ChainFault]],
-) -> None:
+async def test_an_anchor_proves_only_its_event_or_checkpoint(chained, anchors, expected):
     async with undone(chained) as session:
         assert await found(session, *(Head(*each) for each in anchors)) == expected
 
 
-async def test_a_rewritten_chain_is_found_by_its_anchor(database: Database) -> None:
+async def test_a_rewritten_chain_is_found_by_its_anchor(database):
     await write(database, range(1, 4))
     anchor = await newest(database)
     await overrule(database, "DELETE FROM audit_events", "DELETE FROM audit_heads")
@@ -83,9 +79,7 @@ async def test_a_rewritten_chain_is_found_by_its_anchor(database: Database) -> N
     assert await proof(database, anchor) == [(TEAM, 3, BROKEN)]
 
 
-async def test_a_forged_checkpoint_cannot_prove_an_earlier_anchor(
-    database: Database,
-) -> None:
+async def test_a_forged_checkpoint_cannot_prove_an_earlier_anchor(database):
     await write(database, range(1, 6))
     anchor = await newest(database)
     await overrule(
@@ -100,9 +94,7 @@ async def test_a_forged_checkpoint_cannot_prove_an_earlier_anchor(
     assert await proof(database, anchor) == [(TEAM, 5, UNPROVABLE)]
 
 
-async def test_the_anchor_of_a_seal_proves_the_seal_and_all_later_events(
-    database: Database,
-) -> None:
+async def test_the_anchor_of_a_seal_proves_the_seal_and_all_later_events(database):
     await write(database, range(1, 7))
     anchor = await seal_at(database, 4, TEAM)
     assert (anchor.team_id, anchor.seq) == (TEAM, 7)
@@ -122,9 +114,7 @@ async def test_the_anchor_of_a_seal_proves_the_seal_and_all_later_events(
     assert await proof(database, anchor) == [(TEAM, 7, BROKEN)]
 
 
-async def test_an_earlier_seal_that_no_event_covers_proves_no_anchor(
-    database: Database,
-) -> None:
+async def test_an_earlier_seal_that_no_event_covers_proves_no_anchor(database):
     await write(database, range(1, 7))
     digests = hashes()
     await seal_as_before(database, 2, digests[2])
@@ -135,7 +125,7 @@ async def test_an_earlier_seal_that_no_event_covers_proves_no_anchor(
     assert await proof(database, Head(TEAM, 2, digests[2])) == [(TEAM, 2, UNPROVABLE)]
 
 
-async def test_an_earlier_seal_that_was_altered_proves_no_anchor(chained: Database) -> None:
+async def test_an_earlier_seal_that_was_altered_proves_no_anchor(chained):
     async with undone(chained) as session:
         change = f"UPDATE audit_checkpoints SET hash = '{FORGED}' WHERE seq = 2"
         await tamper(session, change)

@@ -131,7 +131,7 @@ async def sealed(told: Database) -> Database:
     return told
 
 
-async def test_rights_and_deliveries_of_the_bot_have_events(told: Database) -> None:
+async def test_rights_and_deliveries_of_the_bot_have_events(told):
     assert await findings(told) == []
 
 
@@ -196,14 +196,12 @@ def grants(change: str, subject_id: str) -> str:
     ],
 )
 @pytest.mark.postgresql_at_length
-async def test_a_change_without_an_event_is_found(
-    told: Database, statement: str, expected: Found
-) -> None:
+async def test_a_change_without_an_event_is_found(told, statement, expected):
     await overrule(told, statement)
     assert sorted(await findings(told), key=str) == sorted(expected, key=str)
 
 
-async def test_a_finding_names_the_difference(told: Database) -> None:
+async def test_a_finding_names_the_difference(told):
     await overrule(told, grants("expires_at = NULL", GROUP))
     async with told.read() as session:
         (finding,) = [e async for e in verify(session) if e.fault is ChainFault.GRANT_ALTERED]
@@ -243,7 +241,7 @@ async def delivered(database: Database) -> Database:
     return database
 
 
-async def test_a_delivery_that_matches_its_events_is_no_finding(delivered: Database) -> None:
+async def test_a_delivery_that_matches_its_events_is_no_finding(delivered):
     assert await findings(delivered) == []
 
 
@@ -258,9 +256,7 @@ async def test_a_delivery_that_matches_its_events_is_no_finding(delivered: Datab
         ("destination_channel_id = 'C7'", 4, "destination_channel_id = C7 instead of C9"),
     ],
 )
-async def test_a_delivery_that_contradicts_its_events_is_named(
-    delivered: Database, change: str, seq: int, says: str
-) -> None:
+async def test_a_delivery_that_contradicts_its_events_is_named(delivered, change, seq, says):
     await overrule(delivered, f"UPDATE deliveries SET {change}")
     async with delivered.read() as session:
         found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
@@ -268,7 +264,7 @@ async def test_a_delivery_that_contradicts_its_events_is_named(
     assert found[0].says.endswith(f" refers to delivery d1, which has {says}")
 
 
-async def test_the_requester_of_a_recording_that_follows_is_compared(database: Database) -> None:
+async def test_the_requester_of_a_recording_that_follows_is_compared(database):
     """The bot asked for it, and its event names the person for whom."""
     async with database.write() as session:
         session.add(delivery("d1", hour=1))
@@ -281,9 +277,7 @@ async def test_the_requester_of_a_recording_that_follows_is_compared(database: D
     assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
 
 
-async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(
-    sqlite_url: str,
-) -> None:
+async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(sqlite_url):
     database = Database(sqlite_url)
     await ask(database, "d1", hour=1)
     await note(database, AuditTag.DELIVERY_DELIVERED, hour=1, channel_id="C0")
@@ -301,15 +295,13 @@ async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(
     await database.close()
 
 
-async def test_a_delivery_without_events_is_found(told: Database) -> None:
+async def test_a_delivery_without_events_is_found(told):
     async with told.write() as session:
         session.add(delivery("d2", hour=7))
     assert await findings(told) == [(None, DELIVERY_UNAUDITED)]
 
 
-async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_its_own(
-    told: Database,
-) -> None:
+async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_its_own(told):
     """It is older than the seal itself, which came four hours after the last sealed event."""
     await seal_before(told, hour=6, at=9)
     async with told.write() as session:
@@ -323,15 +315,13 @@ async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_its_own(
     )
 
 
-async def test_a_delivery_is_no_finding_where_all_events_were_sealed(told: Database) -> None:
+async def test_a_delivery_is_no_finding_where_all_events_were_sealed(told):
     await seal_before(told, hour=7, at=9)
     assert await findings(told) == []
 
 
 @pytest.mark.parametrize("keeps_head", [True, False])
-async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(
-    told: Database, keeps_head: bool
-) -> None:
+async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(told, keeps_head):
     head = (
         f"UPDATE audit_heads SET seq = 0, hash = '{'0' * 64}'"
         if keeps_head
@@ -344,13 +334,11 @@ async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(
     assert found[0].says == "there are 1 deliveries and 4 grants and denies, and no events"
 
 
-async def test_rights_with_sealed_events_are_no_finding(sealed: Database) -> None:
+async def test_rights_with_sealed_events_are_no_finding(sealed):
     assert await findings(sealed) == []
 
 
-async def test_rights_with_sealed_events_are_no_finding_after_later_changes(
-    sealed: Database,
-) -> None:
+async def test_rights_with_sealed_events_are_no_finding_after_later_changes(sealed):
     await take(sealed, ALICE, hour=8)
     await give(sealed, CAROL, hour=9)
     await ask(sealed, "d2", hour=9)
@@ -362,7 +350,7 @@ async def test_rights_with_sealed_events_are_no_finding_after_later_changes(
     assert await findings(sealed) == []
 
 
-async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Database) -> None:
+async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told):
     """Its end has an earlier time than the seal, but a later event."""
     await seal_before(told, hour=6, at=9)
     await take(told, ALICE, hour=8)
@@ -381,16 +369,12 @@ async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told: Da
     ],
 )
 @pytest.mark.postgresql_at_length
-async def test_rights_with_sealed_events_that_were_changed_are_found(
-    sealed: Database, statement: str
-) -> None:
+async def test_rights_with_sealed_events_that_were_changed_are_found(sealed, statement):
     await overrule(sealed, statement)
     assert await findings(sealed) == [(None, UNTOLD)]
 
 
-async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(
-    told: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(told, monkeypatch):
     def seal_payload(newest, earlier, rights):
         told = usual(newest, earlier, rights)
         return {name: value for name, value in told.items() if "rights" not in name}
@@ -404,13 +388,13 @@ async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(
     assert await findings(told) == [(None, UNTOLD)]
 
 
-async def test_first_admins_without_rows_are_no_finding(database: Database) -> None:
+async def test_first_admins_without_rows_are_no_finding(database):
     """CALLAUDIO_ADMINS names them, so the chain contains only their actions."""
     await give(database, ALICE, hour=1)
     assert await findings(database) == []
 
 
-async def test_findings_name_their_workspace(told: Database) -> None:
+async def test_findings_name_their_workspace(told):
     await give(told, ALICE, hour=7, team_id=OTHER)
     async with told.write() as session:
         forged = {"subject_kind": "user", "subject_id": BOB, "right": "pii", "effect": "grant"}
@@ -426,7 +410,7 @@ async def test_findings_name_their_workspace(told: Database) -> None:
     assert says == f"grant {6} of pii to {BOB} exists without an event"
 
 
-async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) -> None:
+async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url):
     """A million events would take days."""
     database = Database(sqlite_url)
     asked: list[tuple[str, object]] = []
@@ -447,7 +431,7 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url: str) ->
     await database.close()
 
 
-async def test_an_end_in_another_zone_lasts_longer_and_is_found_on_sqlite(sqlite_url: str) -> None:
+async def test_an_end_in_another_zone_lasts_longer_and_is_found_on_sqlite(sqlite_url):
     """SQLite compares times as text: this text of the same time is 23 hours later."""
     database = Database(sqlite_url)
     await give(database, GROUP, hour=2, lasting=3 * HOUR)
@@ -456,7 +440,7 @@ async def test_an_end_in_another_zone_lasts_longer_and_is_found_on_sqlite(sqlite
     await database.close()
 
 
-async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url: str) -> None:
+async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url):
     database = Database(sqlite_url)
     await give(database, ALICE, hour=1)
     async with database.engine.begin() as connection:
@@ -484,25 +468,23 @@ async def taken_back(database: Database) -> Database:
     return database
 
 
-async def test_a_file_taken_back_as_its_event_records_is_no_finding(taken_back: Database) -> None:
+async def test_a_file_taken_back_as_its_event_records_is_no_finding(taken_back):
     assert await findings(taken_back) == []
 
 
 @pytest.mark.parametrize("change", ["NULL", "'2026-06-03 14:00:00.000000+00:00'"])
-async def test_another_time_of_a_take_back_is_found(taken_back: Database, change: str) -> None:
+async def test_another_time_of_a_take_back_is_found(taken_back, change):
     await overrule(taken_back, f"UPDATE deliveries SET taken_back_at = {change}")
     assert await findings(taken_back) == [(3, ChainFault.DELIVERY_ALTERED)]
 
 
-async def test_a_take_back_that_no_event_records_is_found(database: Database) -> None:
+async def test_a_take_back_that_no_event_records_is_found(database):
     await ask(database, "d1", hour=1)
     await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
     assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
 
 
-async def test_a_take_back_proves_nothing_where_only_an_upload_left_over_was_deleted(
-    database: Database,
-) -> None:
+async def test_a_take_back_proves_nothing_where_only_an_upload_left_over_was_deleted(database):
     """An event of version 0.1.0 names no picture either."""
     await ask(database, "d1", hour=1)
     await note(database, AuditTag.FILE_TAKEN_BACK, hour=3, file_id="F1", cause="audience")
@@ -523,7 +505,7 @@ async def checked(database: Database) -> Database:
     return database
 
 
-async def test_checks_as_their_events_record_them_are_no_finding(checked: Database) -> None:
+async def test_checks_as_their_events_record_them_are_no_finding(checked):
     assert await findings(checked) == []
 
 
@@ -538,7 +520,7 @@ async def test_checks_as_their_events_record_them_are_no_finding(checked: Databa
         "delivery_id = 'd9'",
     ],
 )
-async def test_a_check_that_contradicts_its_event_is_named(checked: Database, change: str) -> None:
+async def test_a_check_that_contradicts_its_event_is_named(checked, change):
     await overrule(checked, f"UPDATE redaction_checks SET {change} WHERE conversation_id = 'CA2'")
     async with checked.read() as session:
         found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
@@ -546,9 +528,7 @@ async def test_a_check_that_contradicts_its_event_is_named(checked: Database, ch
     assert change.replace("'", "") in found[0].says
 
 
-async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed_away(
-    checked: Database,
-) -> None:
+async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed_away(checked):
     await overrule(
         checked,
         "UPDATE redaction_checks SET ended_at = '2026-06-03 13:30:00.000000+00:00', "

@@ -1,9 +1,8 @@
 """The audit chain: one chain for all writers, and equal hashes for equal events."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime, timezone
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -27,18 +26,18 @@ async def lengths(database: Database) -> dict[str, int]:
         return {head.team_id: head.seq for head in await heads(session)}
 
 
-async def test_an_untouched_chain_verifies_and_shows_its_head(database: Database) -> None:
+async def test_an_untouched_chain_verifies_and_shows_its_head(database):
     await write(database, range(1, 6))
     await write(database, range(1, 4), OTHER)
 
     assert await lengths(database) == {TEAM: 5, OTHER: 3}
 
 
-async def test_an_empty_store_verifies(database: Database) -> None:
+async def test_an_empty_store_verifies(database):
     assert await lengths(database) == {}
 
 
-async def test_a_rolled_back_change_leaves_no_gap(database: Database) -> None:
+async def test_a_rolled_back_change_leaves_no_gap(database):
     await write(database, [1])
     with pytest.raises(RuntimeError):
         await record_and_fail(database)
@@ -54,9 +53,7 @@ async def record_and_fail(database: Database) -> None:
 
 
 @pytest.mark.parametrize("events_each", [5, pytest.param(20, marks=pytest.mark.long)])
-async def test_fifty_concurrent_writers_make_one_chain(
-    migrated_postgresql: Callable[[], str], events_each: int
-) -> None:
+async def test_fifty_concurrent_writers_make_one_chain(migrated_postgresql, events_each):
     """They share two pools of connections, as the writers of two processes would."""
     url = migrated_postgresql()
     async with AsyncExitStack() as stack:
@@ -81,9 +78,7 @@ PAYLOADS = st.dictionaries(
 
 @settings(deadline=None, max_examples=examples(20))
 @given(PAYLOADS, st.timezones())
-def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(
-    payload: dict[str, object], zone: timezone
-) -> None:
+def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(payload, zone):
     first = link(payload, NOON)
     second = link(dict(reversed(payload.items())), NOON.astimezone(zone))
 
@@ -91,9 +86,7 @@ def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(
 
 
 @given(PAYLOADS, PAYLOADS)
-def test_different_events_have_different_hashes(
-    one: dict[str, object], other: dict[str, object]
-) -> None:
+def test_different_events_have_different_hashes(one, other):
     same = link(one, NOON).canonical() == link(other, NOON).canonical()
     assert (link(one, NOON).hash() == link(other, NOON).hash()) == same
 

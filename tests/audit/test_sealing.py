@@ -33,7 +33,7 @@ async def numbers(database: Database, team_id: str = TEAM) -> list[int]:
         return [event.seq async for event in events if event.team_id == team_id]
 
 
-async def test_older_events_are_removed_and_the_rest_verifies(database: Database) -> None:
+async def test_older_events_are_removed_and_the_rest_verifies(database):
     await write(database, range(1, 7))
     await write(database, range(1, 3), OTHER)
     await seal_at(database, 3, TEAM)
@@ -42,9 +42,7 @@ async def test_older_events_are_removed_and_the_rest_verifies(database: Database
     assert await numbers(database, OTHER) == [1, 2]
 
 
-async def test_sealing_an_event_of_a_slow_clock_removes_no_newer_one(
-    database: Database,
-) -> None:
+async def test_sealing_an_event_of_a_slow_clock_removes_no_newer_one(database):
     """Only event 1 is older, and has no newer one before it."""
     await write(database, (1, 7, 8, 0, 9))
     async with database.write() as session:
@@ -56,7 +54,7 @@ async def test_sealing_an_event_of_a_slow_clock_removes_no_newer_one(
     assert await numbers(database) == [2, 3, 4, 5, 6]
 
 
-async def test_sealing_again_keeps_every_checkpoint(database: Database) -> None:
+async def test_sealing_again_keeps_every_checkpoint(database):
     await write(database, range(1, 7))
     for seq in (2, 3, 5):
         await seal_at(database, seq, TEAM)
@@ -68,7 +66,7 @@ async def test_sealing_again_keeps_every_checkpoint(database: Database) -> None:
         ]
 
 
-async def test_everything_can_be_sealed_and_the_chain_continues(database: Database) -> None:
+async def test_everything_can_be_sealed_and_the_chain_continues(database):
     await write(database, range(1, 4))
     await seal_at(database, 3, TEAM)
     await write(database, (5, 6))
@@ -76,7 +74,7 @@ async def test_everything_can_be_sealed_and_the_chain_continues(database: Databa
     assert await numbers(database) == [4, 5, 6]
 
 
-async def test_a_seal_without_older_events_writes_nothing(database: Database) -> None:
+async def test_a_seal_without_older_events_writes_nothing(database):
     await write(database, range(1, 3))
     for team_id in (TEAM, "T0NOBODY00"):
         async with database.write() as session:
@@ -87,9 +85,7 @@ async def test_a_seal_without_older_events_writes_nothing(database: Database) ->
         assert list(await session.scalars(select(AuditHeadRow.team_id))) == [TEAM]
 
 
-async def test_two_concurrent_seals_write_one_checkpoint(
-    database: Database,
-) -> None:
+async def test_two_concurrent_seals_write_one_checkpoint(database):
     await write(database, range(1, 6))
 
     async def work() -> bool:
@@ -101,9 +97,7 @@ async def test_two_concurrent_seals_write_one_checkpoint(
     assert await numbers(database) == [6]
 
 
-async def test_the_next_seal_does_not_remove_a_row_below_the_checkpoint(
-    database: Database,
-) -> None:
+async def test_the_next_seal_does_not_remove_a_row_below_the_checkpoint(database):
     await write(database, range(1, 6))
     await seal_at(database, 3, TEAM)
     await overrule(database, inserted(link(2, "f" * 64)))

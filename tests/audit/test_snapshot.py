@@ -1,7 +1,6 @@
 """A verification reads one state of the store, while a bot writes and seals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -31,9 +30,7 @@ async def all_of_it(database: Database) -> None:
 
 
 @pytest.mark.parametrize("change", [written, begun, sealed, all_of_it])
-async def test_a_snapshot_does_not_see_later_changes(
-    database: Database, change: Callable[[Database], Awaitable[None]]
-) -> None:
+async def test_a_snapshot_does_not_see_later_changes(database, change):
     await write(database, range(1, 7))
     async with snapshot(database) as session:
         assert await count_events(session) == 6
@@ -46,9 +43,7 @@ async def test_a_snapshot_does_not_see_later_changes(
         assert await found(session) == []
 
 
-async def test_verification_beside_a_writer_and_a_seal_finds_no_fault(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_verification_beside_a_writer_and_a_seal_finds_no_fault(database, monkeypatch):
     monkeypatch.setattr(stored, "BATCH", 5)
     await write(database, range(1, 41))
     is_over = asyncio.Event()
@@ -69,9 +64,7 @@ async def test_verification_beside_a_writer_and_a_seal_finds_no_fault(
         is_over.set()
 
 
-async def test_a_snapshot_is_read_only_and_restores_its_connection(
-    database: Database,
-) -> None:
+async def test_a_snapshot_is_read_only_and_restores_its_connection(database):
     if not database.is_sqlite:
         with pytest.raises(DBAPIError, match="read-only"):
             await write_within_a_snapshot(database)
@@ -83,9 +76,7 @@ async def test_a_snapshot_is_read_only_and_restores_its_connection(
         assert (await heads(session))[0].seq == 2
 
 
-async def test_a_snapshot_may_last_longer_than_a_write(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_snapshot_may_last_longer_than_a_write(database, monkeypatch):
     await write(database, range(1, 4))
     monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     unhurried = Database(database.url.render_as_string(hide_password=False))
@@ -102,7 +93,7 @@ async def write_within_a_snapshot(database: Database) -> None:
         await connection.exec_driver_sql("DELETE FROM audit_heads")
 
 
-async def test_invalid_utf_8_is_an_altered_event(sqlite_url: str) -> None:
+async def test_invalid_utf_8_is_an_altered_event(sqlite_url):
     database = Database(sqlite_url)
     await write(database, range(1, 4))
     await overrule(database, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2")

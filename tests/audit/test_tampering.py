@@ -6,7 +6,6 @@ import pytest
 
 from bot.audit import verify as verification
 from bot.audit.verify import ChainFault
-from bot.store.database import Database
 from tests.audit.chains import (
     LENGTHS,
     OPS,
@@ -432,9 +431,7 @@ AT_LENGTH = pytest.mark.postgresql_at_length
         *table("what no event could hold", UNREADABLE),
     ],
 )
-async def test_tampering_is_found_and_named(
-    chained: Database, statements: tuple[str, ...], expected: Found
-) -> None:
+async def test_tampering_is_found_and_named(chained, statements, expected):
     async with undone(chained) as session:
         await tamper(session, *statements)
         assert order(await found(session)) == order(expected)
@@ -442,9 +439,7 @@ async def test_tampering_is_found_and_named(
 
 @pytest.mark.parametrize("chained_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_SQLITE))
-async def test_tampering_that_only_sqlite_allows_is_found_and_named(
-    chained: Database, statements: tuple[str, ...], expected: Found
-) -> None:
+async def test_tampering_that_only_sqlite_allows_is_found_and_named(chained, statements, expected):
     async with undone(chained) as session:
         await tamper(session, *statements)
         assert order(await found(session)) == order(expected)
@@ -453,14 +448,14 @@ async def test_tampering_that_only_sqlite_allows_is_found_and_named(
 @pytest.mark.parametrize("chained_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_POSTGRESQL))
 async def test_tampering_that_only_postgresql_allows_is_found_and_named(
-    chained: Database, statements: tuple[str, ...], expected: Found
-) -> None:
+    chained, statements, expected
+):
     async with undone(chained) as session:
         await tamper(session, *statements)
         assert order(await found(session)) == order(expected)
 
 
-async def test_untouched_chains_have_no_finding(chained: Database) -> None:
+async def test_untouched_chains_have_no_finding(chained):
     async with undone(chained) as session:
         assert await found(session) == []
         await tamper(session)
@@ -468,8 +463,8 @@ async def test_untouched_chains_have_no_finding(chained: Database) -> None:
 
 
 async def test_only_the_first_of_many_equal_findings_are_named_and_the_others_counted(
-    chained: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    chained, monkeypatch
+):
     monkeypatch.setattr(verification, "MOST_NAMED", 2)
     async with undone(chained) as session:
         await tamper(session, events("version = 2", "seq > 0"))

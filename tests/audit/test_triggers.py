@@ -30,7 +30,7 @@ async def missing(database: Database, *statements: str) -> list[str]:
         return await missing_triggers(session)
 
 
-async def test_a_migrated_store_has_all_triggers(database: Database) -> None:
+async def test_a_migrated_store_has_all_triggers(database):
     assert await missing(database) == []
     kept = OF_SQLITE if database.is_sqlite else OF_POSTGRESQL
     query = (
@@ -42,7 +42,7 @@ async def test_a_migrated_store_has_all_triggers(database: Database) -> None:
         assert set((await connection.exec_driver_sql(query)).scalars()) == set(kept)
 
 
-async def test_each_dropped_trigger_is_named(database: Database) -> None:
+async def test_each_dropped_trigger_is_named(database):
     kept = OF_SQLITE if database.is_sqlite else OF_POSTGRESQL
     gone: list[str] = []
     for name, on in kept.items():
@@ -87,9 +87,7 @@ async def test_each_dropped_trigger_is_named(database: Database) -> None:
         ),
     ],
 )
-async def test_another_trigger_of_the_same_name_does_not_count_on_sqlite(
-    sqlite_url: str, statements: tuple[str, ...]
-) -> None:
+async def test_another_trigger_of_the_same_name_does_not_count_on_sqlite(sqlite_url, statements):
     database = Database(sqlite_url)
     assert await missing(database, *statements) == ["audit_events_no_update"]
     await database.close()
@@ -166,8 +164,8 @@ DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
     ],
 )
 async def test_another_trigger_of_the_same_name_does_not_count_on_postgresql(
-    migrated_postgresql, statements: tuple[str, ...], names: list[str]
-) -> None:
+    migrated_postgresql, statements, names
+):
     database = Database(migrated_postgresql())
     assert sorted(await missing(database, *statements)) == names
     await database.close()

@@ -108,8 +108,8 @@ UNREADABLE = {
 @pytest.mark.parametrize("command", ["list", "export"])
 @pytest.mark.parametrize("change", UNREADABLE.values(), ids=UNREADABLE)
 def test_an_unreadable_event_is_reported_with_the_command_that_names_it(
-    run: Run, sqlite_url: str, command: str, change: str
-) -> None:
+    run, sqlite_url, command, change
+):
     tamper(sqlite_url, f"UPDATE audit_events SET {change} WHERE seq = 3")
 
     result = run(command)
@@ -132,9 +132,7 @@ FILTERS: list[tuple[Sequence[str], list[int]]] = [
 
 
 @each_row(("arguments", "expected"), FILTERS)
-def test_every_filter_means_the_same_listed_and_exported_in_either_format(
-    run: Run, arguments: Sequence[str], expected: list[int]
-) -> None:
+def test_every_filter_means_the_same_listed_and_exported_in_either_format(run, arguments, expected):
     listed = run("list", "--json", *arguments)
     lines = run("export", *arguments)
     table = run("export", "--format", "csv", *arguments)
@@ -149,7 +147,7 @@ def exported(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run: Run) -> None:
+def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run):
     rows = exported(run("export"))
 
     assert [row["previous_hash"] for row in rows[1:]] == [row["hash"] for row in rows[:-1]]
@@ -165,7 +163,7 @@ def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run: Run) -> None:
     }
 
 
-def test_the_list_is_a_table_of_the_newest(run: Run) -> None:
+def test_the_list_is_a_table_of_the_newest(run):
     result = run("list", "--limit", "2")
 
     assert "slack:delivery:requested" in result.stdout
@@ -174,14 +172,14 @@ def test_the_list_is_a_table_of_the_newest(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", [("list",), ("list", "--json"), ("export",), ("verify",)])
-def test_nothing_secret_is_printed(run: Run, command: Sequence[str]) -> None:
+def test_nothing_secret_is_printed(run, command):
     result = run(*command)
 
     assert result.exit_code == 0
     assert "hooks.slack" not in result.output
 
 
-def test_an_untouched_chain_ends_with_0_and_shows_its_head(run: Run) -> None:
+def test_an_untouched_chain_ends_with_0_and_shows_its_head(run):
     result = run("verify")
 
     assert result.exit_code == 0
@@ -196,9 +194,7 @@ def test_an_untouched_chain_ends_with_0_and_shows_its_head(run: Run) -> None:
         ("DELETE FROM audit_events WHERE seq = 4", f"{TEAM} 3 tail_removed"),
     ],
 )
-def test_tampering_ends_with_1_and_its_place_is_named(
-    run: Run, sqlite_url: str, statement: str, place: str
-) -> None:
+def test_tampering_ends_with_1_and_its_place_is_named(run, sqlite_url, statement, place):
     tamper(sqlite_url, statement)
 
     told, as_json = run("verify"), run("verify", "--json")
@@ -209,7 +205,7 @@ def test_tampering_ends_with_1_and_its_place_is_named(
     assert f"{fault['team']} {fault['seq']} {fault['fault']}" == place
 
 
-def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run: Run) -> None:
+def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run):
     (head,) = json.loads(run("verify", "--json").stdout)["heads"]
     other = head[:-1] + ("0" if head[-1] != "0" else "1")
 
@@ -220,14 +216,14 @@ def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run: 
 
 
 @pytest.mark.parametrize("anchor", ["", "T0:1", "T0:x:" + "0" * 64, "T0:1:short"])
-def test_an_invalid_anchor_is_bad_usage(run: Run, anchor: str) -> None:
+def test_an_invalid_anchor_is_bad_usage(run, anchor):
     result = run("verify", "--anchor", anchor)
 
     assert result.exit_code == 2
     assert "An anchor reads" in result.stderr
 
 
-def test_an_anchor_proves_whatever_else_was_written_down(run: Run) -> None:
+def test_an_anchor_proves_whatever_else_was_written_down(run):
     (head,) = json.loads(run("verify", "--json").stdout)["heads"]
     other = head[:-1] + ("0" if head[-1] != "0" else "1")
 
@@ -236,7 +232,7 @@ def test_an_anchor_proves_whatever_else_was_written_down(run: Run) -> None:
     assert run("verify", "--anchor", head[:-64] + head[-64:].upper()).exit_code == 0
 
 
-def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
+def test_sealing_removes_what_is_older_and_the_rest_verifies(run):
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
 
     assert sealed.exit_code == 0
@@ -246,7 +242,7 @@ def test_sealing_removes_what_is_older_and_the_rest_verifies(run: Run) -> None:
     assert (rows[-1]["tag"], rows[-1]["actor"]) == ("admin:audit:sealed", "cli:ops")
 
 
-def test_an_account_without_a_name_cannot_seal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_without_a_name_cannot_seal(run, monkeypatch):
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 4242")
 
@@ -258,7 +254,7 @@ def test_an_account_without_a_name_cannot_seal(run: Run, monkeypatch: pytest.Mon
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
-def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: Run) -> None:
+def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run):
     first, *_ = exported(run("export"))
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
     new = sealed.stdout.split()[-1]
@@ -277,7 +273,7 @@ def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run: R
     assert [(each["seq"], each["by"]) for each in told["seals"]] == [(2, "cli:ops")]
 
 
-def test_without_older_events_nothing_is_sealed(run: Run) -> None:
+def test_without_older_events_nothing_is_sealed(run):
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T12:00:00")
 
     assert (sealed.exit_code, sealed.stdout) == (
@@ -287,7 +283,7 @@ def test_without_older_events_nothing_is_sealed(run: Run) -> None:
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
-def test_a_date_in_the_future_seals_nothing(run: Run) -> None:
+def test_a_date_in_the_future_seals_nothing(run):
     sealed = run("seal", "--team", TEAM, "--before", "9999-01-01")
 
     assert (sealed.exit_code, sealed.stdout) == (2, "")
@@ -295,7 +291,7 @@ def test_a_date_in_the_future_seals_nothing(run: Run) -> None:
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
-def test_changes_without_their_event_are_named(run: Run, sqlite_url: str) -> None:
+def test_changes_without_their_event_are_named(run, sqlite_url):
     tamper(sqlite_url, "INSERT INTO deliveries SELECT * FROM deliveries WHERE FALSE")
     assert run("verify").exit_code == 0
     tamper(sqlite_url, "UPDATE deliveries SET id = 'd9' WHERE id = 'd2'")
@@ -309,7 +305,7 @@ def test_changes_without_their_event_are_named(run: Run, sqlite_url: str) -> Non
     ]
 
 
-def test_a_missing_trigger_is_named(run: Run, sqlite_url: str) -> None:
+def test_a_missing_trigger_is_named(run, sqlite_url):
     engine = create_engine(sync_url(async_url(sqlite_url)))
     with engine.begin() as connection:
         connection.execute(text("DROP TRIGGER audit_events_no_update"))
@@ -323,9 +319,7 @@ def test_a_missing_trigger_is_named(run: Run, sqlite_url: str) -> None:
     assert (fault["team"], fault["seq"], fault["fault"]) == ("-", None, "trigger_missing")
 
 
-def test_an_empty_chain_verifies_and_is_called_empty(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_chain_verifies_and_is_called_empty(sqlite_url, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     told = CliRunner().invoke(build_cli(["audit"]), ["audit", "verify"])
     assert (told.exit_code, told.stdout) == (
@@ -334,7 +328,7 @@ def test_an_empty_chain_verifies_and_is_called_empty(
     )
 
 
-def test_control_characters_are_escaped(run: Run, sqlite_url: str) -> None:
+def test_control_characters_are_escaped(run, sqlite_url):
     tamper(sqlite_url, "UPDATE audit_events SET tag = char(27) || '[2J' WHERE seq = 3")
 
     result = run("verify")
@@ -353,13 +347,8 @@ def test_control_characters_are_escaped(run: Run, sqlite_url: str) -> None:
     ],
 )
 def test_a_progress_bar_is_shown_on_a_terminal_alone(
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: Sequence[str],
-    is_terminal: bool,
-    is_shown: bool,
-) -> None:
+    run, monkeypatch, capsys, arguments, is_terminal, is_shown
+):
     del run  # for its store
     ours, theirs = os.openpty() if is_terminal else os.pipe()
     monkeypatch.setenv("TERM", "xterm")
@@ -387,9 +376,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
         pytest.param("'a' || char(8238) || 'b'", "a\\u202eb", id="one that turns text around"),
     ],
 )
-def test_a_cell_of_the_export_holds_no_control_character(
-    run: Run, sqlite_url: str, stored: str, cell: str
-) -> None:
+def test_a_cell_of_the_export_holds_no_control_character(run, sqlite_url, stored, cell):
     tamper(sqlite_url, f"UPDATE audit_events SET actor_id = {stored} WHERE seq = 2")
 
     table = run("export", "--format", "csv")

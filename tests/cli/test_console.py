@@ -1,11 +1,8 @@
 """What commands print: nothing in it steers the terminal, and ids stay whole."""
 
-from pathlib import Path
-
 import pytest
 
 from bot.cli import console
-from tests.cli.conftest import Run
 
 COLUMNS = ("id", "team", "subject", "given_by", "starts_at", "reason")
 ROW = {
@@ -19,9 +16,7 @@ ROW = {
 
 
 @pytest.mark.parametrize("width", [200, 80, 40])
-def test_ids_stay_whole_in_a_terminal_of_any_width(
-    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ids_stay_whole_in_a_terminal_of_any_width(width, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(width))
     console.print_rows([ROW, ROW], COLUMNS, as_json=False)
     printed = capsys.readouterr().out
@@ -29,9 +24,7 @@ def test_ids_stay_whole_in_a_terminal_of_any_width(
         assert printed.count(whole) == 2
 
 
-def test_a_reason_cannot_steer_the_terminal_that_lists_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_reason_cannot_steer_the_terminal_that_lists_it(capsys):
     row = {**ROW, "reason": "ok\x1b]0;owned\x07\nT0000 forged row"}
     console.print_rows([row], COLUMNS, as_json=False)
     printed = capsys.readouterr().out
@@ -44,8 +37,8 @@ def test_a_reason_cannot_steer_the_terminal_that_lists_it(
     "arguments", [("audit", "verify"), ("audit", "export"), ("evidence", "CA1"), ("grants", "list")]
 )
 def test_in_the_wrong_folder_no_database_is_created_and_its_path_is_shown(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
+    run, monkeypatch, tmp_path, arguments
+):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -4,11 +4,10 @@ import asyncio
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +35,6 @@ from bot.settings.environment import load_settings
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
-from tests.cli.conftest import Run
 from tests.forward_proxy import ForwardProxy
 from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.tls import AUTHORITY, server_tls
@@ -77,7 +75,7 @@ async def found(
     return {each.what: each for each in await examine(settings, reference)}
 
 
-async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) -> None:
+async def test_nothing_is_wrong_with_a_complete_set_up(environ):
     findings = await found(environ)
 
     assert {each.state for each in findings.values()} == {Status.OK, Status.SET}
@@ -86,16 +84,12 @@ async def test_nothing_is_wrong_with_a_complete_set_up(environ: dict[str, str]) 
     assert findings["Slack"].says == "accepts the bot token, of workspace T0CALLAUDIO"
 
 
-async def test_findings_are_in_the_order_of_the_set_up(
-    environ: dict[str, str],
-) -> None:
+async def test_findings_are_in_the_order_of_the_set_up(environ):
     order = ["proxy", "database", "Slack", "plain key of default", "who may hear raw"]
     assert [name for name in await found(environ) if name in order] == order
 
 
-async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(
-    environ: dict[str, str], run: Run
-) -> None:
+async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(environ, run):
     findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
     missing = findings["who may hear raw"]
     assert missing.state is Status.SET
@@ -112,9 +106,7 @@ async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(
     assert after["who may hear raw"] == Finding("who may hear raw", Status.OK, "1 person or group")
 
 
-async def test_a_right_elsewhere_a_denied_or_an_ended_one_does_not_count(
-    environ: dict[str, str], run: Run
-) -> None:
+async def test_a_right_elsewhere_a_denied_or_an_ended_one_does_not_count(environ, run):
     reason = ("--reason", "review")
     await asyncio.to_thread(
         run, "grants", "add", "--team", "T0ELSE", "--user", "U0BOB0000", *reason
@@ -146,14 +138,14 @@ async def test_a_right_elsewhere_a_denied_or_an_ended_one_does_not_count(
         pytest.param([("a", Status.OK, "")], "Everything is set up.", id="nothing"),
     ],
 )
-def test_the_last_line_is_the_next_step(findings: list, told: str) -> None:
+def test_the_last_line_is_the_next_step(findings, told):
     given = [Finding(what, state, "says", fix) for what, state, fix in findings]
     assert what_to_do(given).startswith(told)
 
 
 async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compares_the_keys(
-    environ: dict[str, str], polyai: PolyAISandbox, workspace: Workspace, run: Run
-) -> None:
+    environ, polyai, workspace, run
+):
     polyai.calls.clear()
     workspace.add_channel("C0HERE0000", is_private=True)
     given = ("--team", "T0CALLAUDIO", "--user", "U0BOB0000", "--reason", "review")
@@ -163,9 +155,7 @@ async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compa
     assert what_to_do([*findings.values()]).startswith("Everything is set up.")
 
 
-async def test_a_file_that_is_not_there_is_named_and_not_created(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_file_that_is_not_there_is_named_and_not_created(environ, tmp_path):
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     missing = findings["database"]
     assert missing.state is Status.SET
@@ -177,9 +167,7 @@ async def test_a_file_that_is_not_there_is_named_and_not_created(
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 
 
-async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(environ, tmp_path):
     (tmp_path / "new.db").touch()
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     new = findings["migrations"]
@@ -188,7 +176,7 @@ async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(
     assert findings["admins"].says == "fix first: migrations"
 
 
-async def test_a_file_that_can_only_be_read_is_found(environ: dict[str, str]) -> None:
+async def test_a_file_that_can_only_be_read_is_found(environ):
     file = environ["DATABASE_URL"].removeprefix("sqlite:///")
     async with running(environ["DATABASE_URL"]):
         findings = await found(environ, DATABASE_URL=f"sqlite:///file:{file}?mode=ro&uri=true")
@@ -197,7 +185,7 @@ async def test_a_file_that_can_only_be_read_is_found(environ: dict[str, str]) ->
     assert (writing.state, writing.says) == (Status.WRONG, "it can only be read")
 
 
-async def test_a_write_that_is_tried_changes_nothing(environ: dict[str, str]) -> None:
+async def test_a_write_that_is_tried_changes_nothing(environ):
     async with running(environ["DATABASE_URL"]) as connection:
         before = (await connection.exec_driver_sql("PRAGMA data_version")).scalar()
         findings = await found(environ)
@@ -216,22 +204,18 @@ async def running(database_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
-async def test_a_terminal_shows_the_findings_alone(
-    environ: dict[str, str], run: Run, empty_environment: pytest.MonkeyPatch
-) -> None:
+async def test_a_terminal_shows_the_findings_alone(environ, run, empty_environment):
     for name, value in environ.items():
         empty_environment.setenv(name, value)
     result = await asyncio.to_thread(run, "doctor")
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-async def test_without_a_raw_key_no_grant_is_recommended(environ: dict[str, str]) -> None:
+async def test_without_a_raw_key_no_grant_is_recommended(environ):
     assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
 
 
-async def test_an_admin_by_grant_and_by_setting_is_one_admin(
-    environ: dict[str, str], run: Run
-) -> None:
+async def test_an_admin_by_grant_and_by_setting_is_one_admin(environ, run):
     for user_id in ("U0FIRST000", "U0OTHER000"):
         given = ("--team", "T0CALLAUDIO", "--user", user_id, "--right", "admin")
         await asyncio.to_thread(run, "grants", "add", *given, "--reason", "runs it")
@@ -239,7 +223,7 @@ async def test_an_admin_by_grant_and_by_setting_is_one_admin(
     assert findings["admins"].says == "2 by grant or by CALLAUDIO_ADMINS"
 
 
-async def test_without_an_admin_it_says_where_the_id_is_found(environ: dict[str, str]) -> None:
+async def test_without_an_admin_it_says_where_the_id_is_found(environ):
     findings = await found(environ, CALLAUDIO_ADMINS="")
     assert findings["admins"].state is Status.SET
     assert "Copy member ID" in findings["admins"].fix
@@ -256,8 +240,8 @@ async def test_without_an_admin_it_says_where_the_id_is_found(environ: dict[str,
     ],
 )
 async def test_doctor_shows_whether_the_bot_was_invited_to_a_channel(
-    workspace: Workspace, environ: dict[str, str], channels: dict, says: str
-) -> None:
+    workspace, environ, channels, says
+):
     workspace.add_user("U0ALICE000")
     for channel_id, flags in channels.items():
         workspace.add_channel(channel_id, members=["U0ALICE000"], **flags)
@@ -266,7 +250,7 @@ async def test_doctor_shows_whether_the_bot_was_invited_to_a_channel(
     assert ("/invite @callaudio" in told.fix) is ("no channel" in says)
 
 
-async def test_without_a_raw_key_doctor_explains_the_consequence(environ: dict[str, str]) -> None:
+async def test_without_a_raw_key_doctor_explains_the_consequence(environ):
     findings = await found(environ, POLYAI_PII_API_KEY="")
 
     assert findings["raw key of default"] == Finding(
@@ -274,7 +258,7 @@ async def test_without_a_raw_key_doctor_explains_the_consequence(environ: dict[s
     )
 
 
-async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: str) -> None:
+async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url):
     workspace = Workspace(scopes=REQUIRED - {"users:read"})
     async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
         polyai.add_key(PLAIN_KEY)
@@ -285,9 +269,7 @@ async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url: 
     assert findings["optional scope channels:join"].state is Status.SET
 
 
-async def test_slack_validates_one_of_each_message_and_nothing_is_posted(
-    workspace: Workspace, environ: dict[str, str]
-) -> None:
+async def test_slack_validates_one_of_each_message_and_nothing_is_posted(workspace, environ):
     assert "messages" not in await found(environ)
     settings = load_settings(environ)
     findings = {each.what: each for each in await examine(settings, tries_messages=True)}
@@ -298,9 +280,7 @@ async def test_slack_validates_one_of_each_message_and_nothing_is_posted(
     assert [m for channel in workspace.channels for m in workspace.messages(channel)] == []
 
 
-async def test_scopes_that_the_manifest_does_not_ask_for_are_named(
-    workspace: Workspace, environ: dict[str, str]
-) -> None:
+async def test_scopes_that_the_manifest_does_not_ask_for_are_named(workspace, environ):
     workspace.scopes.add("channels:manage")
 
     finding = (await found(environ))["scopes"]
@@ -343,13 +323,7 @@ async def test_scopes_that_the_manifest_does_not_ask_for_are_named(
         pytest.param(None, Status.WRONG, "", id="there is none of that id"),
     ],
 )
-async def test_the_approvals_channel_is_looked_at(
-    workspace: Workspace,
-    environ: dict[str, str],
-    channel: dict[str, object] | None,
-    state: Status,
-    says: str,
-) -> None:
+async def test_the_approvals_channel_is_looked_at(workspace, environ, channel, state, says):
     if channel is not None:
         workspace.add_channel(APPROVALS, members=[workspace.bot_user_id], **channel)
 
@@ -359,17 +333,13 @@ async def test_the_approvals_channel_is_looked_at(
     assert says in finding.says
 
 
-async def test_without_an_approvals_channel_it_says_what_that_means(
-    environ: dict[str, str],
-) -> None:
+async def test_without_an_approvals_channel_it_says_what_that_means(environ):
     finding = (await found(environ))["approvals channel"]
 
     assert (finding.state, "direct messages" in finding.says) == (Status.SET, True)
 
 
-async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(environ, polyai):
     finding = (await found(environ, **platform_environment_of(polyai)))["calls of default"]
 
     assert (finding.state, finding.fix) == (Status.OK, "")
@@ -379,9 +349,7 @@ async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(
     assert asked[0].query["limit"] == "1"
 
 
-async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(environ, polyai):
     changes = {**platform_environment_of(polyai), "POLYAI_PLATFORM_URL": polyai.url}
 
     finding = (await found(environ, **changes))["calls of default"]
@@ -391,9 +359,7 @@ async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(
     assert "POLYAI_REGION" in finding.fix
 
 
-async def test_without_an_account_it_says_that_the_older_list_is_read(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_without_an_account_it_says_that_the_older_list_is_read(environ, polyai):
     finding = (await found(environ))["calls of default"]
 
     assert finding.state is Status.SET
@@ -401,9 +367,7 @@ async def test_without_an_account_it_says_that_the_older_list_is_read(
     assert polyai.platform.requests == []
 
 
-async def test_an_agent_of_another_region_is_read_from_the_older_list(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_an_agent_of_another_region_is_read_from_the_older_list(environ, polyai):
     sales = {"agent_id": AGENT_ID, "region": "eu", "api_key": PLAIN_KEY}
     more = {"POLYAI_AGENTS": json.dumps({"sales": sales})}
 
@@ -417,9 +381,7 @@ async def test_an_agent_of_another_region_is_read_from_the_older_list(
 # ---- the database
 
 
-async def test_workers_are_woken_on_postgresql(
-    environ: dict[str, str], migrated_postgresql: Callable[[], str]
-) -> None:
+async def test_workers_are_woken_on_postgresql(environ, migrated_postgresql):
     findings = await found(environ, DATABASE_URL=migrated_postgresql())
     assert findings["waking workers"] == Finding(
         "waking workers", Status.OK, "notifications arrive"
@@ -429,8 +391,8 @@ async def test_workers_are_woken_on_postgresql(
 
 @needs_pgbouncer
 async def test_behind_a_pooler_it_says_that_notifications_do_not_arrive(
-    environ: dict[str, str], migrated_postgresql: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    environ, migrated_postgresql, monkeypatch
+):
     monkeypatch.setattr("bot.cli.checks.store.NOTIFIED_WITHIN_SECONDS", 0.5)
     with pooled(migrated_postgresql()) as url:
         findings = await found(environ, DATABASE_URL=url)
@@ -457,9 +419,7 @@ async def over_tls(
         yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
 
 
-async def test_with_proxy_and_authority_all_is_well_and_both_are_named(
-    workspace: Workspace, sqlite_url: str
-) -> None:
+async def test_with_proxy_and_authority_all_is_well_and_both_are_named(workspace, sqlite_url):
     async with (
         over_tls(workspace, sqlite_url) as environ,
         ForwardProxy(login="u:hunter2") as proxy,
@@ -477,7 +437,7 @@ async def test_with_proxy_and_authority_all_is_well_and_both_are_named(
     assert "hunter2" not in str(findings)
 
 
-async def test_without_either_it_says_so(environ: dict[str, str]) -> None:
+async def test_without_either_it_says_so(environ):
     findings = await found(environ)
     assert findings["proxy"].says == "none: HTTPS_PROXY is not set"
     assert "browsers" in findings["trusted authorities"].says
@@ -494,13 +454,7 @@ async def test_without_either_it_says_so(environ: dict[str, str]) -> None:
         (-400, Status.WRONG, "400 s behind Slack's"),
     ],
 )
-async def test_a_wrong_clock_is_reported(
-    environ: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    ahead_seconds: int,
-    state: Status,
-    says: str,
-) -> None:
+async def test_a_wrong_clock_is_reported(environ, monkeypatch, ahead_seconds, state, says):
     now, date = utc_now(), format_datetime(utc_now(), usegmt=True)
     monkeypatch.setattr("bot.cli.doctor.utc_now", lambda: now + timedelta(seconds=ahead_seconds))
     monkeypatch.setattr("bot.slack.web_api.api._moment", lambda _: parsedate_to_datetime(date))
@@ -512,9 +466,7 @@ async def test_a_wrong_clock_is_reported(
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-async def test_the_token_of_socket_mode_is_tried(
-    environ: dict[str, str], workspace: Workspace, *, is_right: bool
-) -> None:
+async def test_the_token_of_socket_mode_is_tried(environ, workspace, *, is_right):
     token = workspace.app_token if is_right else "xapp-wrong"
 
     finding = (await found(environ, SLACK_APP_TOKEN=token))["requests from Slack"]
@@ -567,14 +519,8 @@ UNTOLD = f"this call does not show it; {NAME_A_CALL}"
 )
 @pytest.mark.parametrize("conversation", [None, "CALL-1"])
 async def test_swapped_keys_are_found_by_the_recordings_they_return(
-    environ: dict[str, str],
-    polyai: PolyAISandbox,
-    keys: dict[str, str],
-    state: Status,
-    says: str,
-    fix: str,
-    conversation: str | None,
-) -> None:
+    environ, polyai, keys, state, says, fix, conversation
+):
     polyai.add_key("AnotherPlainKey")
     polyai.add_key("AnotherRawKey", pii=True)
 
@@ -587,9 +533,7 @@ async def test_swapped_keys_are_found_by_the_recordings_they_return(
     assert not [key for key in (PLAIN_KEY, RAW_KEY, "AnotherRawKey") if key in str(findings)]
 
 
-async def test_a_call_in_which_nothing_is_muted_proves_nothing(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_a_call_in_which_nothing_is_muted_proves_nothing(environ, polyai):
     polyai.add_call("CALL-1", agent_id=AGENT_ID, **{**SPOKEN, "recording": ALIKE})
     finding = (await found(environ))["redaction for default"]
     assert (finding.state, finding.says) == (Status.SET, UNTOLD)
@@ -600,9 +544,7 @@ async def test_a_call_in_which_nothing_is_muted_proves_nothing(
     assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD
 
 
-async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothing(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothing(environ, polyai):
     parts = [b"RIFF%d" % number for number in range(9)]
     for part in parts:
         polyai.faults.add(Fault("audio", body=part, headers={"Content-Type": "audio/wav"}))
@@ -612,9 +554,7 @@ async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothi
     assert (finding.state, finding.says) == (Status.SET, UNTOLD)
 
 
-async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_why(
-    environ: dict[str, str], polyai: PolyAISandbox
-) -> None:
+async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_why(environ, polyai):
     polyai.calls.clear()
     polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
 
@@ -629,9 +569,7 @@ async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_wh
     assert "no recording" in finding.says
 
 
-async def test_a_recording_too_long_to_compare_is_reported(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_recording_too_long_to_compare_is_reported(environ, monkeypatch):
     monkeypatch.setattr("bot.polyai.key_check.MAX_BYTES", 1000)
     finding = (await found(environ, "CALL-1"))["redaction for default"]
     assert "too long to be compared" in finding.says
@@ -641,9 +579,7 @@ async def test_a_recording_too_long_to_compare_is_reported(
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_settings_that_cannot_be_used_are_findings_too(
-    run: Run, empty_environment: pytest.MonkeyPatch, *, as_json: bool
-) -> None:
+def test_settings_that_cannot_be_used_are_findings_too(run, empty_environment, *, as_json):
     for name, value in {
         "SLACK_BOT_TOKEN": "xoxb-1",
         "SLACK_SIGNING_SECRET": '"5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e"',
@@ -663,9 +599,7 @@ def test_settings_that_cannot_be_used_are_findings_too(
         assert {row["state"] for row in rows} == {"wrong"}
 
 
-def test_without_an_example_file_doctor_says_how_to_write_it(
-    run: Run, empty_environment: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_an_example_file_doctor_says_how_to_write_it(run, empty_environment, tmp_path):
     empty_environment.chdir(tmp_path)
     result = run("doctor")
     assert "Fix this first: settings. Write a file .env here, with a line" in result.stdout
@@ -673,8 +607,8 @@ def test_without_an_example_file_doctor_says_how_to_write_it(
 
 
 def test_with_a_file_env_that_cannot_be_used_the_first_problem_is_the_thing_to_do(
-    run: Run, empty_environment: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+    run, empty_environment, tmp_path
+):
     empty_environment.chdir(tmp_path)
     (tmp_path / ".env").touch()
     assert run("doctor").stdout.splitlines()[-1] == (

@@ -41,7 +41,6 @@ from bot.store import failures
 from bot.store.database import Database
 from bot.store.tables import CanaryRow, DigestRow
 from bot.wiring.clock import utc_now
-from tests.cli.conftest import Run
 from tests.forward_proxy import DOMAIN, ForwardProxy
 from tests.ports import free_port
 from tests.tls import AUTHORITY, server_tls
@@ -455,13 +454,8 @@ async def bench_of(
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
 async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
-    row: Row,
-    run: Run,
-    sqlite_url: str,
-    tmp_path: Path,
-    migrated_postgresql: Callable[[], str],
-    empty_environment: pytest.MonkeyPatch,
-) -> None:
+    row, run, sqlite_url, tmp_path, migrated_postgresql, empty_environment
+):
     async with bench_of(row, sqlite_url, tmp_path, migrated_postgresql, empty_environment) as bench:
         (tmp_path / ".env").touch()
         empty_environment.chdir(tmp_path)
@@ -478,6 +472,6 @@ async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
     assert not [secret for secret in SECRETS if secret in result.output]
 
 
-def test_every_part_of_the_set_up_has_rows() -> None:
+def test_every_part_of_the_set_up_has_rows():
     assert len(ROWS) >= 25
     assert len({row.what for row in ROWS.values()}) >= 14

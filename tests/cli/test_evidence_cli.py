@@ -3,12 +3,9 @@
 from pathlib import Path
 
 from bot.audit.evidence_verifier import faults
-from tests.cli.conftest import Run
 
 
-def test_a_pack_is_written_once_and_the_head_of_the_chain_is_printed(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_pack_is_written_once_and_the_head_of_the_chain_is_printed(run, tmp_path):
     run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
     out = str(tmp_path / "pack.zip")
     packed = run("evidence", "--since", "2020-01-01", "--out", out)
@@ -20,7 +17,7 @@ def test_a_pack_is_written_once_and_the_head_of_the_chain_is_printed(
     assert (again.exit_code, "cannot be written" in again.stderr) == (1, True)
 
 
-def test_a_pack_without_events_is_a_failure(run: Run, tmp_path: Path) -> None:
+def test_a_pack_without_events_is_a_failure(run, tmp_path):
     run("grants", "add", "--team", "T0CALLAUDIO", "--user", "U0ALICE00", "--reason", "quality")
     packed = run("evidence", "CAtypo", "--out", str(tmp_path / "pack.zip"))
     assert packed.exit_code == 1
@@ -28,5 +25,5 @@ def test_a_pack_without_events_is_a_failure(run: Run, tmp_path: Path) -> None:
     assert "No event is in it: check the id" in packed.stderr
 
 
-def test_a_conversation_or_a_period_has_to_be_named(run: Run) -> None:
+def test_a_conversation_or_a_period_has_to_be_named(run):
     assert run("evidence").exit_code == 2

@@ -21,13 +21,13 @@ async def later(done: list[str]) -> str:
     return "later"
 
 
-async def test_results_come_in_order() -> None:
+async def test_results_come_in_order():
     done: list[str] = []
     assert await both(later(done), asyncio.sleep(0, 7)) == ("later", 7)
     assert await every(asyncio.sleep(0.01 / n, n) for n in (1, 2, 3)) == [1, 2, 3]
 
 
-async def test_a_failure_is_raised_once_the_others_have_ended() -> None:
+async def test_a_failure_is_raised_once_the_others_have_ended():
     done: list[str] = []
     with pytest.raises(Failed):
         await both(fails(), later(done))
@@ -37,7 +37,7 @@ async def test_a_failure_is_raised_once_the_others_have_ended() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_cancelled_it_leaves_nothing_running() -> None:
+async def test_cancelled_it_leaves_nothing_running():
     done: list[str] = []
     waiting = asyncio.create_task(both(later(done), later(done)))
     await asyncio.sleep(0)

@@ -60,24 +60,24 @@ def alive() -> Iterator[int]:
 
 
 @pytest.mark.skipif(not (BIN / "hadolint").exists(), reason="hadolint has no wheel for this system")
-def test_a_linter_of_containers_finds_nothing_in_the_containerfile() -> None:
+def test_a_linter_of_containers_finds_nothing_in_the_containerfile():
     done = subprocess.run(
         [BIN / "hadolint", ROOT / "Containerfile"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_container_runs_as_a_numbered_user_who_is_not_root() -> None:
+def test_the_container_runs_as_a_numbered_user_who_is_not_root():
     assert [user for _, user in instructions("USER")] == ["10001:10001"]
 
 
-def test_the_container_starts_a_command_of_the_contract_as_the_process_that_gets_signals() -> None:
+def test_the_container_starts_a_command_of_the_contract_as_the_process_that_gets_signals():
     (entry,), (command,) = instructions("ENTRYPOINT"), instructions("CMD")
     assert json.loads(entry[1]) == ["callaudio"]
     assert json.loads(command[1])[0] in COMMANDS
 
 
-def test_the_image_takes_in_what_it_copies_and_nothing_else() -> None:
+def test_the_image_takes_in_what_it_copies_and_nothing_else():
     copied = {
         source
         for _, rest in instructions("COPY")
@@ -90,7 +90,7 @@ def test_the_image_takes_in_what_it_copies_and_nothing_else() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
-def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive: int) -> None:
+def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive):
     ((_, check),) = instructions("HEALTHCHECK")
     _, *arguments = json.loads(check.partition("CMD ")[2])
 
@@ -106,7 +106,7 @@ def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive: in
     assert exit_code(free_port()) != 0
 
 
-def test_compose_runs_commands_of_the_contract_after_the_migration(services) -> None:
+def test_compose_runs_commands_of_the_contract_after_the_migration(services):
     ours = {name: each for name, each in services.items() if name != "database"}
     assert {name: each["command"][0] for name, each in ours.items()} == {
         "migrate": "migrate",
@@ -119,7 +119,7 @@ def test_compose_runs_commands_of_the_contract_after_the_migration(services) -> 
         }
 
 
-def test_compose_sets_what_the_bot_reads(services) -> None:
+def test_compose_sets_what_the_bot_reads(services):
     named = {name for each in services.values() for name in each.get("environment", {})}
     ours = {name for name in named if not name.startswith("POSTGRES_")}
     assert ours <= {name.upper() for name in Settings.model_fields}
@@ -128,14 +128,14 @@ def test_compose_sets_what_the_bot_reads(services) -> None:
     assert load_settings({**REQUIRED, "DATABASE_URL": url}).database_url == url
 
 
-def test_the_image_and_the_unit_set_no_secret_so_that_each_may_be_set_as_a_file() -> None:
+def test_the_image_and_the_unit_set_no_secret_so_that_each_may_be_set_as_a_file():
     in_image = " ".join(rest for _, rest in instructions("ENV"))
     in_unit = " ".join(re.findall(r"(?m)^Environment=(.*)$", text("deploy/callaudio.service")))
     assert "PYTHONUNBUFFERED=1" in in_image
     assert [name for name in SECRET_NAMES if name in in_image + in_unit] == []
 
 
-def test_the_file_of_the_default_database_is_in_the_folder_that_stays() -> None:
+def test_the_file_of_the_default_database_is_in_the_folder_that_stays():
     default = Settings.model_fields["database_url"].default
     assert default == "sqlite:///callaudio.db"
     assert instructions("VOLUME") == [("VOLUME", "/data")]
@@ -144,7 +144,7 @@ def test_the_file_of_the_default_database_is_in_the_folder_that_stays() -> None:
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
-def test_compose_gives_the_bot_no_right_that_it_does_not_need(services) -> None:
+def test_compose_gives_the_bot_no_right_that_it_does_not_need(services):
     for name in ("migrate", "web", "worker"):
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
@@ -153,7 +153,7 @@ def test_compose_gives_the_bot_no_right_that_it_does_not_need(services) -> None:
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
-def test_every_deployment_waits_at_a_stop_until_work_is_handed_over(services) -> None:
+def test_every_deployment_waits_at_a_stop_until_work_is_handed_over(services):
     assert seconds(services["worker"]["stop_grace_period"]) > STOP_SECONDS
     unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
     assert seconds(unit["TimeoutStopSec"]) > STOP_SECONDS
@@ -168,7 +168,7 @@ def test_the_unit_runs_a_command_of_the_contract_and_starts_it_again_whatever_it
     assert unit["Restart"] == "always"
 
 
-def test_a_runner_of_procfiles_runs_the_release_command(tmp_path: Path) -> None:
+def test_a_runner_of_procfiles_runs_the_release_command(tmp_path):
     done = subprocess.run(
         [BIN / "honcho", "--procfile", ROOT / "Procfile", "start", "release"],
         cwd=tmp_path,
@@ -187,7 +187,7 @@ def test_a_runner_of_procfiles_runs_the_release_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+def test_systemd_takes_the_unit(tmp_path):
     unit = tmp_path / "callaudio.service"
     installed = re.sub(
         r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text("deploy/callaudio.service")

@@ -46,12 +46,12 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_readme_is_read_in_minutes() -> None:
+def test_readme_is_read_in_minutes():
     assert len(TEXTS["README.md"].splitlines()) <= LONGEST_README
 
 
 @each_row("name", TEXTS)
-def test_every_link_and_path_leads_somewhere(name: str) -> None:
+def test_every_link_and_path_leads_somewhere(name):
     text, folder = TEXTS[name], (ROOT / name).parent
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)
     for path, anchor in links:
@@ -68,12 +68,12 @@ OF_OTHERS = {"cant_delete_file", "dispatch_failed", "env_file", "operation_timeo
 
 
 @each_row("name", TEXTS)
-def test_every_log_event_and_other_name_in_a_document_is_in_the_code(name: str) -> None:
+def test_every_log_event_and_other_name_in_a_document_is_in_the_code(name):
     told = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", TEXTS[name])) - OF_OTHERS
     assert told <= NAMES_IN_CODE
 
 
-def test_every_claim_names_the_tests_that_prove_it() -> None:
+def test_every_claim_names_the_tests_that_prove_it():
     claims = rows("| claim | how | proved by |")
     assert [claim for claim, _, proof in claims if "`tests/" not in proof] == []
 
@@ -82,7 +82,7 @@ def test_every_claim_names_the_tests_that_prove_it() -> None:
     ("threat", "test"),
     [(threat, test.strip("`")) for threat, _, test in rows("| threat | defence | test |")],
 )
-def test_every_threat_names_a_test_that_is_there_and_runs(threat: str, test: str) -> None:
+def test_every_threat_names_a_test_that_is_there_and_runs(threat, test):
     path, _, name = test.partition("::")
     functions = {
         node.name: node
@@ -95,18 +95,18 @@ def test_every_threat_names_a_test_that_is_there_and_runs(threat: str, test: str
     assert not re.search(r"\b(skip|skipif|xfail|long)\b", marks), threat
 
 
-def test_the_glossary_is_in_order() -> None:
+def test_the_glossary_is_in_order():
     words = [word.lower() for word, _ in rows("| word | meaning |")]
     assert words == sorted(words)
 
 
-def test_the_list_of_stored_data_names_every_table() -> None:
+def test_the_list_of_stored_data_names_every_table():
     told = " ".join(cells[0] for cells in rows("| where | what | how long |"))
     expected = {table.name for table in Base.metadata.sorted_tables}
     assert {name for name in expected if name not in told} == set()
 
 
-def test_the_settings_table_lists_every_setting_with_its_default() -> None:
+def test_the_settings_table_lists_every_setting_with_its_default():
     told = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("| name | default |")}
     real = {}
     for name, field in Settings.model_fields.items():
@@ -117,12 +117,12 @@ def test_the_settings_table_lists_every_setting_with_its_default() -> None:
     assert told == real
 
 
-def test_the_rules_name_every_reason_in_its_order() -> None:
+def test_the_rules_name_every_reason_in_its_order():
     told = [cells[-1].strip("`") for cells in rows("| # | when |")]
     assert list(dict.fromkeys(told)) == [reason.value for reason in Reason]
 
 
-def test_the_scopes_are_the_manifest_s() -> None:
+def test_the_scopes_are_the_manifest_s():
     told = set(
         re.findall(r"`([a-z]+(?::[a-z]+)?)`", "".join(c[0] for c in rows("| scope | why |")))
     )
@@ -130,12 +130,12 @@ def test_the_scopes_are_the_manifest_s() -> None:
     assert told == set(manifest["oauth_config"]["scopes"]["bot"])
 
 
-def test_every_http_path_is_documented() -> None:
+def test_every_http_path_is_documented():
     told = {cells[0].strip("`").split()[-1] for cells in rows("| path |")}
     assert told == {"/slack/events", "/healthz", "/readyz", "/metrics"}
 
 
-def test_every_metric_is_documented() -> None:
+def test_every_metric_is_documented():
     told = re.findall(r"`(callaudio_\w+)`", "".join(cells[0] for cells in rows("| series |")))
     families = [
         (names[0], isinstance(family, Counter))
@@ -144,16 +144,16 @@ def test_every_metric_is_documented() -> None:
     assert sorted(told) == sorted(f"{name}_total" if is_sum else name for name, is_sum in families)
 
 
-def test_every_audit_tag_is_documented() -> None:
+def test_every_audit_tag_is_documented():
     told = re.findall(r"`([a-z_]+:[a-z_]+:[a-z_]+)`", "".join(c[0] for c in rows("| tag | when |")))
     assert sorted(told) == sorted(tag.value for tag in AuditTag)
 
 
-def test_every_finding_of_verify_is_documented() -> None:
+def test_every_finding_of_verify_is_documented():
     told = re.findall(r"`([a-z_]+)`", "".join(c[0] for c in rows("| finding | what it means |")))
     assert sorted(told) == sorted(fault.value for fault in ChainFault)
 
 
-def test_every_cause_of_a_take_back_is_documented() -> None:
+def test_every_cause_of_a_take_back_is_documented():
     told = {cells[1].strip("`") for cells in rows("| what happens | cause |")}
     assert told == {cause.value for cause in TakeBackCause}

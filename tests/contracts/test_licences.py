@@ -49,7 +49,7 @@ def licence_of(package: str) -> str | None:
     return OF_TEXT.get(package) or SPELT.get(named, named)
 
 
-def test_every_package_is_listed_with_the_licence_that_it_names() -> None:
+def test_every_package_is_listed_with_the_licence_that_it_names():
     told = listed()
     assert set(told) == requirements()
     wrong = {
@@ -60,6 +60,6 @@ def test_every_package_is_listed_with_the_licence_that_it_names() -> None:
     assert wrong == {}
 
 
-def test_no_licence_keeps_callaudio_from_being_passed_on() -> None:
+def test_no_licence_keeps_callaudio_from_being_passed_on():
     parts = {part for each in listed().values() for part in re.split(r" (?:AND|OR) ", each)}
     assert parts - ALLOWED == set()

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -106,7 +105,7 @@ def expressions() -> list[str]:
 
 
 @each_row("expression", expressions())
-def test_every_expression_uses_metrics_of_the_bot(expression: str) -> None:
+def test_every_expression_uses_metrics_of_the_bot(expression):
     told = figures()
     names = set(re.findall(r"\bcallaudio_\w+|\bup\b", expression))
     assert names
@@ -120,7 +119,7 @@ def test_every_expression_uses_metrics_of_the_bot(expression: str) -> None:
         assert set(matched[label].split("|")) <= values()[label]
 
 
-def test_every_figure_is_on_the_dashboard() -> None:
+def test_every_figure_is_on_the_dashboard():
     drawn = " ".join(
         each["expr"] for p in json.loads(text(DASHBOARD))["panels"] for each in p["targets"]
     )
@@ -128,14 +127,14 @@ def test_every_figure_is_on_the_dashboard() -> None:
     assert {name for name in families if name not in drawn} == set()
 
 
-def test_every_panel_says_what_it_shows_and_every_alert_what_to_do() -> None:
+def test_every_panel_says_what_it_shows_and_every_alert_what_to_do():
     assert all(panel["description"] for panel in json.loads(text(DASHBOARD))["panels"])
     assert all(set(alert["annotations"]) == {"summary", "action"} for alert in alerts())
     assert {alert["alert"] for alert in alerts()} == set(ALARMS)
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
-def test_every_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
+def test_every_alert_fires_when_it_should_and_not_before(tmp_path):
     cases = []
     for name, (series, bad, good) in ALARMS.items():
         for values, fires in ((bad, True), (good, False)):

@@ -92,7 +92,7 @@ def words_of(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
 
 
-def test_no_name_is_coined_where_the_field_has_a_word() -> None:
+def test_no_name_is_coined_where_the_field_has_a_word():
     found = {
         f"{place} {name}": [COINED[word] for word in words_of(name) & set(COINED)]
         for place, name in names()
@@ -101,7 +101,7 @@ def test_no_name_is_coined_where_the_field_has_a_word() -> None:
     assert {place: better for place, better in found.items() if better} == {}
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_no_two_classes_have_one_name():
     classes = Counter(
         node.name
         for path in BOT.rglob("*.py")
@@ -112,6 +112,6 @@ def test_no_two_classes_have_one_name() -> None:
     assert [name for name, times in classes.items() if times > 1] == []
 
 
-def test_the_check_would_see_one() -> None:
+def test_the_check_would_see_one():
     assert words_of("AskerNotAllowed") & set(COINED) == {"asker"}
     assert words_of("request_book") & set(COINED) == {"book"}

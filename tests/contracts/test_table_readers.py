@@ -59,7 +59,7 @@ def readers() -> Iterator[tuple[str, str]]:
                 yield from ((path.relative_to(ROOT).as_posix(), row) for row in rows)
 
 
-def test_no_package_reads_the_rows_of_one_above_it() -> None:
+def test_no_package_reads_the_rows_of_one_above_it():
     found, height, of = sorted(readers()), layers(), owners()
     assert len(found) > 30
     assert [
@@ -69,7 +69,7 @@ def test_no_package_reads_the_rows_of_one_above_it() -> None:
     ] == []
 
 
-def test_the_surfaces_read_no_rows_at_all() -> None:
+def test_the_surfaces_read_no_rows_at_all():
     apart = {"slack", "wiring", "cli"}
     found = {path for path, _ in readers() if path.split("/")[1] in apart}
     assert found == {*BY_HAND, "bot/slack/web_api/rate_limit_stores.py"}

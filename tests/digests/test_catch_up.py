@@ -45,12 +45,7 @@ DAY = timedelta(days=1)
         ),
     ],
 )
-def test_the_newest_slot_is_posted_late_within_its_grace(
-    due: list[timedelta],
-    following: timedelta,
-    posted: list[timedelta],
-    skipped: list[timedelta],
-) -> None:
+def test_the_newest_slot_is_posted_late_within_its_grace(due, following, posted, skipped):
     def instants(offsets: list[timedelta]) -> tuple[datetime, ...]:
         return tuple(NOON + each for each in offsets)
 

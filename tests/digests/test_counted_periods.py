@@ -33,21 +33,17 @@ DAY = timedelta(days=1)
         ),
     ],
 )
-def test_a_timetable_counts_from_the_start_of_its_last_slots_period(
-    cron: str, expected: datetime
-) -> None:
+def test_a_timetable_counts_from_the_start_of_its_last_slots_period(cron, expected):
     assert counted_since(Timetable(cron, ZoneInfo("UTC")), NOON) == expected
 
 
-async def test_without_an_access_digest_nothing_is_counted(database: Database) -> None:
+async def test_without_an_access_digest_nothing_is_counted(database):
     await add(database, "calls", DigestKind.CALLS, "0 9 1 1 *")
     await add(database, "theirs", DigestKind.ACCESS, "0 9 1 1 *", team_id="T0SALES000")
     assert await since(database) == NOON
 
 
-async def test_the_longest_period_and_unposted_slots_are_counted(
-    database: Database,
-) -> None:
+async def test_the_longest_period_and_unposted_slots_are_counted(database):
     await add(database, "daily", DigestKind.ACCESS, "0 9 * * *")
     await add(database, "monthly", DigestKind.ACCESS, "0 9 1 * *")
     assert await since(database) == datetime(2026, 5, 1, 9, tzinfo=UTC)

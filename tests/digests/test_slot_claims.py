@@ -61,7 +61,7 @@ def setup(database: Database) -> SlotClaimsSetup:
     return SlotClaimsSetup(database)
 
 
-async def test_one_of_several_workers_claims_the_slot(setup: SlotClaimsSetup) -> None:
+async def test_one_of_several_workers_claims_the_slot(setup):
     await setup.digest()
     setup.now = NOON + DAY
 
@@ -73,9 +73,7 @@ async def test_one_of_several_workers_claims_the_slot(setup: SlotClaimsSetup) ->
     assert run.covered_since == NOON - 3 * HOUR
 
 
-async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(setup):
     await setup.digest()
     setup.now = NOON + DAY
     worker = setup.worker()
@@ -84,9 +82,7 @@ async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(
     assert len(await setup.to_post()) == 1
 
 
-async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_skipped(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_skipped(setup):
     await setup.digest()
     setup.now = NOON + 4 * DAY
 
@@ -106,7 +102,7 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_ski
     assert await setup.runs.missed_before(run) == tuple(local for local, _ in found[:3])
 
 
-async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup: SlotClaimsSetup) -> None:
+async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup):
     await setup.digest("20:00")
     setup.now = NOON + DAY
 
@@ -117,9 +113,7 @@ async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup: SlotClaimsS
 
 
 @pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "paused"])
-async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
-    setup: SlotClaimsSetup, is_removed: bool
-) -> None:
+async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(setup, is_removed):
     digest = await setup.digest()
     slot = timetable_of(digest).slot(NOON + DAY - 3 * HOUR)
     if is_removed:
@@ -132,7 +126,7 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(
     assert await runs(setup.database) == []
 
 
-async def test_slots_of_a_pause_are_not_posted_later(setup: SlotClaimsSetup) -> None:
+async def test_slots_of_a_pause_are_not_posted_later(setup):
     digest = await setup.digest()
     await setup.store.pause(digest, "U0BOSS000")
     setup.now = NOON + 2 * DAY
@@ -148,9 +142,7 @@ async def test_slots_of_a_pause_are_not_posted_later(setup: SlotClaimsSetup) -> 
     ]
 
 
-async def test_digests_are_paused_when_the_workspace_removes_the_app(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_digests_are_paused_when_the_workspace_removes_the_app(setup):
     digest = await setup.digest()
     assert await setup.store.pause_all("T0ELSEWHERE") == 0
     assert await setup.store.pause_all(digest.team_id) == 1
@@ -164,7 +156,7 @@ async def test_digests_are_paused_when_the_workspace_removes_the_app(
     assert await setup.tags() == ["admin:digest:added", "worker:digest:suspended"]
 
 
-async def test_a_post_on_request_does_not_change_the_slots(setup: SlotClaimsSetup) -> None:
+async def test_a_post_on_request_does_not_change_the_slots(setup):
     digest = await setup.digest()
     setup.now = NOON + DAY
     for _ in range(2):  # the same moment twice
@@ -203,9 +195,7 @@ class Repeat:
     ],
     ids=lambda repeat: repeat.id,
 )
-async def test_a_repeated_request_joins_the_post_of_the_first(
-    setup: SlotClaimsSetup, repeat: Repeat
-) -> None:
+async def test_a_repeated_request_joins_the_post_of_the_first(setup, repeat):
     digest = await setup.digest()
     first_at = setup.now
     await run_on_request(setup, digest)
@@ -233,7 +223,7 @@ async def run_on_request(
     await setup.claims.ask(digest, slot, "U0BOSS000", sent_at=sent_at)
 
 
-async def test_a_run_ends_once_and_its_event_is_written_once(setup: SlotClaimsSetup) -> None:
+async def test_a_run_ends_once_and_its_event_is_written_once(setup):
     await setup.digest()
     setup.now = NOON + DAY
     await setup.worker().check("g1")
@@ -247,9 +237,7 @@ async def test_a_run_ends_once_and_its_event_is_written_once(setup: SlotClaimsSe
     assert (await setup.tags())[1:] == ["worker:digest:posted"]
 
 
-async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(setup):
     digest = await setup.digest()
     claims = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2)]
     keys = await setup.claims.claim(digest, claims, [])
@@ -263,9 +251,7 @@ async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(
     assert (await setup.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
 
 
-async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(setup):
     digest = await setup.digest()
     slots = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2, 3)]
     await setup.claims.claim(digest, [slots[0]], slots[1:])
@@ -276,9 +262,7 @@ async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(
     assert left == ["2026-06-04T09:00", "2026-06-06T09:00"]
 
 
-async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_owner(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_owner(setup):
     async def due(kind: str) -> list[tuple[str, int]]:
         async with setup.database.read() as session:
             rows = await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == kind))
@@ -298,9 +282,7 @@ async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_o
     assert await due(NOTIFY_OWNER) == [("digest:g1:2026-06-04T09:00", 0)]
 
 
-async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(
-    setup: SlotClaimsSetup,
-) -> None:
+async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(setup):
     digest = await setup.digest()
     assert await setup.digest() == digest
 

@@ -150,26 +150,24 @@ def due(cron: str, zone: str, since: str, count: int) -> list[str]:
         ),
     ],
 )
-def test_due_times_over_clock_changes(
-    cron: str, zone: str, since: str, expected: list[str]
-) -> None:
+def test_due_times_over_clock_changes(cron, zone, since, expected):
     assert due(cron, zone, since, len(expected)) == expected
 
 
-def test_a_check_within_the_repeated_hour_finds_the_next_slot_after_it() -> None:
+def test_a_check_within_the_repeated_hour_finds_the_next_slot_after_it():
     second_time = at("2026-10-25T01:10")  # 02:10 in Warsaw, for the second time
     timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
 
     assert timetable.after(second_time) == at("2026-10-26T01:30")
 
 
-def test_a_slot_in_a_gap_may_still_be_due_right_after_it() -> None:
+def test_a_slot_in_a_gap_may_still_be_due_right_after_it():
     timetable = Timetable("30 2 * * *", ZoneInfo("Europe/Warsaw"))
 
     assert timetable.after(at("2026-03-29T01:10")) == at("2026-03-29T01:30")
 
 
-def test_a_slot_covers_the_time_since_the_slot_before() -> None:
+def test_a_slot_covers_the_time_since_the_slot_before():
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     slot = timetable.slot(at("2026-03-30T08:00"))
 
@@ -190,14 +188,14 @@ def test_a_slot_covers_the_time_since_the_slot_before() -> None:
         ("0 9 1 6 *", timedelta(days=365)),
     ],
 )
-def test_the_slot_before_is_found_up_to_a_year_back(cron: str, length: timedelta) -> None:
+def test_the_slot_before_is_found_up_to_a_year_back(cron, length):
     timetable = Timetable(cron, ZoneInfo("UTC"))
     due_at = timetable.after(at("2026-05-31T23:59:59"))
 
     assert due_at - timetable.before(due_at) == length
 
 
-def test_a_slot_on_request_covers_as_much_time_as_the_next_slot() -> None:
+def test_a_slot_on_request_covers_as_much_time_as_the_next_slot():
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     saturday = at("2026-06-06T14:23:05")
     slot = timetable.slot_on_request(saturday)
@@ -207,12 +205,12 @@ def test_a_slot_on_request_covers_as_much_time_as_the_next_slot() -> None:
     assert slot.period.until - slot.period.since == timedelta(days=3)
 
 
-def test_a_date_that_does_not_exist_is_never_due() -> None:
+def test_a_date_that_does_not_exist_is_never_due():
     with pytest.raises(NeverDue):
         Timetable("0 9 30 2 *", ZoneInfo("UTC")).after(at("2026-06-03T12:00"))
 
 
-def test_a_timetable_is_described_in_words() -> None:
+def test_a_timetable_is_described_in_words():
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
     now = at("2026-05-30T12:00")
     first, second, _ = timetable.upcoming(now, 3)
@@ -224,7 +222,7 @@ def test_a_timetable_is_described_in_words() -> None:
 
 
 @pytest.mark.parametrize("cron", ["0 21,*/15 * * *", "* 9 1 *,1,5 *", "24 17,*/15,*/3 * 9,6 fri"])
-def test_lists_that_have_no_words_are_shown_as_cron(cron: str) -> None:
+def test_lists_that_have_no_words_are_shown_as_cron(cron):
     assert Timetable(cron, ZoneInfo("UTC")).in_words() == f"`{cron}`"
 
 
@@ -275,9 +273,7 @@ def independently(cron: str, zone: ZoneInfo, since: datetime, count: int) -> lis
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_the_next_slots_equal_those_of_another_library(
-    cron: str, zone: str, since: datetime
-) -> None:
+def test_the_next_slots_equal_those_of_another_library(cron, zone, since):
     timetable = read_timetable(cron, zone)
 
     assert list(timetable.upcoming(since, 2)) == independently(cron, ZoneInfo(zone), since, 2)
@@ -285,7 +281,7 @@ def test_the_next_slots_equal_those_of_another_library(
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_slots_are_ordered_and_have_unique_names(cron: str, zone: str, since: datetime) -> None:
+def test_slots_are_ordered_and_have_unique_names(cron, zone, since):
     timetable = read_timetable(cron, zone)
     found = list(islice(timetable.between(since, since + timedelta(days=400)), 30))
     names = [timetable.local(each) for each in found]
@@ -302,8 +298,8 @@ def test_slots_are_ordered_and_have_unique_names(cron: str, zone: str, since: da
     minutes=st.integers(-600, 1440),
 )
 def test_the_next_slots_near_a_clock_change_equal_those_of_another_library(
-    cron: str, zone: str, day: str, minutes: int
-) -> None:
+    cron, zone, day, minutes
+):
     since = at(f"2026-{day}T00:00") + timedelta(minutes=minutes)
     timetable = read_timetable(cron, zone)
 
@@ -312,7 +308,7 @@ def test_the_next_slots_near_a_clock_change_equal_those_of_another_library(
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_the_slot_before_the_next_is_not_after_now(cron: str, zone: str, since: datetime) -> None:
+def test_the_slot_before_the_next_is_not_after_now(cron, zone, since):
     timetable = read_timetable(cron, zone)
     following = timetable.after(since)
     before = timetable.before(following)

@@ -42,7 +42,7 @@ UNHURRIED = settings(deadline=None, max_examples=examples(20))
         pytest.param("*/15 9-17 * * 1-5", "*/15 9-17 * * mon-fri", id="cron: steps and ranges"),
     ],
 )
-def test_typed_timetables(typed: str, cron: str) -> None:
+def test_typed_timetables(typed, cron):
     assert timetable_for_people(typed, "Europe/London").cron == cron
 
 
@@ -79,9 +79,7 @@ def test_typed_timetables(typed: str, cron: str) -> None:
         ("<!channel> `x`", TimetableUnclear, "`!channel x`"),
     ],
 )
-def test_an_unreadable_timetable_names_the_fix(
-    typed: str, error: type[UsageError], says: str
-) -> None:
+def test_an_unreadable_timetable_names_the_fix(typed, error, says):
     with pytest.raises(error) as caught:
         timetable_for_people(typed, "Europe/London")
 
@@ -101,11 +99,11 @@ WORDS = ["*", "0", "9", "1-5", "mon", "fri-mon", "*/2", "*/15", "09:00", "7", "L
 
 @UNHURRIED
 @given(st.text(max_size=40))
-def test_any_text_is_a_timetable_or_a_usage_error(typed: str) -> None:
+def test_any_text_is_a_timetable_or_a_usage_error(typed):
     assert said_of(typed)
 
 
 @UNHURRIED
 @given(st.lists(st.sampled_from(WORDS)))
-def test_timetable_words_in_any_order_are_a_timetable_or_a_usage_error(words: list[str]) -> None:
+def test_timetable_words_in_any_order_are_a_timetable_or_a_usage_error(words):
     assert said_of(" ".join(words))

@@ -17,7 +17,7 @@ from tests.tables import each_row
         ("`x`", None),
     ],
 )
-def test_an_unknown_zone_suggests_the_nearest(name: str, near: str | None) -> None:
+def test_an_unknown_zone_suggests_the_nearest(name, near):
     with pytest.raises(ZoneUnknown) as caught:
         zone_of(name)
 
@@ -27,7 +27,7 @@ def test_an_unknown_zone_suggests_the_nearest(name: str, near: str | None) -> No
     assert "Europe/London" in caught.value.fix
 
 
-def test_a_zone_may_be_typed_in_any_case() -> None:
+def test_a_zone_may_be_typed_in_any_case():
     assert zone_of("europe/london").key == "Europe/London"
     assert is_zone("AMERICA/NEW_YORK")
     assert not is_zone("*/15")
@@ -51,5 +51,5 @@ def test_a_zone_may_be_typed_in_any_case() -> None:
         ("sales", False),
     ],
 )
-def test_a_mistyped_zone_is_distinguished_from_timetable_words(word: str, is_meant: bool) -> None:
+def test_a_mistyped_zone_is_distinguished_from_timetable_words(word, is_meant):
     assert is_meant_as_zone(word) is is_meant

@@ -25,7 +25,7 @@ uvloop_run(main())
 """
 
 
-async def test_work_that_fails_ends_the_process_with_an_exit_code_for_supervisors() -> None:
+async def test_work_that_fails_ends_the_process_with_an_exit_code_for_supervisors():
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -40,7 +40,7 @@ async def test_work_that_fails_ends_the_process_with_an_exit_code_for_supervisor
     assert b"LookupError: broken for good" in err
 
 
-async def test_unfinished_work_is_cancelled_at_the_end_without_an_error() -> None:
+async def test_unfinished_work_is_cancelled_at_the_end_without_an_error():
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -55,7 +55,7 @@ async def test_unfinished_work_is_cancelled_at_the_end_without_an_error() -> Non
     assert ended.is_set()
 
 
-async def test_the_context_ends_with_the_error_of_the_work() -> None:
+async def test_the_context_ends_with_the_error_of_the_work():
     async def work() -> None:
         raise LookupError
 

@@ -108,7 +108,7 @@ async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | 
     return await workflow_of(play, rule).run(due)
 
 
-async def test_a_recording_goes_through_its_steps_in_order() -> None:
+async def test_a_recording_goes_through_its_steps_in_order():
     play = Play()
 
     assert await run(play) is None
@@ -116,7 +116,7 @@ async def test_a_recording_goes_through_its_steps_in_order() -> None:
     assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
 
 
-async def test_a_delivery_that_has_ended_is_only_notified() -> None:
+async def test_a_delivery_that_has_ended_is_only_notified():
     play = Play(begin=[delivery(RAW.outcome, has_ended=True)])
 
     assert await run(play) is None
@@ -124,11 +124,11 @@ async def test_a_delivery_that_has_ended_is_only_notified() -> None:
     assert play.ran == ["begin", "tell"]
 
 
-async def test_a_note_that_could_not_be_sent_keeps_the_work_due() -> None:
+async def test_a_note_that_could_not_be_sent_keeps_the_work_due():
     assert await run(Play(tell=[NOON])) == NOON
 
 
-async def test_an_unclear_share_is_confirmed_and_not_repeated() -> None:
+async def test_an_unclear_share_is_confirmed_and_not_repeated():
     play = Play(share=[ShareResult.UNCLEAR])
 
     assert await run(play) is None
@@ -137,7 +137,7 @@ async def test_an_unclear_share_is_confirmed_and_not_repeated() -> None:
     assert play.was_shared is False
 
 
-async def test_a_refusal_posts_nothing() -> None:
+async def test_a_refusal_posts_nothing():
     play = Play(decide=[(REFUSED, None)])
 
     assert await run(play) is None
@@ -146,7 +146,7 @@ async def test_a_refusal_posts_nothing() -> None:
 
 
 @pytest.mark.parametrize("turn", [ShareResult.TIGHTENED, ShareResult.GONE])
-async def test_an_upload_that_could_not_be_shared_is_repeated(turn: ShareResult) -> None:
+async def test_an_upload_that_could_not_be_shared_is_repeated(turn):
     play = Play(share=[turn])
 
     assert await run(play) is None
@@ -154,7 +154,7 @@ async def test_an_upload_that_could_not_be_shared_is_repeated(turn: ShareResult)
     assert play.ran == [*BEGIN, *ROUND, "begin", *ROUND, "confirm", "tell"]
 
 
-async def test_tightened_to_refused_ends_as_refused() -> None:
+async def test_tightened_to_refused_ends_as_refused():
     play = Play(begin=[USUAL["begin"], REFUSED], share=[ShareResult.TIGHTENED])
 
     assert await run(play) is None
@@ -162,7 +162,7 @@ async def test_tightened_to_refused_ends_as_refused() -> None:
     assert play.ran == [*BEGIN, *ROUND, "begin", "refuse", "tell"]
 
 
-async def test_a_decision_that_always_tightens_ends_with_a_note() -> None:
+async def test_a_decision_that_always_tightens_ends_with_a_note():
     play = Play(share=[ShareResult.TIGHTENED] * MAX_ROUNDS)
 
     assert await run(play) is None
@@ -173,7 +173,7 @@ async def test_a_decision_that_always_tightens_ends_with_a_note() -> None:
 
 
 @pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
-async def test_a_step_that_fails_for_good_ends_in_its_words(step: str) -> None:
+async def test_a_step_that_fails_for_good_ends_in_its_words(step):
     play = Play(**{step: [Refusing()]})
 
     assert await run(play) is None
@@ -184,7 +184,7 @@ async def test_a_step_that_fails_for_good_ends_in_its_words(step: str) -> None:
     assert play.waiting == []
 
 
-async def test_a_bug_ends_in_words_that_say_nothing_of_it() -> None:
+async def test_a_bug_ends_in_words_that_say_nothing_of_it():
     play = Play(upload=[ZeroDivisionError("xoxb-secret")])
 
     assert await run(play) is None
@@ -195,9 +195,7 @@ async def test_a_bug_ends_in_words_that_say_nothing_of_it() -> None:
 
 
 @pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
-async def test_a_temporary_failure_is_retried_and_shown_as_waiting(
-    step: str,
-) -> None:
+async def test_a_temporary_failure_is_retried_and_shown_as_waiting(step):
     play = Play(**{step: [Busy()]})
 
     again_at = await run(play, tries=1)
@@ -210,7 +208,7 @@ async def test_a_temporary_failure_is_retried_and_shown_as_waiting(
     assert play.ran[-2:] == ["confirm", "tell"]
 
 
-async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last() -> None:
+async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last():
     play = Play(upload=[Busy()])
 
     assert await run(play, tries=2) is None
@@ -221,7 +219,7 @@ async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last()
 
 
 @pytest.mark.parametrize("step", ["begin", "upload", "share", "confirm", "fail"])
-async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step: str) -> None:
+async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step):
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
     play = Play(**{step: [away]}, decide=[Refusing()] if step == "fail" else [])
 
@@ -231,7 +229,7 @@ async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step: str) -> 
     assert play.ran[-1] == step
 
 
-async def test_a_statement_that_the_database_refuses_is_not_retried_without_end() -> None:
+async def test_a_statement_that_the_database_refuses_is_not_retried_without_end():
     refused = IntegrityError("INSERT", {}, Exception("not unique"))
     play = Play(upload=[refused])
 
@@ -240,7 +238,7 @@ async def test_a_statement_that_the_database_refuses_is_not_retried_without_end(
     assert play.ran[-2:] == ["fail", "tell"]
 
 
-def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour() -> None:
+def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour():
     rule = RetryRule()
     waits = []
     for tries in range(30):
@@ -257,9 +255,7 @@ def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour() -> 
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(5, True), (600, True), (901, False)])
-def test_a_service_that_asks_for_a_wait_gets_it_unless_it_is_too_long(
-    asked: float, waits: bool
-) -> None:
+def test_a_service_that_asks_for_a_wait_gets_it_unless_it_is_too_long(asked, waits):
     again_at = RetryRule().again_at(Busy(retry_after_seconds=asked), 0, NOON)
 
     assert again_at == (NOON + timedelta(seconds=asked) if waits else None)
@@ -279,7 +275,7 @@ def _logs() -> Iterator[None]:
         pytest.param(True, ["begin", "tell no more: worker_died"], id="telling it is given up too"),
     ],
 )
-async def test_a_delivery_that_kills_its_workers_ends(has_ended: bool, ran: list[str]) -> None:
+async def test_a_delivery_that_kills_its_workers_ends(has_ended, ran):
     play = Play(begin=[delivery(RAW.outcome, has_ended=has_ended)])
     due = Due("deliver", "d1", 0, "c1", 0, was_held=True, takeovers=8)
 

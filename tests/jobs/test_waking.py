@@ -1,7 +1,7 @@
 """Work stored by another process is heard of at once, without looking for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -68,7 +68,7 @@ async def test_nothing_is_heard_of_work_that_was_not_stored_in_the_end(database,
     await other.close()
 
 
-async def test_a_connection_that_was_cut_is_replaced(migrated_postgresql: Callable[[], str]):
+async def test_a_connection_that_was_cut_is_replaced(migrated_postgresql):
     url = migrated_postgresql()
     database, other = Database(url), Database(url)
     with capture_logs() as logs:

@@ -173,7 +173,7 @@ class Runs:
         return result
 
 
-async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one_are_run() -> None:
+async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one_are_run():
     slow = [f"{name}{number}" for number in range(40) for name in "st"]
     table, runs = Table(*slow), Runs()
     table.flows |= {key: 1 if key.startswith("s") else 2 for key in slow}
@@ -195,7 +195,7 @@ async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one
         await until(lambda: not table.due)
 
 
-async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> None:
+async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time():
     table, runs = Table(*(f"d{number}" for number in range(10))), Runs()
     runs.hold.clear()
     async with running(table, runs, at_once=3):
@@ -207,7 +207,7 @@ async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time() -> Non
     assert runs.most == 3
 
 
-async def test_nothing_is_claimed_until_what_is_more_urgent_is_done() -> None:
+async def test_nothing_is_claimed_until_what_is_more_urgent_is_done():
     table, runs, requests = Table("d1"), Runs(), InFlight()
     asked = asyncio.Event()
 
@@ -226,7 +226,7 @@ async def test_nothing_is_claimed_until_what_is_more_urgent_is_done() -> None:
     assert runs.ran == ["d1"]
 
 
-async def test_waiting_work_takes_no_slot_and_is_limited() -> None:
+async def test_waiting_work_takes_no_slot_and_is_limited():
     table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs()
     runs.hold.clear()
     waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
@@ -239,7 +239,7 @@ async def test_waiting_work_takes_no_slot_and_is_limited() -> None:
         await until(lambda: not table.due)
 
 
-async def test_an_idle_worker_looks_no_more_than_once_in_its_time() -> None:
+async def test_an_idle_worker_looks_no_more_than_once_in_its_time():
     table = Table()
     async with running(table, Runs()):
         await until(lambda: table.looks)
@@ -248,7 +248,7 @@ async def test_an_idle_worker_looks_no_more_than_once_in_its_time() -> None:
         assert table.looks == 1
 
 
-async def test_a_wake_up_is_handled_at_once_and_later_work_runs_when_it_is_due() -> None:
+async def test_a_wake_up_is_handled_at_once_and_later_work_runs_when_it_is_due():
     table, runs = Table(), Runs()
     async with running(table, runs) as loop:
         await until(lambda: table.looks)
@@ -260,7 +260,7 @@ async def test_a_wake_up_is_handled_at_once_and_later_work_runs_when_it_is_due()
         await until(lambda: runs.ran == ["now", "soon"])
 
 
-async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends() -> None:
+async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends():
     """``asyncio.wait_for`` swallows that cancellation until Python 3.12, and a stop hangs."""
     table = Table()
     loop = WorkLoop(
@@ -281,7 +281,7 @@ async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends() -> None:
     assert ended
 
 
-async def test_work_put_off_is_run_again_when_it_is_due() -> None:
+async def test_work_put_off_is_run_again_when_it_is_due():
     table, runs = Table("d1"), Runs(NOON + timedelta(seconds=0.05))
     async with running(table, runs):
         await until(lambda: table.tries["d1"] == 1)
@@ -301,7 +301,7 @@ class Busy(CallAudioError):
 @pytest.mark.parametrize(
     ("error", "event"), [(Busy(), "work_delayed"), (ZeroDivisionError(), "work_broke")]
 )
-async def test_work_that_fails_is_put_off_and_never_lost(error: Exception, event: str) -> None:
+async def test_work_that_fails_is_put_off_and_never_lost(error, event):
     table, runs = Table("d1"), Runs(error)
     with capture_logs() as logs:
         async with running(table, runs):
@@ -311,7 +311,7 @@ async def test_work_that_fails_is_put_off_and_never_lost(error: Exception, event
     assert table.due["d1"] > NOON
 
 
-async def test_a_database_that_is_away_is_waited_for_and_costs_no_try() -> None:
+async def test_a_database_that_is_away_is_waited_for_and_costs_no_try():
     table, runs = Table("d1"), Runs(AWAY, AWAY)
     table.away = 3
     with capture_logs():
@@ -323,7 +323,7 @@ async def test_a_database_that_is_away_is_waited_for_and_costs_no_try() -> None:
     assert not table.tries
 
 
-async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back() -> None:
+async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     with capture_logs():
@@ -336,7 +336,7 @@ async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back(
     assert runs.ran == ["d1"]
 
 
-async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_renewed() -> None:
+async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_renewed():
     table = Table()
     with capture_logs():
         async with running(table, Runs()) as loop:
@@ -348,7 +348,7 @@ async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_ren
     assert table.may_take_over[:3] == [True, True, False]
 
 
-async def test_work_that_another_worker_took_over_is_broken_off() -> None:
+async def test_work_that_another_worker_took_over_is_broken_off():
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
     with capture_logs() as logs:
@@ -363,7 +363,7 @@ async def test_work_that_another_worker_took_over_is_broken_off() -> None:
     assert set(table.due) == {"d1"}
 
 
-async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process() -> None:
+async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     with capture_logs() as logs:
@@ -381,7 +381,7 @@ async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process(
     assert [each["event"] for each in logs] == ["work_claimed_again"]
 
 
-async def test_work_interrupted_by_a_stop_is_handed_back() -> None:
+async def test_work_interrupted_by_a_stop_is_handed_back():
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
     async with running(table, runs) as loop:
@@ -391,7 +391,7 @@ async def test_work_interrupted_by_a_stop_is_handed_back() -> None:
     assert set(table.due) == {"d1", "d2"}
 
 
-async def test_a_stop_waits_for_what_is_soon_done() -> None:
+async def test_a_stop_waits_for_what_is_soon_done():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     loop = WorkLoop(
@@ -408,7 +408,7 @@ async def test_a_stop_waits_for_what_is_soon_done() -> None:
     assert (table.due, table.released) == ({}, [])
 
 
-async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be() -> None:
+async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be():
     table, is_over = Table("soft", "stubborn"), asyncio.Event()
 
     async def run(due: Due) -> None:
@@ -435,7 +435,7 @@ async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be() ->
     await until(lambda: "stubborn" not in table.due)
 
 
-async def test_a_stop_ends_although_the_database_is_away() -> None:
+async def test_a_stop_ends_although_the_database_is_away():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
 
@@ -447,7 +447,7 @@ async def test_a_stop_ends_although_the_database_is_away() -> None:
         await until(lambda: runs.now == 1)
 
 
-async def test_work_in_which_workers_died_again_and_again_is_given_up() -> None:
+async def test_work_in_which_workers_died_again_and_again_is_given_up():
     table, runs, given_up = Table("dies", "may"), Runs(), Runs()
     table.takeovers.update({"dies": MOST_TAKEOVERS, "may": MOST_TAKEOVERS - 1})
     async with running(table, runs, give_up=given_up):
@@ -455,7 +455,7 @@ async def test_work_in_which_workers_died_again_and_again_is_given_up() -> None:
     assert (runs.ran, given_up.ran) == (["may"], ["dies"])
 
 
-async def test_without_a_way_to_give_it_up_it_is_set_aside() -> None:
+async def test_without_a_way_to_give_it_up_it_is_set_aside():
     table, runs = Table("dies"), Runs()
     table.takeovers["dies"] = MOST_TAKEOVERS
     async with running(table, runs):
@@ -463,7 +463,7 @@ async def test_without_a_way_to_give_it_up_it_is_set_aside() -> None:
     assert runs.ran == []
 
 
-async def test_while_one_suspect_runs_no_other_is_claimed() -> None:
+async def test_while_one_suspect_runs_no_other_is_claimed():
     table, runs = Table("suspect"), Runs()
     table.takeovers["suspect"] = SUSPECT_FROM
     runs.hold.clear()
@@ -491,7 +491,7 @@ class Gate:
         self.claimed.append((admitted, claimed))
 
 
-async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_again() -> None:
+async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_again():
     table, runs, gate = Table("a", "b", "c"), Runs(), Gate(1, 0, 4)
     async with running(table, runs, admission=gate):
         await until(lambda: sorted(runs.ran) == ["a", "b", "c"])
@@ -499,7 +499,7 @@ async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_aga
     assert gate.claimed == [(1, 1), (4, 2)]
 
 
-async def test_work_knows_how_urgent_it_is() -> None:
+async def test_work_knows_how_urgent_it_is():
     seen = []
 
     async def run(due: Due) -> None:
@@ -512,7 +512,7 @@ async def test_work_knows_how_urgent_it_is() -> None:
     assert seen == [Urgency.DELIVERY]
 
 
-def test_an_idle_worker_meets_every_outage_that_makes_leases_expire() -> None:
+def test_an_idle_worker_meets_every_outage_that_makes_leases_expire():
     """Else it would take over, right after one, what its owner had no time to renew."""
     shortest = LEASE.total_seconds() * (1 - 1 / RENEWALS_A_LEASE)
     assert shortest > POLL_SECONDS

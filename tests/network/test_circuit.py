@@ -43,7 +43,7 @@ def host() -> Host:
     return Host()
 
 
-def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host: Host) -> None:
+def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host):
     at_first = host.calls(6)
     later = host.calls(300)
 
@@ -51,7 +51,7 @@ def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host: Hos
     assert 300 / LONGEST_PROBE_SECONDS <= later <= 30
 
 
-def test_the_first_answer_lets_everything_through(host: Host) -> None:
+def test_the_first_answer_lets_everything_through(host):
     host.calls(60)
     host.is_away = False
     host.calls(int(LONGEST_PROBE_SECONDS))
@@ -59,20 +59,20 @@ def test_the_first_answer_lets_everything_through(host: Host) -> None:
     assert host.calls(10) == 100
 
 
-def test_a_few_failures_among_answers_change_nothing(host: Host) -> None:
+def test_a_few_failures_among_answers_change_nothing(host):
     for number in range(1_000):
         host.is_away = number % 4 != 0
         assert host.call()
         host.now += timedelta(seconds=2)
 
 
-def test_a_seldom_call_that_fails_now_and_then_changes_nothing(host: Host) -> None:
+def test_a_seldom_call_that_fails_now_and_then_changes_nothing(host):
     for _ in range(4):
         assert host.call()
         host.now += timedelta(minutes=1)
 
 
-def test_a_clock_that_is_set_back_does_not_keep_the_circuit_open(host: Host) -> None:
+def test_a_clock_that_is_set_back_does_not_keep_the_circuit_open(host):
     host.calls(60)
     host.now -= timedelta(hours=1)
     host.is_away = False
@@ -81,16 +81,14 @@ def test_a_clock_that_is_set_back_does_not_keep_the_circuit_open(host: Host) -> 
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
-def test_answers_to_people_and_taking_back_are_tried_in_any_case(
-    host: Host, urgency: Urgency
-) -> None:
+def test_answers_to_people_and_taking_back_are_tried_in_any_case(host, urgency):
     host.calls(60)
     assert not host.call()
 
     assert host.call(urgency)
 
 
-async def test_a_closed_host_is_not_even_connected_to() -> None:
+async def test_a_closed_host_is_not_even_connected_to():
     now, metrics, url = [NOON], Metrics(), f"http://127.0.0.1:{free_port()}/"
     client = build_http_client(2, metrics=metrics, circuits=Circuits(lambda: now[0]))
 

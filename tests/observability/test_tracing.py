@@ -34,17 +34,17 @@ AUDIO = "https://api.us.poly.ai/v1/agents/PROJECT-1/conversations/+447700900123/
         ("https://u:p@slack.com/api/files.info?token=x", "https://slack.com/api/files.info"),
     ],
 )
-def test_a_span_shows_the_host_and_slacks_method_only(url: str, shown: str) -> None:
+def test_a_span_shows_the_host_and_slacks_method_only(url, shown):
     assert safe_url(url) == shown
 
 
-def test_nothing_is_loaded_where_nothing_is_configured() -> None:
+def test_nothing_is_loaded_where_nothing_is_configured():
     stop = start_tracing({})
     stop()
     assert stop.__name__ == "_nothing"
 
 
-def test_each_instrumentation_accepts_the_version_that_it_is_to_instrument() -> None:
+def test_each_instrumentation_accepts_the_version_that_it_is_to_instrument():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = {Requirement(each).name for each in project["optional-dependencies"]["otel"]}
     found = entry_points(group="opentelemetry_instrumentor")
@@ -54,7 +54,7 @@ def test_each_instrumentation_accepts_the_version_that_it_is_to_instrument() -> 
     assert [str(each) for each in needed if version(each.name) not in each.specifier] == []
 
 
-async def test_no_url_id_word_or_number_of_a_call_is_exported() -> None:
+async def test_no_url_id_word_or_number_of_a_call_is_exported():
     kept = InMemorySpanExporter()
     workspace = Workspace()
     stop = trace_with(SimpleSpanProcessor(AllowedSpans(kept)))

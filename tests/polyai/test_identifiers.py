@@ -40,12 +40,12 @@ SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
         "chat123",
     ],
 )
-def test_an_id_is_taken_unchanged(conversation_id: str) -> None:
+def test_an_id_is_taken_unchanged(conversation_id):
     assert check_typed_id(conversation_id) == conversation_id
 
 
 @each_row("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
-def test_a_word_or_a_short_number_alone_is_no_id(word: str) -> None:
+def test_a_word_or_a_short_number_alone_is_no_id(word):
     with pytest.raises(InvalidConversationId) as refused:
         check_typed_id(word)
     assert word not in str(vars(refused.value))
@@ -78,7 +78,7 @@ PERSONAL = {
 
 
 @each_row("number", PERSONAL.values(), ids=PERSONAL)
-def test_a_personal_number_is_none_however_it_is_separated(number: str) -> None:
+def test_a_personal_number_is_none_however_it_is_separated(number):
     assert may_be_personal(number)
     for spelt in (number, *(number.replace(" ", each) for each in ("", "-", ".", "_", ":"))):
         with pytest.raises(InvalidConversationId) as refused:
@@ -95,7 +95,7 @@ def spread(characters: str, separators: list[str]) -> str:
 
 
 @pytest.mark.parametrize("number", ["ABCDE1234F", "abcde1234f", "CFGH1234K"])
-def test_a_word_of_letters_and_four_digits_may_be_a_tax_or_passport_number(number: str) -> None:
+def test_a_word_of_letters_and_four_digits_may_be_a_tax_or_passport_number(number):
     with pytest.raises(PersonalNumber):
         check_typed_id(number)
 
@@ -130,7 +130,7 @@ SOCIAL = st.from_regex(
 
 
 @given(cards() | ibans() | PHONES | SOCIAL, st.lists(SEPARATORS, max_size=30))
-def test_no_number_of_a_person_is_an_id_whatever_parts_it(number: str, parts: list[str]) -> None:
+def test_no_number_of_a_person_is_an_id_whatever_parts_it(number, parts):
     spelt = spread(number, parts)
     assert may_be_personal(spelt)
     with pytest.raises(InvalidConversationId):
@@ -138,12 +138,12 @@ def test_no_number_of_a_person_is_an_id_whatever_parts_it(number: str, parts: li
 
 
 @given(st.text("0123456789-._:", min_size=3, max_size=40))
-def test_text_without_a_letter_is_an_id_only_if_it_is_a_uuid(text: str) -> None:
+def test_text_without_a_letter_is_an_id_only_if_it_is_a_uuid(text):
     with pytest.raises(InvalidConversationId):
         check_typed_id(text)
 
 
-def test_polyais_own_ids_may_be_of_other_shapes_but_not_numbers() -> None:
+def test_polyais_own_ids_may_be_of_other_shapes_but_not_numbers():
     """A list that names its calls in a new way is still read."""
     assert check_conversation_id("VOICE.20261103.0042") == "VOICE.20261103.0042"
     for number in ("447700900123", "4111-1111-1111-1111", "+447700900123", "078.05.1120"):

@@ -21,9 +21,7 @@ JSON = st.recursive(
 
 
 async def test_a_transcript_is_requested_with_the_raw_key_and_contains_both_sides(
-    polyai,
-    client,
-    agent,
+    polyai, client, agent
 ):
     transcript = await client.transcript(agent, CALL)
     assert [r.key_kind for r in polyai.requests] == ["raw"]
@@ -33,10 +31,7 @@ async def test_a_transcript_is_requested_with_the_raw_key_and_contains_both_side
     assert (transcript.language, transcript.in_progress) == ("en-GB", False)
 
 
-async def test_the_plain_key_would_not_even_be_told(
-    polyai,
-    client,
-):
+async def test_the_plain_key_would_not_even_be_told(polyai, client):
     plain = agent_with(polyai)
     transcript = await client.transcript(
         dataclasses.replace(plain, pii_api_key=plain.api_key), CALL
@@ -44,11 +39,7 @@ async def test_the_plain_key_would_not_even_be_told(
     assert {each.words for each in transcript.utterances} == {"REDACTED"}
 
 
-async def test_without_a_raw_key_it_is_a_programming_error_and_asks_nothing(
-    polyai,
-    client,
-    agent,
-):
+async def test_without_a_raw_key_it_is_a_programming_error_and_asks_nothing(polyai, client, agent):
     with pytest.raises(ValueError, match="without a raw key"):
         await client.transcript(dataclasses.replace(agent, pii_api_key=None), CALL)
     assert polyai.requests == []

@@ -79,16 +79,14 @@ ROWS: dict[str, tuple[dict[str, Any], list[ReasonToKeep]]] = {
 
 
 @pytest.mark.parametrize(("columns", "expected"), ROWS.values(), ids=ROWS)
-async def test_a_delivery_goes_or_stays_for_its_own_facts(
-    database: Database, columns: dict[str, Any], expected: list[ReasonToKeep]
-) -> None:
+async def test_a_delivery_goes_or_stays_for_its_own_facts(database, columns, expected):
     await store(database, "d1", **columns)
     assert await why_kept(database) == {"d1": expected}
     assert await may_go(database) == ([] if expected else ["d1"])
 
 
 @pytest.mark.parametrize("kind", ["deliver", "check_shares", "take_back"])
-async def test_a_delivery_with_due_work_is_kept(database: Database, kind: str) -> None:
+async def test_a_delivery_with_due_work_is_kept(database, kind):
     await store(database, "d1", **REDACTED)
     await store(database, "d2", **REDACTED)
     async with database.write() as session:
@@ -97,7 +95,7 @@ async def test_a_delivery_with_due_work_is_kept(database: Database, kind: str) -
     assert await may_go(database) == ["d2"]
 
 
-async def test_a_delivery_with_a_dropped_file_to_delete_is_kept(database: Database) -> None:
+async def test_a_delivery_with_a_dropped_file_to_delete_is_kept(database):
     await store(database, "d1", **REDACTED)
     async with database.write() as session:
         session.add(
@@ -112,9 +110,7 @@ async def test_a_delivery_with_a_dropped_file_to_delete_is_kept(database: Databa
     assert await why_kept(database) == {"d1": [ReasonToKeep.FILE_ORPHANED]}
 
 
-async def test_a_delivery_whose_replacement_is_under_way_is_kept(
-    database: Database,
-) -> None:
+async def test_a_delivery_whose_replacement_is_under_way_is_kept(database):
     await store(database, "raw", **TAKEN_BACK)
     follower = {**REDACTED, "state": "requested", "ended_at": None, "replaces_id": "raw"}
     await store(database, "follower", **follower)
@@ -124,9 +120,7 @@ async def test_a_delivery_whose_replacement_is_under_way_is_kept(
     assert await may_go(database) == []
 
 
-async def test_a_delivery_and_its_replacement_are_removed_in_any_order_after_both_ended(
-    database: Database,
-) -> None:
+async def test_a_delivery_and_its_replacement_are_removed_in_any_order_after_both_ended(database):
     await store(database, "raw", **TAKEN_BACK)
     await store(database, "follower", **REDACTED, replaces_id="raw")
     assert sorted(await may_go(database)) == ["follower", "raw"]
@@ -136,18 +130,14 @@ async def test_a_delivery_and_its_replacement_are_removed_in_any_order_after_bot
     ("state", "expected"),
     [("pending", [ReasonToKeep.ACCESS_ASKED]), ("approved", []), ("expired", [])],
 )
-async def test_a_delivery_whose_requester_waits_for_access_is_kept(
-    database: Database, state: str, expected: list[ReasonToKeep]
-) -> None:
+async def test_a_delivery_whose_requester_waits_for_access_is_kept(database, state, expected):
     await store(database, "d1", **REDACTED)
     async with database.write() as session:
         session.add(access_request(state))
     assert await why_kept(database) == {"d1": expected}
 
 
-async def test_the_oldest_of_one_workspace_go_first_and_no_more_than_a_batch(
-    database: Database,
-) -> None:
+async def test_the_oldest_of_one_workspace_go_first_and_no_more_than_a_batch(database):
     for minutes in (3, 1, 2):
         await store(database, f"d{minutes}", **REDACTED, ended_at=NOON - minutes * MINUTE)
     await store(database, "theirs", **REDACTED, team_id="T0SALES000")

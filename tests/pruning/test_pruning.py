@@ -64,7 +64,7 @@ asyncio.run(prune())
 """
 
 
-async def test_old_deliveries_are_removed_with_an_event_that_names_them(database: Database) -> None:
+async def test_old_deliveries_are_removed_with_an_event_that_names_them(database):
     await fill(database, 3)
     await fill(database, 2, name="young", age=KEEP - DAY)
     await fill(database, 1, name="theirs", team_id="T0SALES000")
@@ -79,15 +79,13 @@ async def test_old_deliveries_are_removed_with_an_event_that_names_them(database
     assert await findings(database) == []
 
 
-async def test_nothing_old_leaves_no_event(database: Database) -> None:
+async def test_nothing_old_leaves_no_event(database):
     await fill(database, 1, age=DAY)
     assert await pruning(database).run() == NOON + PRUNE_EVERY
     assert await events(database) == []
 
 
-async def test_pruning_continues_at_once_while_more_than_a_batch_is_left(
-    database: Database,
-) -> None:
+async def test_pruning_continues_at_once_while_more_than_a_batch_is_left(database):
     await fill(database, A_BATCH + 1)
 
     assert await pruning(database).run() == NOON
@@ -99,13 +97,13 @@ async def test_pruning_continues_at_once_while_more_than_a_batch_is_left(
     assert await findings(database) == []
 
 
-async def test_without_a_limit_everything_stays(database: Database) -> None:
+async def test_without_a_limit_everything_stays(database):
     await fill(database, 1, age=4000 * DAY)
     assert await pruning(database, keep=None).run() is None
     assert await left(database) == ["d0"]
 
 
-async def test_a_delivery_that_a_digest_still_counts_is_kept(database: Database) -> None:
+async def test_a_delivery_that_a_digest_still_counts_is_kept(database):
     await fill(database, 1, name="counted", age=300 * DAY)
     await fill(database, 1, name="over", age=367 * DAY)
 
@@ -117,9 +115,7 @@ async def test_a_delivery_that_a_digest_still_counts_is_kept(database: Database)
     assert await left(database) == ["counted0"]
 
 
-async def test_a_digest_in_an_unknown_zone_stops_pruning_in_its_workspace_alone(
-    database: Database,
-) -> None:
+async def test_a_digest_in_an_unknown_zone_stops_pruning_in_its_workspace_alone(database):
     await fill(database, 1)
     await fill(database, 1, name="theirs", team_id="T0SALES000")
     digests = DigestStore(database=database, clock=lambda: NOON)
@@ -138,7 +134,7 @@ async def test_a_digest_in_an_unknown_zone_stops_pruning_in_its_workspace_alone(
     assert await findings(database) == []
 
 
-async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database: Database) -> None:
+async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database):
     await fill(database, 1, name="redacted")
     await fill(database, 1, name="shared", outcome="raw")
     await fill(database, 1, name="gone", outcome="raw", taken_back_at=NOON - KEEP - DAY)
@@ -154,7 +150,7 @@ async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database: Data
     assert await left(database) == []
 
 
-async def test_old_checks_and_requests_go_too(database: Database) -> None:
+async def test_old_checks_and_requests_go_too(database):
     old, young = NOON - KEEP - DAY, NOON - DAY
     async with database.write() as session:
         session.add_all(
@@ -184,8 +180,8 @@ async def test_old_checks_and_requests_go_too(database: Database) -> None:
 @pytest.mark.postgresql_at_length
 @pytest.mark.parametrize("moment", ["DELETE FROM deliveries", "INSERT INTO audit_events"])
 async def test_killed_in_a_batch_it_has_removed_nothing_and_the_next_worker_does(
-    database: Database, database_url: str, moment: str
-) -> None:
+    database, database_url, moment
+):
     await fill(database, 3)
 
     killed = await asyncio.to_thread(
@@ -200,7 +196,7 @@ async def test_killed_in_a_batch_it_has_removed_nothing_and_the_next_worker_does
     assert await findings(database) == []
 
 
-async def test_two_workers_at_once_name_each_delivery_once(database: Database) -> None:
+async def test_two_workers_at_once_name_each_delivery_once(database):
     await fill(database, 5 * A_BATCH)
 
     async def prune_all() -> None:
@@ -217,9 +213,7 @@ async def test_two_workers_at_once_name_each_delivery_once(database: Database) -
     assert await findings(database) == []
 
 
-async def test_a_locked_delivery_is_left_for_the_next_time(
-    migrated_postgresql: Callable[[], str],
-) -> None:
+async def test_a_locked_delivery_is_left_for_the_next_time(migrated_postgresql):
     database = Database(migrated_postgresql())
     await fill(database, 2)
     async with database.write() as session:
@@ -230,7 +224,7 @@ async def test_a_locked_delivery_is_left_for_the_next_time(
     await database.close()
 
 
-async def test_a_delivery_that_was_removed_by_hand_is_found(database: Database) -> None:
+async def test_a_delivery_that_was_removed_by_hand_is_found(database):
     await fill(database, 2)
     await fill(database, 1, name="by_hand", age=DAY)
     await pruning(database).run()
@@ -245,8 +239,8 @@ async def test_a_delivery_that_was_removed_by_hand_is_found(database: Database) 
 
 @pytest.mark.parametrize("said", ['{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3"])
 async def test_an_event_that_the_bot_did_not_write_so_excuses_nothing_but_what_it_names(
-    database: Database, said: str
-) -> None:
+    database, said
+):
     await fill(database, 2)
     await pruning(database).run()
     await overrule(
@@ -257,7 +251,7 @@ async def test_an_event_that_the_bot_did_not_write_so_excuses_nothing_but_what_i
     assert len(gone) >= 1
 
 
-async def test_invalid_json_in_its_place_is_found_as_well(sqlite_store: Database) -> None:
+async def test_invalid_json_in_its_place_is_found_as_well(sqlite_store):
     await fill(sqlite_store, 2)
     await pruning(sqlite_store).run()
     await overrule(
@@ -269,7 +263,7 @@ async def test_invalid_json_in_its_place_is_found_as_well(sqlite_store: Database
     }
 
 
-async def test_an_event_of_another_workspace_excuses_nothing(database: Database) -> None:
+async def test_an_event_of_another_workspace_excuses_nothing(database):
     await fill(database, 1)
     await pruning(database).run()
     await overrule(
@@ -278,7 +272,7 @@ async def test_an_event_of_another_workspace_excuses_nothing(database: Database)
     assert ChainFault.DELIVERY_GONE in await findings(database)
 
 
-async def test_the_chain_verifies_whether_sealed_before_or_after(database: Database) -> None:
+async def test_the_chain_verifies_whether_sealed_before_or_after(database):
     await fill(database, 1, name="sealed", age=KEEP + 3 * DAY)
     await fill(database, 1, name="later")
     assert await seal_before(database, NOON - KEEP - 2 * DAY) == 1
@@ -292,9 +286,7 @@ async def test_the_chain_verifies_whether_sealed_before_or_after(database: Datab
     assert await findings(database) == [ChainFault.DELIVERY_GONE]
 
 
-async def test_evidence_of_a_call_is_sound_after_its_delivery_is_gone(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_evidence_of_a_call_is_sound_after_its_delivery_is_gone(database, tmp_path):
     await fill(database, 2)
     before = await packed(database, tmp_path / "before.zip")
     await pruning(database).run()

@@ -219,9 +219,7 @@ async def store(sqlite_url: str) -> AsyncIterator[Database]:
     max_examples=examples(8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-async def test_nobody_hears_raw_whose_own_request_would_be_refused_raw(
-    store: Database, case: Case
-) -> None:
+async def test_nobody_hears_raw_whose_own_request_would_be_refused_raw(store, case):
     use_cases = UseCases(store, case)
     await use_cases.say(case)
 

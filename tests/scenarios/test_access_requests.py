@@ -186,7 +186,7 @@ def told(scene: Scene, user: str) -> str:
 
 
 @postgresql_at_length
-async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene: Scene) -> None:
+async def test_an_approved_request_lets_the_person_hear_raw_at_once(scene):
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -224,7 +224,7 @@ async def another_than(scene: Scene, delivery_id: str) -> str:
     return "" if newest == delivery_id else newest
 
 
-async def test_every_admins_message_shows_the_outcome_and_loses_its_buttons(scene: Scene) -> None:
+async def test_every_admins_message_shows_the_outcome_and_loses_its_buttons(scene):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -237,9 +237,7 @@ async def test_every_admins_message_shows_the_outcome_and_loses_its_buttons(scen
         assert len(scene.workspace.messages(dm(admin))) == 1
 
 
-async def test_the_question_names_requester_reason_and_duration_and_notifies_nobody(
-    scene: Scene,
-) -> None:
+async def test_the_question_names_requester_reason_and_duration_and_notifies_nobody(scene):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -253,7 +251,7 @@ async def test_the_question_names_requester_reason_and_duration_and_notifies_nob
 
 
 @postgresql_at_length
-async def test_a_denied_request_gives_nothing_and_names_the_admin(scene: Scene) -> None:
+async def test_a_denied_request_gives_nothing_and_names_the_admin(scene):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -267,7 +265,7 @@ async def test_a_denied_request_gives_nothing_and_names_the_admin(scene: Scene) 
 
 
 @postgresql_at_length
-async def test_send_it_now_takes_a_new_decision(scene: Scene) -> None:
+async def test_send_it_now_takes_a_new_decision(scene):
     seen = await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     answer = await message(scene, dm(ALICE), "approved your request")
@@ -282,7 +280,7 @@ async def test_send_it_now_takes_a_new_decision(scene: Scene) -> None:
     assert (again.outcome, again.reason) == ("redacted", "not_cleared")
 
 
-async def test_send_it_now_works_for_the_requester_only(scene: Scene) -> None:
+async def test_send_it_now_works_for_the_requester_only(scene):
     seen = await ask(scene)
     await scene.people.block_action(
         BOB, CHANNEL, "1.1", Action.SEND_AGAIN.value, seen.delivery.id, ephemeral=False
@@ -295,7 +293,7 @@ async def test_send_it_now_works_for_the_requester_only(scene: Scene) -> None:
 # ---- the form
 
 
-async def test_the_form_is_opened_in_time_and_carries_ids_only(scene: Scene) -> None:
+async def test_the_form_is_opened_in_time_and_carries_ids_only(scene):
     seen = await redacted(scene)
     view = scene.workspace.views[await open_form(scene, seen)].body
 
@@ -310,16 +308,14 @@ async def test_the_form_is_opened_in_time_and_carries_ids_only(scene: Scene) -> 
 
 
 @pytest.mark.parametrize(("most", "offered"), [("1", ["1"]), ("6", ["1", "4", "6"])])
-async def test_the_longest_duration_is_the_longest_allowed(
-    new_scene: OpenScene, most: str, offered: list[str]
-) -> None:
+async def test_the_longest_duration_is_the_longest_allowed(new_scene, most, offered):
     async with new_scene(environment={**ADMINS, "CALLAUDIO_MAX_GRANT_HOURS": most}) as scene:
         view = scene.workspace.views[await open_form(scene, await redacted(scene))].body
         (choice,) = [b["element"] for b in view["blocks"] if b.get("block_id") == Input.HOURS]
         assert [option["value"] for option in choice["options"]] == offered
 
 
-async def test_a_press_that_slack_answers_too_slowly_gets_an_error(scene: Scene) -> None:
+async def test_a_press_that_slack_answers_too_slowly_gets_an_error(scene):
     seen = await redacted(scene)
     scene.slack.faults.add(Fault(route="views.open", error="expired_trigger_id", times=1))
     (button,) = seen.buttons
@@ -342,9 +338,7 @@ async def test_a_press_that_slack_answers_too_slowly_gets_an_error(scene: Scene)
         (WHY, "9", "not offered"),
     ],
 )
-async def test_invalid_input_is_reported_in_the_form(
-    scene: Scene, reason: str, hours: str, says: str
-) -> None:
+async def test_invalid_input_is_reported_in_the_form(scene, reason, hours, says):
     view_id = await open_form(scene, await redacted(scene))
 
     ack = await submit(scene, view_id, reason=reason, hours=hours)
@@ -355,7 +349,7 @@ async def test_invalid_input_is_reported_in_the_form(
     assert await rows(scene) == []
 
 
-async def test_a_request_for_another_persons_recording_is_refused(scene: Scene) -> None:
+async def test_a_request_for_another_persons_recording_is_refused(scene):
     seen = await redacted(scene)
     (button,) = seen.buttons
     view_id = await open_form(scene, seen)
@@ -373,7 +367,7 @@ async def test_a_request_for_another_persons_recording_is_refused(scene: Scene) 
 
 
 @postgresql_at_length
-async def test_a_person_who_became_a_guest_cannot_send_the_form(scene: Scene) -> None:
+async def test_a_person_who_became_a_guest_cannot_send_the_form(scene):
     seen = await redacted(scene)
     view_id = await open_form(scene, seen)
     scene.workspace.add_user(ALICE, is_restricted=True)
@@ -392,7 +386,7 @@ async def test_a_person_who_became_a_guest_cannot_send_the_form(scene: Scene) ->
 
 
 @postgresql_at_length
-async def test_a_second_request_joins_the_first(scene: Scene) -> None:
+async def test_a_second_request_joins_the_first(scene):
     seen = await ask(scene)
     second = await open_form(scene, seen)
 
@@ -407,7 +401,7 @@ async def test_a_second_request_joins_the_first(scene: Scene) -> None:
     assert (await tags(scene)).count("slack:access:requested") == 1
 
 
-async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
+async def test_after_a_denial_the_person_may_ask_again(scene):
     seen = await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Deny", BOSS)
     await message(scene, dm(ALICE), "denied your request")
@@ -419,9 +413,7 @@ async def test_after_a_denial_the_person_may_ask_again(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_the_same_form_is_the_same_request_and_another_choice_a_new_one(
-    scene: Scene,
-) -> None:
+async def test_the_same_form_is_the_same_request_and_another_choice_a_new_one(scene):
     view_id = await open_form(scene, await redacted(scene))
     form = scene.workspace.views[view_id]
 
@@ -445,7 +437,7 @@ async def test_the_same_form_is_the_same_request_and_another_choice_a_new_one(
     ]
 
 
-async def test_no_form_is_opened_if_nobody_can_decide(new_scene: OpenScene) -> None:
+async def test_no_form_is_opened_if_nobody_can_decide(new_scene):
     async with new_scene(environment={"CALLAUDIO_ADMINS": ALICE}) as scene:
         seen = await redacted(scene)
         (button,) = seen.buttons
@@ -461,7 +453,7 @@ async def test_no_form_is_opened_if_nobody_can_decide(new_scene: OpenScene) -> N
 # ---- who decides
 
 
-async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene: OpenScene) -> None:
+async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene):
     rarely = replace(WATCHFUL, check_every=timedelta(hours=1))
     async with new_scene(environment=ADMINS, timings=rarely) as scene:
         scene.workspace.add_user(CHIEF)
@@ -489,7 +481,7 @@ async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene: O
 
 
 @postgresql_at_length
-async def test_an_admin_cannot_decide_on_their_own_request(scene: Scene) -> None:
+async def test_an_admin_cannot_decide_on_their_own_request(scene):
     scene.workspace.join(CHANNEL, BOSS)
     await ask(scene, user=BOSS)
     asked = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -506,9 +498,7 @@ async def test_an_admin_cannot_decide_on_their_own_request(scene: Scene) -> None
 
 @pytest.mark.parametrize("label", ["Approve", "Deny"])
 @postgresql_at_length
-async def test_a_person_who_is_not_an_admin_is_refused_and_audited(
-    scene: Scene, label: str
-) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene, label):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
 
@@ -534,9 +524,7 @@ async def test_a_person_who_is_not_an_admin_is_refused_and_audited(
     ],
 )
 @postgresql_at_length
-async def test_people_of_other_workspaces_are_refused_even_with_an_admin_grant(
-    scene: Scene, standing: dict[str, Any]
-) -> None:
+async def test_people_of_other_workspaces_are_refused_even_with_an_admin_grant(scene, standing):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -550,7 +538,7 @@ async def test_people_of_other_workspaces_are_refused_even_with_an_admin_grant(
     assert await grants(scene) == []
 
 
-async def test_the_second_admin_sees_who_decided(scene: Scene) -> None:
+async def test_the_second_admin_sees_who_decided(scene):
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear unredacted")
     theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -565,7 +553,7 @@ async def test_the_second_admin_sees_who_decided(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_two_simultaneous_presses_are_one_decision(scene: Scene) -> None:
+async def test_two_simultaneous_presses_are_one_decision(scene):
     await ask(scene)
     mine = await message(scene, dm(BOSS), "asks to hear unredacted")
     theirs = await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -578,9 +566,7 @@ async def test_two_simultaneous_presses_are_one_decision(scene: Scene) -> None:
     assert (await tags(scene)).count("admin:access:approved") == 1
 
 
-async def test_a_press_on_a_removed_request_is_refused_and_audited(
-    scene: Scene,
-) -> None:
+async def test_a_press_on_a_removed_request_is_refused_and_audited(scene):
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     async with scene.stage.application.database.write() as session:
@@ -592,7 +578,7 @@ async def test_a_press_on_a_removed_request_is_refused_and_audited(
     assert await refused_presses(scene) == [(BOSS, "approve_access", "request_unknown")]
 
 
-async def test_a_person_with_a_deny_cannot_be_approved(scene: Scene) -> None:
+async def test_a_person_with_a_deny_cannot_be_approved(scene):
     await scene.grant(effect=Effect.DENY)
     await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
@@ -604,7 +590,7 @@ async def test_a_person_with_a_deny_cannot_be_approved(scene: Scene) -> None:
     assert [grant.effect for grant in await grants(scene)] == ["deny"]
 
 
-async def test_an_admin_by_grant_is_asked_and_can_decide(scene: Scene) -> None:
+async def test_an_admin_by_grant_is_asked_and_can_decide(scene):
     await scene.grant(BOB, right=Right.ADMIN)
     await ask(scene)
 
@@ -616,7 +602,7 @@ async def test_an_admin_by_grant_is_asked_and_can_decide(scene: Scene) -> None:
 # ---- where the admins are asked
 
 
-async def test_at_most_ten_admins_are_asked(new_scene: OpenScene) -> None:
+async def test_at_most_ten_admins_are_asked(new_scene):
     admins = [f"U0ADMIN{number:02}" for number in range(12)]
     async with new_scene(environment={"CALLAUDIO_ADMINS": ",".join(admins)}) as scene:
         for admin in admins:
@@ -631,9 +617,7 @@ async def announced(scene: Scene) -> list[AccessRequestRow]:
     return [row for row in await rows(scene) if row.announced_at]
 
 
-async def test_with_an_approvals_channel_admins_are_asked_only_there(
-    new_scene: OpenScene,
-) -> None:
+async def test_with_an_approvals_channel_admins_are_asked_only_there(new_scene):
     environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
     async with new_scene(environment=environment) as scene:
         scene.workspace.add_channel(APPROVALS, members=[BOSS], is_private=True)
@@ -652,9 +636,7 @@ async def test_with_an_approvals_channel_admins_are_asked_only_there(
 @pytest.mark.parametrize(
     "channel", [None, {"is_ext_shared": True}, {"omit": {"is_ext_shared"}}, {"is_archived": True}]
 )
-async def test_an_unusable_approvals_channel_falls_back_to_direct_messages(
-    new_scene: OpenScene, channel: dict[str, Any] | None
-) -> None:
+async def test_an_unusable_approvals_channel_falls_back_to_direct_messages(new_scene, channel):
     environment = {**ADMINS, "CALLAUDIO_APPROVALS_CHANNEL": APPROVALS}
     async with new_scene(environment=environment) as scene:
         if channel is not None:
@@ -664,7 +646,7 @@ async def test_an_unusable_approvals_channel_falls_back_to_direct_messages(
         assert scene.workspace.messages(APPROVALS) == []
 
 
-async def test_an_unreachable_admin_does_not_prevent_asking_the_others(scene: Scene) -> None:
+async def test_an_unreachable_admin_does_not_prevent_asking_the_others(scene):
     scene.workspace.add_user(BOSS, deleted=True)
     await ask(scene)
     await message(scene, dm(CHIEF), "asks to hear unredacted")
@@ -675,7 +657,7 @@ async def test_an_unreachable_admin_does_not_prevent_asking_the_others(scene: Sc
     scene.workspace.calls.clear()
 
 
-async def test_the_question_is_asked_later_while_slack_is_unavailable(scene: Scene) -> None:
+async def test_the_question_is_asked_later_while_slack_is_unavailable(scene):
     scene.slack.faults.add(Fault(route="conversations.open", error="fatal_error", times=5))
     await ask(scene)
 
@@ -690,7 +672,7 @@ async def test_the_question_is_asked_later_while_slack_is_unavailable(scene: Sce
 
 
 @postgresql_at_length
-async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
+async def test_an_unanswered_request_is_repeated_once(scene):
     await ask(scene)
     await until(lambda: announced(scene))
     await move(scene, AccessRequestRow, timedelta(hours=4), "requested_at")
@@ -706,7 +688,7 @@ async def test_an_unanswered_request_is_repeated_once(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_an_unanswered_request_expires(scene: Scene) -> None:
+async def test_an_unanswered_request_expires(scene):
     seen = await ask(scene)
     asked = await message(scene, dm(BOSS), "asks to hear unredacted")
     await until(lambda: announced(scene))
@@ -727,7 +709,7 @@ async def test_an_unanswered_request_expires(scene: Scene) -> None:
     assert scene.workspace.views[view_id].body["private_metadata"] == seen.delivery.id
 
 
-async def test_an_expired_request_cannot_be_approved(new_scene: OpenScene) -> None:
+async def test_an_expired_request_cannot_be_approved(new_scene):
     """Also before a worker has noticed the expiry."""
     async with new_scene(environment=ADMINS) as scene:
         scene.workspace.add_user(CHIEF)
@@ -745,7 +727,7 @@ async def test_an_expired_request_cannot_be_approved(new_scene: OpenScene) -> No
 
 
 @postgresql_at_length
-async def test_an_hour_before_the_end_of_a_grant_the_person_may_ask_again(scene: Scene) -> None:
+async def test_an_hour_before_the_end_of_a_grant_the_person_may_ask_again(scene):
     seen = await ask(scene, hours="4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
@@ -765,9 +747,7 @@ async def test_an_hour_before_the_end_of_a_grant_the_person_may_ask_again(scene:
 
 
 @pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
-async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted_grant(
-    scene: Scene, case: str
-) -> None:
+async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted_grant(scene, case):
     await ask(scene, hours="1" if case == "short" else "4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
@@ -793,9 +773,7 @@ async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted
 # ---- what leaves the bot
 
 
-async def test_the_reason_is_shown_to_admins_only(
-    scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_reason_is_shown_to_admins_only(scene, caplog):
     await ask(scene)
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")

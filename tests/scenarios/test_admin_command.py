@@ -31,7 +31,7 @@ async def tags(scene: Scene) -> list[str]:
 
 
 @postgresql_at_length
-async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene: Scene) -> None:
+async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene):
     granted = await say(scene, f"grant <@{ALICE}> pii for 8h call quality review")
     raw = await scene.ask()
     revoked = await say(scene, f"revoke <@{ALICE}> pii")
@@ -45,7 +45,7 @@ async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene: Scene) -> 
 
 
 @postgresql_at_length
-async def test_a_deny_beats_a_grant(scene: Scene) -> None:
+async def test_a_deny_beats_a_grant(scene):
     await scene.grant()
     denied = await say(scene, f"deny <@{ALICE}> pii left the project")
 
@@ -69,7 +69,7 @@ async def refused_changes(scene: Scene) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     "text", [f"grant <@{BOB}> pii please", f"deny <@{BOB}> pii x", f"revoke <@{BOB}> pii", "list"]
 )
-async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene, text):
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
@@ -77,7 +77,7 @@ async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene: Scene,
 
 
 @postgresql_at_length
-async def test_a_pii_grant_to_oneself_is_refused(scene: Scene) -> None:
+async def test_a_pii_grant_to_oneself_is_refused(scene):
     ack = await say(scene, f"grant <@{BOSS}> pii I like it")
 
     assert "Nobody can give" in ack.text
@@ -86,7 +86,7 @@ async def test_a_pii_grant_to_oneself_is_refused(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_a_pii_grant_to_ones_own_group_is_refused(scene: Scene) -> None:
+async def test_a_pii_grant_to_ones_own_group_is_refused(scene):
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
     scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
 
@@ -100,7 +100,7 @@ async def test_a_pii_grant_to_ones_own_group_is_refused(scene: Scene) -> None:
     assert f"<@{BOSS}> is a member and holds `admin`" in (await say(scene, f"who <@{BOSS}>")).text
 
 
-async def test_entering_a_group_after_granting_it_pii_gives_no_pii(scene: Scene) -> None:
+async def test_entering_a_group_after_granting_it_pii_gives_no_pii(scene):
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOSS)
     scene.workspace.add_channel("C0BOSS0000", members=[BOSS])
@@ -111,7 +111,7 @@ async def test_entering_a_group_after_granting_it_pii_gives_no_pii(scene: Scene)
 
 
 @pytest.mark.parametrize("verb", ["deny", "revoke"])
-async def test_the_last_admin_cannot_be_removed(new_scene: OpenScene, verb: str) -> None:
+async def test_the_last_admin_cannot_be_removed(new_scene, verb):
     async with new_scene() as scene:
         await scene.grant(BOB, right=Right.ADMIN)
 
@@ -125,9 +125,7 @@ async def test_the_last_admin_cannot_be_removed(new_scene: OpenScene, verb: str)
 
 
 @on_both_databases
-async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(
-    new_scene: OpenScene,
-) -> None:
+async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(new_scene):
     async with new_scene() as scene:
         await scene.grant(BOB, right=Right.ADMIN)
         await say(scene, f"grant <@{ALICE}> admin for 1m holiday", user=BOB)
@@ -140,9 +138,7 @@ async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(
 
 
 @pytest.mark.parametrize("members", [(BOSS, BOB), None])
-async def test_a_deny_of_a_group_cannot_remove_every_admin(
-    scene: Scene, members: tuple[str, ...] | None
-) -> None:
+async def test_a_deny_of_a_group_cannot_remove_every_admin(scene, members):
     """Neither a group of all admins nor a group that Slack does not list."""
     await scene.grant(BOB, right=Right.ADMIN)
     if members:
@@ -156,7 +152,7 @@ async def test_a_deny_of_a_group_cannot_remove_every_admin(
 
 @pytest.mark.parametrize("through", [f"<@{BOB}>", f"<!subteam^{TEAM_GROUP}>"])
 @postgresql_at_length
-async def test_an_admin_cannot_revoke_a_deny_of_their_own_pii(scene: Scene, through: str) -> None:
+async def test_an_admin_cannot_revoke_a_deny_of_their_own_pii(scene, through):
     await scene.grant(BOB, right=Right.ADMIN)
     await scene.grant(BOB)
     scene.workspace.usergroups[TEAM_GROUP] = (BOB,)
@@ -173,7 +169,7 @@ async def test_an_admin_cannot_revoke_a_deny_of_their_own_pii(scene: Scene, thro
 
 @pytest.mark.parametrize("kind", ["is_restricted", "is_ultra_restricted"])
 @postgresql_at_length
-async def test_a_guest_in_an_admin_group_is_not_an_admin(scene: Scene, kind: str) -> None:
+async def test_a_guest_in_an_admin_group_is_not_an_admin(scene, kind):
     scene.workspace.add_user(BOB, **{kind: True})
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE, BOB)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> admin the quality team")
@@ -189,7 +185,7 @@ async def test_a_guest_in_an_admin_group_is_not_an_admin(scene: Scene, kind: str
     assert "`admin`" in (await say(scene, "list", user=BOB)).text, "and a guest by name"
 
 
-async def test_an_admin_can_be_removed_while_another_remains(scene: Scene) -> None:
+async def test_an_admin_can_be_removed_while_another_remains(scene):
     await scene.grant(BOB, right=Right.ADMIN)
 
     assert (await say(scene, f"revoke <@{BOB}> admin", user=BOB)).text == "Revoked."
@@ -197,7 +193,7 @@ async def test_an_admin_can_be_removed_while_another_remains(scene: Scene) -> No
 
 
 @postgresql_at_length
-async def test_who_lists_each_right_with_giver_reason_and_end(scene: Scene) -> None:
+async def test_who_lists_each_right_with_giver_reason_and_end(scene):
     await scene.grant(effect=Effect.DENY)
     await say(scene, f"grant <@{ALICE}> pii for 3d night shift")
 
@@ -208,12 +204,12 @@ async def test_who_lists_each_right_with_giver_reason_and_end(scene: Scene) -> N
     assert f"by <@{BOSS}>: night shift" in ack.text
 
 
-async def test_who_names_the_settings_as_the_giver_of_first_admins(scene: Scene) -> None:
+async def test_who_names_the_settings_as_the_giver_of_first_admins(scene):
     assert "named in `CALLAUDIO_ADMINS`" in (await say(scene, f"who <@{BOSS}>")).text
     assert "CALLAUDIO_ADMINS" not in (await say(scene, f"who <@{ALICE}>")).text
 
 
-async def test_the_list_names_first_admins_too(scene: Scene) -> None:
+async def test_the_list_names_first_admins_too(scene):
     first = f"• `admin` <@{BOSS}>, named in `CALLAUDIO_ADMINS`"
     assert (await say(scene, "list")).text == f"{first}\nNo grant and no deny is in force."
 
@@ -223,7 +219,7 @@ async def test_the_list_names_first_admins_too(scene: Scene) -> None:
     assert lines[1].startswith(f"• `pii` <@{ALICE}>")
 
 
-async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
+async def test_long_lists_say_how_many_more_there_are(scene):
     for _ in range(MAX_LISTED + 2):
         await scene.grant()
     await scene.grant(BOB)
@@ -235,7 +231,7 @@ async def test_long_lists_say_how_many_more_there_are(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_explain_shows_the_decision_with_every_fact_and_fetches_nothing(scene: Scene) -> None:
+async def test_explain_shows_the_decision_with_every_fact_and_fetches_nothing(scene):
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
 
@@ -257,9 +253,7 @@ async def test_explain_shows_the_decision_with_every_fact_and_fetches_nothing(sc
     assert scene.workspace.messages(CHANNEL) == []
 
 
-async def test_explain_says_that_a_channel_is_public_although_its_members_are_cleared(
-    scene: Scene,
-) -> None:
+async def test_explain_says_that_a_channel_is_public_although_its_members_are_cleared(scene):
     await scene.grant()
     scene.workspace.change_channel(CHANNEL, is_private=False)
 
@@ -269,7 +263,7 @@ async def test_explain_says_that_a_channel_is_public_although_its_members_are_cl
     assert "private, for members only: no" in ack.text
 
 
-async def test_help_lists_what_the_person_may_do(scene: Scene) -> None:
+async def test_help_lists_what_the_person_may_do(scene):
     text = (await say(scene, "help")).text
     assert "grant @user" in text
     assert "A reason is kept as you type it" in text
@@ -299,7 +293,7 @@ async def test_help_lists_what_the_person_may_do(scene: Scene) -> None:
         ("rm -rf <!channel>", "I do not know `rm`"),
     ],
 )
-async def test_unreadable_input_is_answered_with_a_fix(scene: Scene, text: str, says: str) -> None:
+async def test_unreadable_input_is_answered_with_a_fix(scene, text, says):
     ack = await say(scene, text)
 
     assert ack.status == 200
@@ -310,7 +304,7 @@ async def test_unreadable_input_is_answered_with_a_fix(scene: Scene, text: str, 
 
 
 @postgresql_at_length
-async def test_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
+async def test_members_of_a_granted_group_hear_raw(scene):
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}|@quality> pii the quality team")
 
@@ -321,7 +315,7 @@ async def test_members_of_a_granted_group_hear_raw(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_leaving_a_group_counts_as_soon_as_slack_reports_it(scene: Scene) -> None:
+async def test_leaving_a_group_counts_as_soon_as_slack_reports_it(scene):
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
     assert (await scene.ask()).delivery.outcome == "raw"
@@ -336,14 +330,14 @@ async def test_leaving_a_group_counts_as_soon_as_slack_reports_it(scene: Scene) 
     assert (told.delivery.outcome, told.delivery.reason) == ("redacted", "not_cleared")
 
 
-async def test_an_unreadable_group_gives_no_right(scene: Scene) -> None:
+async def test_an_unreadable_group_gives_no_right(scene):
     await say(scene, f"grant <!subteam^{TEAM_GROUP}> pii the quality team")
 
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
 @postgresql_at_length
-async def test_a_denied_group_beats_a_grant_by_name(scene: Scene) -> None:
+async def test_a_denied_group_beats_a_grant_by_name(scene):
     await scene.grant()
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await say(scene, f"deny <!subteam^{TEAM_GROUP}> pii under review")
@@ -351,7 +345,7 @@ async def test_a_denied_group_beats_a_grant_by_name(scene: Scene) -> None:
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
-async def test_while_a_denied_group_is_unreadable_nobody_hears_raw(scene: Scene) -> None:
+async def test_while_a_denied_group_is_unreadable_nobody_hears_raw(scene):
     await scene.grant()
     await say(scene, f"deny <!subteam^{TEAM_GROUP}> pii under review")
 

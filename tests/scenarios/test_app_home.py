@@ -116,9 +116,7 @@ async def tags(scene: Scene) -> list[str]:
 # ---- the content
 
 
-async def test_opening_the_home_is_acknowledged_at_once_and_a_worker_publishes_it(
-    scene: Scene,
-) -> None:
+async def test_opening_the_home_is_acknowledged_at_once_and_a_worker_publishes_it(scene):
     scene.slack.faults.add(Fault("views.publish", delay_seconds=0.5))
     ack = await scene.people.home_opened(ALICE)
     assert ack.arrived
@@ -126,7 +124,7 @@ async def test_opening_the_home_is_acknowledged_at_once_and_a_worker_publishes_i
     await shows(scene, ALICE, "What you may hear")
 
 
-async def test_the_home_shows_the_right_its_end_and_its_giver(scene: Scene) -> None:
+async def test_the_home_shows_the_right_its_end_and_its_giver(scene):
     await scene.grant(lasting=timedelta(hours=8))
     text = await opened(scene)
     assert "You may hear unredacted recordings until <!date^" in text
@@ -136,24 +134,24 @@ async def test_the_home_shows_the_right_its_end_and_its_giver(scene: Scene) -> N
     assert "admin" not in text.lower().replace("`/callaudio", "")
 
 
-async def test_without_a_right_the_home_says_how_to_ask(scene: Scene) -> None:
+async def test_without_a_right_the_home_says_how_to_ask(scene):
     text = await opened(scene)
     assert "You are not cleared" in text
     assert "Request access" in text
     assert "Your first recording" in text
 
 
-async def test_a_deny_is_shown_with_its_giver(scene: Scene) -> None:
+async def test_a_deny_is_shown_with_its_giver(scene):
     await scene.grant(effect=Effect.DENY)
     assert f"<@{BOSS}> denied it" in await opened(scene)
 
 
-async def test_the_requester_audience_rule_is_shown(new_scene: OpenScene) -> None:
+async def test_the_requester_audience_rule_is_shown(new_scene):
     async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         assert "others do not count" in await opened(scene)
 
 
-async def test_the_last_recordings_are_listed_with_state_and_link(scene: Scene) -> None:
+async def test_the_last_recordings_are_listed_with_state_and_link(scene):
     delivered = await scene.ask()
     scene.polyai.faults.add(Fault("audio", status=410))
     failed = await scene.ask(scene.another_call())
@@ -170,14 +168,14 @@ async def test_the_last_recordings_are_listed_with_state_and_link(scene: Scene) 
     assert [call for call in scene.workspace.calls if call.method == "chat.getPermalink"] == []
 
 
-async def test_the_link_is_slacks_own_permalink(scene: Scene) -> None:
+async def test_the_link_is_slacks_own_permalink(scene):
     delivered = await scene.ask()
     (shared,) = [m for m in delivered.posted if m.thread_ts]
     permalink = f"https://sandbox.slack.com/archives/{CHANNEL}/p{shared.ts.replace('.', '')}"
     assert permalink in await opened(scene, words=delivered.delivery.id)
 
 
-async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene: Scene) -> None:
+async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene):
     scene.workspace.join(CHANNEL, BOB)
     others = await scene.ask(scene.another_call(), user=BOB)
     asked = [f"CA{number:032x}" for number in range(100, 121)]
@@ -197,7 +195,7 @@ async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene: 
     assert others.delivery.conversation_id not in text
 
 
-async def test_an_admin_sees_pending_requests_and_ending_grants(scene: Scene) -> None:
+async def test_an_admin_sees_pending_requests_and_ending_grants(scene):
     await ask_for_access(scene)
     await scene.grant(BOB, lasting=timedelta(days=3))
     await scene.grant(CHIEF, lasting=timedelta(days=30))
@@ -211,7 +209,7 @@ async def test_an_admin_sees_pending_requests_and_ending_grants(scene: Scene) ->
     assert "complains" in text, "the reason stands beside the buttons"
 
 
-async def test_an_admin_gets_no_buttons_on_their_own_request(scene: Scene) -> None:
+async def test_an_admin_gets_no_buttons_on_their_own_request(scene):
     await ask_for_access(scene)
     await scene.grant(ALICE, right=Right.ADMIN)
     text = await opened(scene, words="You are an admin")
@@ -230,7 +228,7 @@ async def test_an_admin_gets_no_buttons_on_their_own_request(scene: Scene) -> No
         pytest.param({"omit": {"is_restricted"}}, id="somebody Slack does not tell of"),
     ],
 )
-async def test_the_admins_part_is_hidden_from_others(scene: Scene, who: Mapping[str, Any]) -> None:
+async def test_the_admins_part_is_hidden_from_others(scene, who):
     scene.workspace.add_user(BOB, **who)
     scene.workspace.usergroups[GROUP] = (BOB,)
     await ask_for_access(scene)
@@ -243,13 +241,13 @@ async def test_the_admins_part_is_hidden_from_others(scene: Scene, who: Mapping[
     assert buttons(scene, BOB) == {}
 
 
-async def test_a_guest_with_a_grant_by_name_sees_their_right(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_by_name_sees_their_right(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     assert "You may hear unredacted recordings" in await opened(scene, BOB)
 
 
-async def test_opening_another_tab_publishes_nothing(scene: Scene) -> None:
+async def test_opening_another_tab_publishes_nothing(scene):
     await scene.people.event(
         {"type": "app_home_opened", "user": ALICE, "channel": "D0ALICE00", "tab": "messages"}
     )
@@ -260,7 +258,7 @@ async def test_opening_another_tab_publishes_nothing(scene: Scene) -> None:
 # ---- the admins' buttons
 
 
-async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(scene: Scene) -> None:
+async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(scene):
     await ask_for_access(scene)
     await opened(scene, BOSS)
     await opened(scene, CHIEF)
@@ -276,7 +274,7 @@ async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(sce
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
 
 
-async def test_denying_in_the_home_removes_the_buttons(scene: Scene) -> None:
+async def test_denying_in_the_home_removes_the_buttons(scene):
     await ask_for_access(scene)
     await opened(scene, BOSS)
     await press(scene, "Deny", drawn_for=BOSS)
@@ -284,9 +282,7 @@ async def test_denying_in_the_home_removes_the_buttons(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("who", ["an external user", "a guest", "a member", "an admin no more"])
-async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(
-    scene: Scene, who: str
-) -> None:
+async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(scene, who):
     await ask_for_access(scene)
     await opened(scene, BOSS)
     presser = BOB
@@ -315,7 +311,7 @@ async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(
     assert "admin:access:approved" not in await tags(scene)
 
 
-async def test_a_request_decided_meanwhile_is_reported(scene: Scene) -> None:
+async def test_a_request_decided_meanwhile_is_reported(scene):
     await ask_for_access(scene)
     await opened(scene, BOSS)
     drawn = buttons(scene, BOSS)["Approve"]
@@ -332,7 +328,7 @@ async def test_a_request_decided_meanwhile_is_reported(scene: Scene) -> None:
 # ---- the person's own request
 
 
-async def test_the_persons_request_is_shown_until_it_is_approved(scene: Scene) -> None:
+async def test_the_persons_request_is_shown_until_it_is_approved(scene):
     await ask_for_access(scene)
     text = await opened(scene, words="You requested to hear unredacted recordings for *4 hours*")
     assert text.count("<!date^") >= 2
@@ -347,7 +343,7 @@ async def test_the_persons_request_is_shown_until_it_is_approved(scene: Scene) -
     )
 
 
-async def test_the_persons_request_disappears_when_it_is_denied(scene: Scene) -> None:
+async def test_the_persons_request_disappears_when_it_is_denied(scene):
     await ask_for_access(scene)
     await opened(scene, words="You requested to hear unredacted")
     await opened(scene, BOSS)
@@ -356,7 +352,7 @@ async def test_the_persons_request_disappears_when_it_is_denied(scene: Scene) ->
     assert "You are not cleared" in text_of(scene, ALICE)
 
 
-async def test_the_persons_request_disappears_when_it_expires(scene: Scene) -> None:
+async def test_the_persons_request_disappears_when_it_expires(scene):
     await ask_for_access(scene)
     await opened(scene, words="You requested to hear unredacted")
     async with scene.stage.application.database.write() as session:
@@ -365,7 +361,7 @@ async def test_the_persons_request_disappears_when_it_expires(scene: Scene) -> N
     await until(lambda: "You requested" not in text_of(scene, ALICE))
 
 
-async def test_the_request_of_another_person_is_not_shown(scene: Scene) -> None:
+async def test_the_request_of_another_person_is_not_shown(scene):
     await ask_for_access(scene)
     assert "You requested" not in await opened(scene, BOB)
 
@@ -373,28 +369,28 @@ async def test_the_request_of_another_person_is_not_shown(scene: Scene) -> None:
 # ---- removed when a right ends
 
 
-async def test_a_revoked_right_disappears(scene: Scene) -> None:
+async def test_a_revoked_right_disappears(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     await revoke(scene, ALICE)
     assert "You may hear" not in await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_a_denied_right_disappears(scene: Scene) -> None:
+async def test_a_denied_right_disappears(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     await scene.grant(effect=Effect.DENY)
     await shows(scene, ALICE, "You may not hear unredacted recordings")
 
 
-async def test_an_expired_right_disappears(scene: Scene) -> None:
+async def test_an_expired_right_disappears(scene):
     await scene.grant(lasting=timedelta(hours=1))
     await opened(scene, words="You may hear unredacted recordings")
     await scene.let_grants_expire()
     await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_a_right_that_ended_with_a_group_disappears(scene: Scene) -> None:
+async def test_a_right_that_ended_with_a_group_disappears(scene):
     scene.workspace.usergroups[GROUP] = (ALICE,)
     await grant_to_group(scene, Right.PII)
     text = await opened(scene, words="You may hear unredacted recordings")
@@ -411,7 +407,7 @@ async def test_a_right_that_ended_with_a_group_disappears(scene: Scene) -> None:
     await shows(scene, ALICE, "You are not cleared")
 
 
-async def test_the_admins_part_disappears_with_the_right(scene: Scene) -> None:
+async def test_the_admins_part_disappears_with_the_right(scene):
     await ask_for_access(scene)
     await scene.grant(BOB, right=Right.ADMIN)
     assert ALICE in await opened(scene, BOB, words="You are an admin")
@@ -423,7 +419,7 @@ async def test_the_admins_part_disappears_with_the_right(scene: Scene) -> None:
     assert list(buttons(scene, BOB)) == ["Find a call"]
 
 
-async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene: Scene) -> None:
+async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     scene.slack.faults.add(Fault("views.publish", status=500, times=2))
@@ -435,7 +431,7 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene: S
 # ---- updates of the Home
 
 
-async def test_a_home_that_is_current_is_not_published_again(scene: Scene) -> None:
+async def test_a_home_that_is_current_is_not_published_again(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     looked_at = await due_home(scene)
@@ -449,7 +445,7 @@ async def test_a_home_that_is_current_is_not_published_again(scene: Scene) -> No
     assert len(scene.workspace.called("views.publish")) == before
 
 
-async def test_a_home_without_a_right_is_not_updated_until_it_is_opened(scene: Scene) -> None:
+async def test_a_home_without_a_right_is_not_updated_until_it_is_opened(scene):
     async def is_left_alone() -> bool:
         return await due_home(scene) is None
 
@@ -459,7 +455,7 @@ async def test_a_home_without_a_right_is_not_updated_until_it_is_opened(scene: S
     await opened(scene, words="You may hear unredacted recordings")
 
 
-async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(scene: Scene) -> None:
+async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     home = scene.workspace.homes[ALICE]
@@ -475,7 +471,7 @@ async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(sce
 # ---- Socket Mode, and help
 
 
-async def test_the_home_works_over_socket_mode(new_scene: OpenScene) -> None:
+async def test_the_home_works_over_socket_mode(new_scene):
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token, **ADMINS}
     async with new_scene(workspace=workspace, environment=environment) as stage:
@@ -492,7 +488,7 @@ async def test_the_home_works_over_socket_mode(new_scene: OpenScene) -> None:
         assert "That request does not exist" in str(list(workspace.views.values())[-1].body)
 
 
-async def test_help_is_given_to_requesters(scene: Scene) -> None:
+async def test_help_is_given_to_requesters(scene):
     await scene.grant(lasting=timedelta(hours=8))
     mine = (await scene.people.command(ALICE, CHANNEL, "help")).text
     assert "You may hear unredacted recordings until <!date^" in mine
@@ -509,8 +505,8 @@ async def test_help_is_given_to_requesters(scene: Scene) -> None:
 @pytest.mark.parametrize("who", [{"is_restricted": True}, {"is_stranger": True}], ids=str)
 @pytest.mark.parametrize("through_group", [False, True])
 async def test_help_offers_no_recordings_to_people_who_may_not_request_them(
-    scene: Scene, who: dict[str, bool], *, through_group: bool
-) -> None:
+    scene, who, *, through_group
+):
     scene.workspace.add_user(BOB, **who)
     if through_group:
         scene.workspace.usergroups[GROUP] = (BOB,)
@@ -522,7 +518,7 @@ async def test_help_offers_no_recordings_to_people_who_may_not_request_them(
         assert word not in told
 
 
-async def test_help_lists_the_rights_that_count_for_a_guest(scene: Scene) -> None:
+async def test_help_lists_the_rights_that_count_for_a_guest(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     scene.workspace.usergroups[GROUP] = (BOB,)
     await grant_to_group(scene, Right.ADMIN)

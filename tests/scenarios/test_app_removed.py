@@ -27,7 +27,7 @@ async def tags(scene: Scene) -> list[str]:
     return [event.tag for event in await scene.all_audit()]
 
 
-async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene: Scene) -> None:
+async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene):
     seen = await scene.ask()
     assert seen.delivery.outcome == "raw"
 
@@ -43,7 +43,7 @@ async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene: Scene) 
     assert scene.workspace.violations == []
 
 
-async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene: Scene) -> None:
+async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene):
     await scene.ask()
     scene.slack.faults.add(Fault("files.delete", error="cant_delete_file", times=1000))
     revoke = f"revoke <@{ALICE}> pii"
@@ -58,9 +58,7 @@ async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene: Scene) 
     assert left.payload["channel_id"] == CHANNEL
 
 
-async def test_after_a_new_installation_the_raw_file_is_deleted_and_nobody_hears_raw(
-    scene: Scene,
-) -> None:
+async def test_after_a_new_installation_the_raw_file_is_deleted_and_nobody_hears_raw(scene):
     await scene.ask()
     await scene.people.remove_app()
     assert scene.workspace.visible_files(CHANNEL)
@@ -73,14 +71,14 @@ async def test_after_a_new_installation_the_raw_file_is_deleted_and_nobody_hears
     assert taken_back.payload["cause"] in {"right_ended", "audience"}
 
 
-async def test_a_late_event_of_an_earlier_installation_ends_nothing(scene: Scene) -> None:
+async def test_a_late_event_of_an_earlier_installation_ends_nothing(scene):
     assert (await scene.people.event({"type": "app_uninstalled"}, authorizations=[])).arrived
 
     assert (await scene.ask()).delivery.outcome == "raw"
     assert "slack:app:removed" not in await tags(scene)
 
 
-async def test_a_revoked_user_token_changes_nothing(scene: Scene) -> None:
+async def test_a_revoked_user_token_changes_nothing(scene):
     scene.workspace.has_app = False
     tokens = {"oauth": [ALICE]}
     assert (await scene.people.event({"type": "tokens_revoked", "tokens": tokens})).arrived

@@ -1,7 +1,7 @@
 """Repeated requests, by Slack or by people, deliver one recording, and people learn of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -20,7 +20,6 @@ from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.requests.builders import changed_request
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 
 ALREADY = f"The recording of `{CALL}` is already on its way."
@@ -35,7 +34,7 @@ async def everything_ended(scene: Scene) -> int:
     return len(scene.every_visible_file())
 
 
-async def test_a_command_sent_twice_by_slack_is_one_recording(scene: Scene) -> None:
+async def test_a_command_sent_twice_by_slack_is_one_recording(scene):
     first = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
     again = await scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3")
 
@@ -48,9 +47,7 @@ async def test_a_command_sent_twice_by_slack_is_one_recording(scene: Scene) -> N
     assert len(await scene.deliveries()) == 1
 
 
-async def test_a_command_sent_twenty_times_at_once_by_slack_is_one_recording(
-    scene: Scene,
-) -> None:
+async def test_a_command_sent_twenty_times_at_once_by_slack_is_one_recording(scene):
     acks = await asyncio.gather(
         *(scene.people.command(ALICE, CHANNEL, CALL, trigger_id="1.2.3") for _ in range(20))
     )
@@ -60,9 +57,7 @@ async def test_a_command_sent_twenty_times_at_once_by_slack_is_one_recording(
     assert await everything_ended(scene) == 1
 
 
-async def test_the_same_words_typed_twice_are_one_recording_and_the_answer_says_so(
-    scene: Scene,
-) -> None:
+async def test_the_same_words_typed_twice_are_one_recording_and_the_answer_says_so(scene):
     first, second = await asyncio.gather(
         scene.people.command(ALICE, CHANNEL, CALL),
         scene.people.command(ALICE, CHANNEL, f"  {CALL}  combined "),
@@ -75,7 +70,7 @@ async def test_the_same_words_typed_twice_are_one_recording_and_the_answer_says_
     assert await everything_ended(scene) == 1
 
 
-async def test_any_other_choice_is_a_new_request(scene: Scene, subtests: pytest.Subtests) -> None:
+async def test_any_other_choice_is_a_new_request(scene, subtests):
     differing = {
         "another side": (ALICE, CHANNEL, f"{CALL} user"),
         "redacted": (ALICE, CHANNEL, f"{CALL} redacted"),
@@ -95,7 +90,7 @@ async def test_any_other_choice_is_a_new_request(scene: Scene, subtests: pytest.
             assert await everything_ended(scene) == files
 
 
-async def test_a_button_pressed_twice_is_one_recording(scene: Scene) -> None:
+async def test_a_button_pressed_twice_is_one_recording(scene):
     scene.workspace.join(CHANNEL, BOB)
     await scene.grant()
     seen = await scene.ask()
@@ -171,7 +166,7 @@ async def books(database_url: str) -> AsyncIterator[Books]:
         await database.close()
 
 
-async def test_two_simultaneous_repeats_of_a_trigger_are_one_request(books: Books) -> None:
+async def test_two_simultaneous_repeats_of_a_trigger_are_one_request(books):
     for number in range(20):
         trigger = f"{number}.1.1"
         call = f"CA{number:032x}"
@@ -184,7 +179,7 @@ async def test_two_simultaneous_repeats_of_a_trigger_are_one_request(books: Book
     assert books.stored == 20
 
 
-async def test_two_simultaneous_submits_of_the_same_words_are_one_request(books: Books) -> None:
+async def test_two_simultaneous_submits_of_the_same_words_are_one_request(books):
     for number in range(20):
         call = f"CA{number:032x}"
         stored = await books.at_once(
@@ -196,9 +191,7 @@ async def test_two_simultaneous_submits_of_the_same_words_are_one_request(books:
     assert books.stored == 20
 
 
-async def test_the_window_for_words_ends_after_ten_seconds_and_for_triggers_never(
-    books: Books,
-) -> None:
+async def test_the_window_for_words_ends_after_ten_seconds_and_for_triggers_never(books):
     (first,) = await books.at_once(request("1.1.1"))
     await books.end_all()
     books.now += DOUBLE_SUBMIT_WINDOW
@@ -215,9 +208,7 @@ async def test_the_window_for_words_ends_after_ten_seconds_and_for_triggers_neve
     assert await books.counts() == (2, 2)
 
 
-async def test_a_request_sent_before_its_repeat_joins_it_although_that_has_ended(
-    books: Books,
-) -> None:
+async def test_a_request_sent_before_its_repeat_joins_it_although_that_has_ended(books):
     sent_at = books.now
     books.now += timedelta(minutes=1)
     (repeat,) = await books.at_once(request("2.2.2", sent_at=books.now))
@@ -231,7 +222,7 @@ async def test_a_request_sent_before_its_repeat_joins_it_although_that_has_ended
     assert await books.counts() == (2, 2)
 
 
-async def test_a_slow_clock_does_not_end_the_window_early(books: Books) -> None:
+async def test_a_slow_clock_does_not_end_the_window_early(books):
     sent_at = books.now
     books.now -= timedelta(seconds=30)
     (first,) = await books.at_once(request("1.1.1", sent_at=sent_at))
@@ -242,7 +233,7 @@ async def test_a_slow_clock_does_not_end_the_window_early(books: Books) -> None:
     assert (again.delivery_id, again.is_repeat) == (first.delivery_id, True)
 
 
-async def test_many_submits_as_the_window_ends_are_one_new_request(books: Books) -> None:
+async def test_many_submits_as_the_window_ends_are_one_new_request(books):
     await books.at_once(request("0.0.0"))
     for number in range(1, 21):
         await books.end_all()
@@ -252,7 +243,7 @@ async def test_many_submits_as_the_window_ends_are_one_new_request(books: Books)
     assert await books.counts() == (21, 21)
 
 
-async def test_a_request_that_cannot_be_stored_is_never_called_a_repeat(books: Books) -> None:
+async def test_a_request_that_cannot_be_stored_is_never_called_a_repeat(books):
     with pytest.raises(IntegrityError):
         await books.at_once(request(source=None))
 
@@ -261,8 +252,8 @@ async def test_a_request_that_cannot_be_stored_is_never_called_a_repeat(books: B
 
 
 async def test_on_postgresql_a_command_sent_twenty_times_at_once_is_one_recording(
-    new_scene: OpenScene, migrated_postgresql: Callable[[], str]
-) -> None:
+    new_scene, migrated_postgresql
+):
     url = migrated_postgresql()
     async with new_scene(database_url=url) as scene:
         acks = await asyncio.gather(

@@ -17,7 +17,7 @@ from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from tests.patience import until
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import (
     ALICE,
     BROKEN_OFF,
@@ -70,13 +70,11 @@ WHOLE: Mapping[Shape, tuple[bytes | None, bytes | None, bytes]] = {
 }
 
 
-def test_every_shape_of_the_sandbox_is_covered() -> None:
+def test_every_shape_of_the_sandbox_is_covered():
     assert set(BROKEN) | set(WHOLE) | {Shape.TRICKLE} == set(Shape)
 
 
-async def test_a_broken_body_fails_with_a_note_and_leaves_nothing_visible(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_broken_body_fails_with_a_note_and_leaves_nothing_visible(scene, subtests):
     scene.excuse(BROKEN_OFF)
     await scene.grant()
     for shape, (code, *words) in BROKEN.items():
@@ -92,9 +90,7 @@ async def test_a_broken_body_fails_with_a_note_and_leaves_nothing_visible(
     assert scene.workspace.called("files.completeUploadExternal") == []
 
 
-async def test_a_complete_body_arrives_unchanged_however_it_is_sent(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_complete_body_arrives_unchanged_however_it_is_sent(scene, subtests):
     await scene.grant()
     for shape, (riff_size, data_size, trailer) in WHOLE.items():
         with subtests.test(shape.value):
@@ -121,9 +117,7 @@ ODD_HEADERS = [
 ]
 
 
-async def test_a_recording_is_recognized_by_its_bytes_and_not_by_its_headers(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_recording_is_recognized_by_its_bytes_and_not_by_its_headers(scene, subtests):
     for headers in ODD_HEADERS:
         with subtests.test(headers=headers):
             seen = await scene.ask(scene.another_call(headers=headers))
@@ -145,9 +139,7 @@ ENCODED = {
 }
 
 
-async def test_an_encoding_that_slack_may_not_play_is_delivered_and_named(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_an_encoding_that_slack_may_not_play_is_delivered_and_named(scene, subtests):
     for name, body in ENCODED.items():
         with subtests.test(name):
             call = scene.another_call(recording=Recording.of(body, body))
@@ -164,8 +156,8 @@ async def test_an_encoding_that_slack_may_not_play_is_delivered_and_named(
 
 
 async def test_a_recording_beyond_the_limit_is_refused_before_anything_is_posted(
-    new_scene: OpenScene, subtests: pytest.Subtests
-) -> None:
+    new_scene, subtests
+):
     async with new_scene(environment={"CALLAUDIO_MAX_RECORDING_MB": "1"}) as scene:
         await scene.grant()
         large = Recording.synthetic(2 * MEGABYTE)
@@ -184,7 +176,7 @@ async def test_a_recording_beyond_the_limit_is_refused_before_anything_is_posted
             assert (seen.delivery.state, seen.file.length) == ("delivered", MEGABYTE)
 
 
-async def test_a_recording_that_grew_after_it_was_counted_is_fetched_again(scene: Scene) -> None:
+async def test_a_recording_that_grew_after_it_was_counted_is_fetched_again(scene):
     scene.excuse(BROKEN_OFF)
     await scene.grant()
     counted = {"shape": Shape.CHUNKED_SIZES_UNKNOWN}
@@ -203,9 +195,7 @@ async def test_a_recording_that_grew_after_it_was_counted_is_fetched_again(scene
     assert len(seen.posted) == 2, "one card, one file"
 
 
-async def test_a_recording_and_its_facts_are_requested_once(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_recording_and_its_facts_are_requested_once(scene, subtests):
     for shape, times in ASKED_FOR.items():
         with subtests.test(shape.value):
             seen = await scene.ask(scene.another_call(shape=shape, pause_seconds=0.001))
@@ -227,7 +217,7 @@ ASKED_FOR = {
 }
 
 
-async def test_slow_calls_take_no_slot_from_another_agent(new_scene: OpenScene) -> None:
+async def test_slow_calls_take_no_slot_from_another_agent(new_scene):
     agents = {"care": {"agent_id": "PROJECT-CARE", "region": "us", "api_key": PLAIN_KEY}}
     async with new_scene(
         environment={"POLYAI_AGENTS": json.dumps(agents)}, timings=replace(QUICK, drain_seconds=0)
@@ -244,7 +234,7 @@ async def test_slow_calls_take_no_slot_from_another_agent(new_scene: OpenScene) 
         assert len(scene.every_visible_file()) == 1
 
 
-async def test_slow_calls_fail_with_a_note(new_scene: OpenScene) -> None:
+async def test_slow_calls_fail_with_a_note(new_scene):
     timings = replace(
         QUICK, minimum_speed=MinimumSpeed(grace_seconds=0.5), retry=RetryRule(attempts=1)
     )
@@ -276,9 +266,7 @@ def words_of_failures(scene: Scene) -> list[str]:
     return [e.text for e in scene.workspace.ephemerals if "could not deliver" in e.text]
 
 
-async def test_no_byte_of_a_recording_is_written_to_disk(
-    new_scene: OpenScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_byte_of_a_recording_is_written_to_disk(new_scene, tmp_path, monkeypatch):
     folders = {name: tmp_path / name for name in ("temporary", "working")}
     for folder in folders.values():
         folder.mkdir()

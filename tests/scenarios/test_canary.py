@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,6 @@ from bot.wiring.clock import utc_now
 from tests.loopback import http_client
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
-from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (
     BOB,
     BOSS,
@@ -103,7 +101,7 @@ async def told_by_http(scene: Scene) -> tuple[int, dict[str, bool], str]:
 
 
 @postgresql_at_length
-async def test_a_key_without_raw_access_freezes_nothing(with_canary) -> None:
+async def test_a_key_without_raw_access_freezes_nothing(with_canary):
     async with with_canary() as scene:
         (state,) = await states(scene)
         assert (state.verdict, state.frozen_at) == ("held", None)
@@ -118,9 +116,7 @@ async def test_a_key_without_raw_access_freezes_nothing(with_canary) -> None:
 
 
 @postgresql_at_length
-async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_thaws(
-    with_canary,
-) -> None:
+async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_thaws(with_canary):
     async with with_canary() as scene:
         plain_key_hears_raw(scene)
         state = await looked(scene)
@@ -159,7 +155,7 @@ async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_t
         assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
 
 
-async def test_an_audible_span_freezes_deliveries(new_scene: OpenScene) -> None:
+async def test_an_audible_span_freezes_deliveries(new_scene):
     async with new_scene(environment={**AGREED, "CALLAUDIO_CANARY": ""}) as scene:
         pass
     async with new_scene(environment=AGREED) as scene:
@@ -174,7 +170,7 @@ async def test_an_audible_span_freezes_deliveries(new_scene: OpenScene) -> None:
         assert state.found == CanaryFinding.SPAN_HEARD
 
 
-async def test_a_freeze_survives_a_restart_and_a_removed_setting(with_canary, new_scene) -> None:
+async def test_a_freeze_survives_a_restart_and_a_removed_setting(with_canary, new_scene):
     async with with_canary(Recording.of(RAW, RAW)) as scene:
         assert (await states(scene))[0].frozen_at
     async with new_scene(environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
@@ -194,7 +190,7 @@ NO_ANSWERS = [
 ]
 
 
-async def test_an_uncertain_check_freezes_nothing(with_canary) -> None:
+async def test_an_uncertain_check_freezes_nothing(with_canary):
     async with with_canary() as scene:
         for fault in NO_ANSWERS:
             for _ in range(2):  # hit by the first answer, and by the second only
@@ -212,7 +208,7 @@ async def test_an_uncertain_check_freezes_nothing(with_canary) -> None:
 @pytest.mark.parametrize(
     "shape", [Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT, Shape.HTML, Shape.EMPTY]
 )
-async def test_a_truncated_answer_freezes_nothing(with_canary, shape: Shape) -> None:
+async def test_a_truncated_answer_freezes_nothing(with_canary, shape):
     async with with_canary() as scene:
         scene.polyai.add_call(
             CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech(), shape=shape
@@ -221,7 +217,7 @@ async def test_a_truncated_answer_freezes_nothing(with_canary, shape: Shape) -> 
         assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
 
 
-async def test_a_missing_call_freezes_nothing(with_canary) -> None:
+async def test_a_missing_call_freezes_nothing(with_canary):
     async with with_canary() as scene:
         scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=None)
         state = await looked(scene)
@@ -229,7 +225,7 @@ async def test_a_missing_call_freezes_nothing(with_canary) -> None:
         assert state.held_at
 
 
-async def test_a_delivery_under_way_is_not_shared_after_a_freeze(with_canary) -> None:
+async def test_a_delivery_under_way_is_not_shared_after_a_freeze(with_canary):
     async with with_canary() as scene:
         scene.slack.faults.add(Fault("upload", when="after", hang=True))
         asking = asyncio.create_task(scene.ask())
@@ -246,7 +242,7 @@ async def test_a_delivery_under_way_is_not_shared_after_a_freeze(with_canary) ->
 
 async def test_an_upload_from_before_a_freeze_that_ends_after_the_thaw_is_fetched_again(
     with_canary,
-) -> None:
+):
     async with with_canary() as scene:
         plain_key_hears_raw(scene)
         call = scene.another_call(recording=Recording.of(RAW, RAW))
@@ -266,9 +262,7 @@ async def test_an_upload_from_before_a_freeze_that_ends_after_the_thaw_is_fetche
         assert [file.content for file in scene.every_visible_file()] == [REDACTED]
 
 
-async def test_operators_are_informed_and_can_thaw(
-    with_canary, nursery: Nursery, sqlite_url: str, tmp_path: Path
-) -> None:
+async def test_operators_are_informed_and_can_thaw(with_canary, nursery, sqlite_url, tmp_path):
     async def thawed(reason: str) -> tuple[int, str]:
         environ = {"DATABASE_URL": sqlite_url, "LOGNAME": "operator"}
         words = ("canary", "thaw", "--reason", reason)
@@ -294,7 +288,7 @@ async def test_operators_are_informed_and_can_thaw(
 
 
 @each_row("given", ["CA1", "CA1@", "@0:01-0:02", "CA1@0:02-0:01", "CA 1@0:01-0:02"])
-def test_an_unreadable_canary_setting_is_refused_at_startup(given: str) -> None:
+def test_an_unreadable_canary_setting_is_refused_at_startup(given):
     with pytest.raises(SettingsError) as refused:
         load_settings({"CALLAUDIO_CANARY": given})
     assert any("CALLAUDIO_CANARY" in each for each in refused.value.problems)

@@ -1,14 +1,13 @@
 """Each start checks the canary: a plain key that returns raw by then freezes deliveries."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from bot.cli.stage import AGENT_ID, PLAIN_KEY
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.scenarios.test_canary import AGREED, CANARY_CALL
 
@@ -25,8 +24,8 @@ async def looked(street: Street, verdict: str) -> CanaryState:
 
 
 async def test_a_start_freezes_deliveries_even_shortly_after_the_last_check(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         street.environment |= AGREED
         scene = street.scene

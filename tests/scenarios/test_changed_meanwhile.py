@@ -76,9 +76,7 @@ async def take_out_raw_key(scene: Scene) -> None:
         (let_in_somebody_not_cleared, "audience"),
     ],
 )
-async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(
-    scene: Scene, change, reason: str
-) -> None:
+async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(scene, change, reason):
     await scene.grant()
 
     async with between_upload_and_share(scene) as asking:
@@ -122,8 +120,8 @@ async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(
     ],
 )
 async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_withdrawn(
-    scene: Scene, change, reason: str, was_raw: bool
-) -> None:
+    scene, change, reason, was_raw
+):
     if was_raw:
         await scene.grant()
 
@@ -142,7 +140,7 @@ async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_with
     assert seen.tags[-1] == "policy:delivery:refused"
 
 
-async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene: Scene) -> None:
+async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene):
     await scene.grant()
 
     async with between_upload_and_share(scene) as asking:
@@ -158,9 +156,7 @@ async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene: Scene)
     assert seen.files == []
 
 
-async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(
-    scene: Scene,
-) -> None:
+async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(scene):
     """The decision is taken while the picture is drawn."""
     await scene.grant()
     scene.slack.faults.add(Fault("upload"))  # the recording passes
@@ -182,9 +178,7 @@ async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeate
     assert seen.file.content == recordings.load("combined", redacted=True)
 
 
-async def test_a_raw_key_removed_between_decision_and_fetch_delivers_redacted(
-    scene: Scene,
-) -> None:
+async def test_a_raw_key_removed_between_decision_and_fetch_delivers_redacted(scene):
     await scene.grant()
     seen = await ask_while_the_raw_key_is_taken_out(scene, scene.ask())
 
@@ -195,9 +189,7 @@ async def test_a_raw_key_removed_between_decision_and_fetch_delivers_redacted(
     assert_tightened(seen, to="redacted", reason="no_raw_key", dropped=None)
 
 
-async def test_a_raw_key_removed_before_a_transcript_is_fetched_refuses_it(
-    scene: Scene,
-) -> None:
+async def test_a_raw_key_removed_before_a_transcript_is_fetched_refuses_it(scene):
     await scene.grant()
     recording = await card(scene, (await scene.ask()).delivery, "*Unredacted*")
     asking = press_for_more(scene, recording, Action.TRANSCRIPT)
@@ -222,7 +214,7 @@ async def ask_while_the_raw_key_is_taken_out(
     return await task
 
 
-async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene: Scene) -> None:
+async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene):
     async with between_upload_and_share(scene) as asking:
         await scene.grant()
     seen = await asking
@@ -233,7 +225,7 @@ async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene: Scene
     assert {r.key_kind for r in seen.audio_requests} == {"plain"}
 
 
-async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scene: Scene) -> None:
+async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scene):
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
 
@@ -246,9 +238,7 @@ async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scen
 
 
 @pytest.mark.parametrize("method", ["users.info", "conversations.info", "conversations.members"])
-async def test_a_second_decision_with_unknown_facts_never_allows_raw(
-    scene: Scene, method: str
-) -> None:
+async def test_a_second_decision_with_unknown_facts_never_allows_raw(scene, method):
     await scene.grant()
 
     async with between_upload_and_share(scene) as asking:
@@ -261,7 +251,7 @@ async def test_a_second_decision_with_unknown_facts_never_allows_raw(
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "facts_not_told")
 
 
-async def test_rights_that_shrink_twice_end_with_the_strictest_outcome(scene: Scene) -> None:
+async def test_rights_that_shrink_twice_end_with_the_strictest_outcome(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     scene.slack.faults.add(Fault("upload"))  # the raw recording's picture passes

@@ -1,12 +1,8 @@
 """A few seconds of chaos; `make chaos` is minutes of it, with more processes."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psycopg
 
 from tests.chaos.run import Plan, chaos
-from tests.scenarios.killed_bot import Nursery
 
 PLAN = Plan(seed=7, seconds=5, webs=2, workers=2, commands_a_second=3)
 END_EVERY_SESSION = (
@@ -16,8 +12,8 @@ END_EVERY_SESSION = (
 
 
 async def test_every_request_is_delivered_once_despite_faults(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    nursery, migrated_postgresql, tmp_path
+):
     url = migrated_postgresql()
 
     async def restart() -> None:

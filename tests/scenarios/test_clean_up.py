@@ -4,19 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.store.database import Database
-from bot.wiring.timings import Timings
 from tests.conftest import NOON
 from tests.patience import until
 from tests.pruning.test_pruning import fill, left
-from tests.scenarios.conftest import OpenScene
 
 MINUTE = timedelta(minutes=1)
 
 
-async def test_frequent_restarts_do_not_postpone_the_removal(
-    new_scene: OpenScene, sqlite_store: Database, timings: Timings
-) -> None:
+async def test_frequent_restarts_do_not_postpone_the_removal(new_scene, sqlite_store, timings):
     timings = replace(timings, clean_up_after=MINUTE)
     await fill(sqlite_store, 1, age=timedelta(days=4000))
 

@@ -43,9 +43,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("channel", "cleared", "words", "calls", "polyai"), ROWS)
-async def test_a_delivery_makes_exactly_these_calls(
-    scene: Scene, channel: str, cleared: bool, words: str, calls: Counter[str], polyai: int
-) -> None:
+async def test_a_delivery_makes_exactly_these_calls(scene, channel, cleared, words, calls, polyai):
     if channel == DM:
         scene.workspace.add_channel(DM, members=[ALICE], is_im=True)
     if cleared:
@@ -59,7 +57,7 @@ async def test_a_delivery_makes_exactly_these_calls(
     assert len(scene.polyai.requests) - asked == polyai
 
 
-async def test_a_refusal_costs_one_decision_and_no_request_to_polyai(scene: Scene) -> None:
+async def test_a_refusal_costs_one_decision_and_no_request_to_polyai(scene):
     await ask(scene)
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
     asked = len(scene.polyai.requests)
@@ -72,7 +70,7 @@ async def test_a_refusal_costs_one_decision_and_no_request_to_polyai(scene: Scen
     assert len(scene.polyai.requests) == asked
 
 
-async def test_a_delivery_takes_exactly_these_transactions(scene: Scene) -> None:
+async def test_a_delivery_takes_exactly_these_transactions(scene):
     """The request, its claim, the decision, two for the card, the upload, the share, the end."""
     await scene.grant()
     await ask(scene)

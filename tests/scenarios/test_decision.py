@@ -4,8 +4,6 @@ import asyncio
 import json
 from datetime import timedelta
 
-import pytest
-
 from bot.access.grants import (
     Effect,
     NewGrant,
@@ -17,7 +15,6 @@ from bot.access.grants import (
 )
 from bot.sandbox.faults import Fault
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -61,9 +58,7 @@ async def write_grant(
 # ---- row 1: who may request recordings
 
 
-async def test_row_1_people_of_other_standings_get_nothing_despite_grants(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_1_people_of_other_standings_get_nothing_despite_grants(scene, subtests):
     people: dict[str, dict[str, object] | None] = {
         "U0STRANGER": {"is_stranger": True},
         "U0MACHINE": {"is_bot": True},
@@ -88,7 +83,7 @@ async def test_row_1_people_of_other_standings_get_nothing_despite_grants(
     assert scene.workspace.violations == []
 
 
-async def test_row_1_a_guest_needs_a_grant_by_name(scene: Scene, subtests: pytest.Subtests) -> None:
+async def test_row_1_a_guest_needs_a_grant_by_name(scene, subtests):
     await scene.grant()
     for kind in ("is_restricted", "is_ultra_restricted"):
         with subtests.test(kind):
@@ -105,9 +100,7 @@ async def test_row_1_a_guest_needs_a_grant_by_name(scene: Scene, subtests: pytes
 # ---- row 2: in the destination
 
 
-async def test_row_2_only_members_of_the_destination_can_have_recordings_posted_there(
-    scene: Scene,
-) -> None:
+async def test_row_2_only_members_of_the_destination_can_have_recordings_posted_there(scene):
     await scene.grant()
     scene.workspace.add_channel(ELSEWHERE, members=[BOB])
     scene.workspace.add_channel("D0BOB0000", members=[BOB], is_im=True)
@@ -117,9 +110,7 @@ async def test_row_2_only_members_of_the_destination_can_have_recordings_posted_
     assert_refused(await scene.ask(f"{CALL} D0BOB0000"), "requester_not_in_destination")
 
 
-async def test_rows_1_to_3_unknown_facts_count_against_the_requester(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_rows_1_to_3_unknown_facts_count_against_the_requester(scene, subtests):
     await scene.grant()
     untold = {
         "requester_not_allowed": [Fault("users.info", error="user_not_visible")],
@@ -135,9 +126,7 @@ async def test_rows_1_to_3_unknown_facts_count_against_the_requester(
             assert_refused(await scene.ask(scene.another_call()), reason)
 
 
-async def test_a_malformed_call_to_slack_is_reported_as_our_mistake(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_malformed_call_to_slack_is_reported_as_our_mistake(scene, subtests):
     await scene.grant()
     for fault in (
         Fault("conversations.members", error="invalid_limit"),
@@ -159,9 +148,7 @@ async def test_a_malformed_call_to_slack_is_reported_as_our_mistake(
             assert seen.audio_requests == seen.files == seen.posted == []
 
 
-async def test_members_with_a_repeating_cursor_are_unknown_and_raw_is_not_posted(
-    scene: Scene,
-) -> None:
+async def test_members_with_a_repeating_cursor_are_unknown_and_raw_is_not_posted(scene):
     await scene.grant()
     page = {"ok": True, "members": [ALICE], "response_metadata": {"next_cursor": "again"}}
     json_type = {"Content-Type": "application/json"}
@@ -178,9 +165,7 @@ async def test_members_with_a_repeating_cursor_are_unknown_and_raw_is_not_posted
 # ---- row 3: shared, or possibly shared
 
 
-async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_channel(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_channel(scene, subtests):
     await scene.grant()
     channels: tuple[dict[str, object], ...] = (
         {"is_ext_shared": True},
@@ -197,7 +182,7 @@ async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_chann
             assert_refused(await scene.ask(f"{call} redacted"), "external_destination")
 
 
-async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene: Scene) -> None:
+async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -218,8 +203,8 @@ async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene: Scen
 
 
 async def test_row_4_an_allow_listed_shared_channel_gets_redacted_even_for_a_cleared_requester(
-    new_scene: OpenScene,
-) -> None:
+    new_scene,
+):
     async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
         await scene.grant()
         scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
@@ -244,9 +229,7 @@ async def test_row_4_an_allow_listed_shared_channel_gets_redacted_even_for_a_cle
 # ---- row 5: redacted was requested
 
 
-async def test_row_5_a_request_for_redacted_gets_redacted_without_an_explanation(
-    scene: Scene,
-) -> None:
+async def test_row_5_a_request_for_redacted_gets_redacted_without_an_explanation(scene):
     await scene.grant()
 
     assert_redacted(await scene.ask(f"{CALL} redacted"), "asked")
@@ -255,9 +238,7 @@ async def test_row_5_a_request_for_redacted_gets_redacted_without_an_explanation
 # ---- row 6: the requester's own right
 
 
-async def test_row_6_a_requester_who_is_not_cleared_gets_redacted(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_6_a_requester_who_is_not_cleared_gets_redacted(scene, subtests):
     async def nothing(user_id: str) -> None:
         del user_id
 
@@ -312,7 +293,7 @@ async def test_row_6_a_requester_who_is_not_cleared_gets_redacted(
     assert all(RAW_SPAN not in file.content for file in scene.workspace.recordings)
 
 
-async def test_row_6_a_right_revoked_during_the_upload_no_longer_counts(scene: Scene) -> None:
+async def test_row_6_a_right_revoked_during_the_upload_no_longer_counts(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -334,9 +315,7 @@ async def test_row_6_a_right_revoked_during_the_upload_no_longer_counts(scene: S
 # ---- row 7: the raw key
 
 
-async def test_row_7_without_a_raw_key_everybody_gets_redacted(
-    new_scene: OpenScene,
-) -> None:
+async def test_row_7_without_a_raw_key_everybody_gets_redacted(new_scene):
     environment = {"POLYAI_PII_API_KEY": "", "CALLAUDIO_AUDIENCE": "requester"}
     async with new_scene(environment=environment) as scene:
         await scene.grant()
@@ -347,7 +326,7 @@ async def test_row_7_without_a_raw_key_everybody_gets_redacted(
 # ---- row 8: the audience
 
 
-async def test_row_8_one_human_listener_who_is_not_cleared_makes_it_redacted(scene: Scene) -> None:
+async def test_row_8_one_human_listener_who_is_not_cleared_makes_it_redacted(scene):
     await scene.grant()
     await scene.grant(CAROL)
     scene.workspace.add_user(CAROL)
@@ -379,9 +358,7 @@ async def test_row_8_one_human_listener_who_is_not_cleared_makes_it_redacted(sce
     assert_raw(await scene.ask(call), call)
 
 
-async def test_row_8_unknown_listeners_count_as_not_cleared(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_8_unknown_listeners_count_as_not_cleared(scene, subtests):
     await scene.grant()
     for number, error in enumerate(("user_not_visible", "missing_scope")):
         with subtests.test(error):
@@ -394,9 +371,7 @@ async def test_row_8_unknown_listeners_count_as_not_cleared(
             assert_redacted(await scene.ask(call), "audience", call)
 
 
-async def test_row_8_an_audience_above_the_limit_makes_it_redacted(
-    new_scene: OpenScene,
-) -> None:
+async def test_row_8_an_audience_above_the_limit_makes_it_redacted(new_scene):
     async with new_scene(environment={"CALLAUDIO_MAX_AUDIENCE": "2"}) as scene:
         await scene.grant()
         await scene.grant(CAROL)
@@ -413,9 +388,7 @@ async def test_row_8_an_audience_above_the_limit_makes_it_redacted(
         assert_redacted(await scene.ask(call), "audience", call)
 
 
-async def test_row_8_a_public_channel_makes_it_redacted_although_its_members_are_cleared(
-    scene: Scene,
-) -> None:
+async def test_row_8_a_public_channel_makes_it_redacted_although_its_members_are_cleared(scene):
     await scene.grant()
     scene.workspace.change_channel(CHANNEL, is_private=False)
 
@@ -431,22 +404,20 @@ async def test_row_8_a_public_channel_makes_it_redacted_although_its_members_are
     assert in_dm.delivery.outcome == "raw"
 
 
-async def test_row_8_a_channel_not_known_to_be_private_counts_as_public(scene: Scene) -> None:
+async def test_row_8_a_channel_not_known_to_be_private_counts_as_public(scene):
     await scene.grant()
     scene.workspace.change_channel(CHANNEL, omit=frozenset({"is_private"}))
     assert_redacted(await scene.ask(), "audience")
 
 
-async def test_row_8_a_group_message_is_private(scene: Scene) -> None:
+async def test_row_8_a_group_message_is_private(scene):
     await scene.grant()
     group = "C0GROUPDM0"
     scene.workspace.add_channel(group, members=[ALICE], is_mpim=True, omit={"is_private"})
     assert_raw(await scene.ask(channel=group))
 
 
-async def test_row_8_a_channel_made_public_during_the_upload_makes_it_redacted(
-    scene: Scene,
-) -> None:
+async def test_row_8_a_channel_made_public_during_the_upload_makes_it_redacted(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -461,7 +432,7 @@ async def test_row_8_a_channel_made_public_during_the_upload_makes_it_redacted(
     assert "this is a public channel" in seen.note.text
 
 
-async def test_row_8_bots_are_not_listeners_and_are_looked_up_once(scene: Scene) -> None:
+async def test_row_8_bots_are_not_listeners_and_are_looked_up_once(scene):
     await scene.grant()
     for user_id in ("U0MACHINE", "U0MACHINE2"):
         scene.workspace.add_user(user_id, is_bot=True)
@@ -473,7 +444,7 @@ async def test_row_8_bots_are_not_listeners_and_are_looked_up_once(scene: Scene)
     assert asked_after.count("U0MACHINE") == 1
 
 
-async def test_row_8_a_listener_who_joins_during_the_upload_counts(scene: Scene) -> None:
+async def test_row_8_a_listener_who_joins_during_the_upload_counts(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
@@ -488,7 +459,7 @@ async def test_row_8_a_listener_who_joins_during_the_upload_counts(scene: Scene)
     assert seen.buttons
 
 
-async def test_row_8_direct_messages_with_the_bot_have_an_audience_of_one(scene: Scene) -> None:
+async def test_row_8_direct_messages_with_the_bot_have_an_audience_of_one(scene):
     await scene.grant()
     scene.workspace.add_channel(OWN_DM, members=[ALICE], is_im=True)
 
@@ -503,9 +474,7 @@ async def test_row_8_direct_messages_with_the_bot_have_an_audience_of_one(scene:
 # ---- the button of row 8
 
 
-async def test_the_button_sends_raw_to_the_requesters_direct_messages(
-    scene: Scene,
-) -> None:
+async def test_the_button_sends_raw_to_the_requesters_direct_messages(scene):
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
     first = await scene.ask()
@@ -532,7 +501,7 @@ async def test_the_button_sends_raw_to_the_requesters_direct_messages(
     assert len(await scene.deliveries()) == 2
 
 
-async def test_the_button_works_for_the_requester_only(scene: Scene) -> None:
+async def test_the_button_works_for_the_requester_only(scene):
     await scene.grant()
     await scene.grant(CAROL)  # cleared, but not the requester of that note
     scene.workspace.add_user(CAROL)
@@ -556,7 +525,7 @@ async def test_the_button_works_for_the_requester_only(scene: Scene) -> None:
     assert [f.id for f in scene.every_visible_file()] == [first.file.id]
 
 
-async def test_the_button_does_not_restore_an_ended_right(scene: Scene) -> None:
+async def test_the_button_does_not_restore_an_ended_right(scene):
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
     first = await scene.ask()
@@ -575,7 +544,7 @@ async def test_the_button_does_not_restore_an_ended_right(scene: Scene) -> None:
 # ---- row 9: everyone is cleared
 
 
-async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: Scene) -> None:
+async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene):
     await scene.grant()
     for user_id in (CAROL, GUEST):
         scene.workspace.add_user(user_id, is_restricted=user_id == GUEST)
@@ -608,9 +577,7 @@ async def test_row_9_a_cleared_person_among_cleared_listeners_hears_raw(scene: S
 # ---- CALLAUDIO_AUDIENCE=requester: row 8 off, and nothing else
 
 
-async def test_the_requester_rule_removes_the_audience_check_and_nothing_else(
-    new_scene: OpenScene,
-) -> None:
+async def test_the_requester_rule_removes_the_audience_check_and_nothing_else(new_scene):
     environment = {"CALLAUDIO_AUDIENCE": "requester", "CALLAUDIO_MAX_AUDIENCE": "1"}
     async with new_scene(environment=environment) as scene:
         scene.workspace.join(CHANNEL, BOB)

@@ -7,7 +7,7 @@ from bot.access.grants import Effect, Right
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
-from tests.scenarios.conftest import WATCHFUL, OpenScene
+from tests.scenarios.conftest import WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, Seen
 from tests.scenarios.thread import card, offered, press, refused_presses
 
@@ -28,7 +28,7 @@ async def deletion_events(scene: Scene, seen: Seen) -> list[tuple[str, str]]:
     return [(e.tag, e.actor_id) for e in events if e.tag.split(":")[1] == "file"]
 
 
-async def test_the_requester_deletes_a_recording_and_the_card_says_so(scene: Scene) -> None:
+async def test_the_requester_deletes_a_recording_and_the_card_says_so(scene):
     seen, message = await delivered(scene, raw=False)
 
     ack, shown = await press(scene, message, Action.DELETE)
@@ -42,7 +42,7 @@ async def test_the_requester_deletes_a_recording_and_the_card_says_so(scene: Sce
     assert (row.taken_back_cause, row.delete_asked_by) == ("asked", ALICE)
 
 
-async def test_an_admin_deletes_another_persons_recording(scene: Scene) -> None:
+async def test_an_admin_deletes_another_persons_recording(scene):
     await scene.grant(BOSS, right=Right.ADMIN)
     seen, message = await delivered(scene, raw=True)
 
@@ -53,7 +53,7 @@ async def test_an_admin_deletes_another_persons_recording(scene: Scene) -> None:
     assert await deletion_events(scene, seen) == [(tag, BOSS) for tag in GONE]
 
 
-async def test_any_other_person_is_refused_and_audited(scene: Scene) -> None:
+async def test_any_other_person_is_refused_and_audited(scene):
     scene.workspace.join(CHANNEL, BOB)
     _, message = await delivered(scene, raw=False)
 
@@ -65,7 +65,7 @@ async def test_any_other_person_is_refused_and_audited(scene: Scene) -> None:
     assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
+async def test_an_admin_whose_right_has_ended_is_refused(scene):
     await scene.grant(BOSS, right=Right.ADMIN)
     _, message = await delivered(scene, raw=False)
     await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
@@ -76,14 +76,14 @@ async def test_an_admin_whose_right_has_ended_is_refused(scene: Scene) -> None:
     assert await refused_presses(scene) == [(BOSS, "delete", "deletion_refused")]
 
 
-async def test_a_guest_who_is_not_the_requester_is_refused(scene: Scene) -> None:
+async def test_a_guest_who_is_not_the_requester_is_refused(scene):
     scene.workspace.add_user(BOB, is_ultra_restricted=True)
     _, message = await delivered(scene, raw=False)
     _, (told,) = await press(scene, message, Action.DELETE, user=BOB)
     assert "Only the person who requested it" in told.text
 
 
-async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: Scene) -> None:
+async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     scene.workspace.usergroups[TEAM_GROUP] = (BOB, BOSS)
     await scene.grant(TEAM_GROUP, right=Right.ADMIN)
@@ -97,7 +97,7 @@ async def test_a_guest_in_an_admin_group_is_refused_and_a_member_is_not(scene: S
     await card(scene, seen.delivery, f"was deleted from Slack by <@{BOSS}>")
 
 
-async def test_a_second_press_after_the_deletion_says_that_nothing_is_left(scene: Scene) -> None:
+async def test_a_second_press_after_the_deletion_says_that_nothing_is_left(scene):
     seen, message = await delivered(scene, raw=False)
     await press(scene, message, Action.DELETE)
     await card(scene, seen.delivery, "was deleted from Slack by")
@@ -110,9 +110,7 @@ async def test_a_second_press_after_the_deletion_says_that_nothing_is_left(scene
     assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
-async def test_two_presses_before_the_deletion_are_one_deletion_and_no_refusal(
-    scene: Scene,
-) -> None:
+async def test_two_presses_before_the_deletion_are_one_deletion_and_no_refusal(scene):
     scene.slack.faults.add(Fault("files.delete", hang=True, when="after"))
     seen, message = await delivered(scene, raw=False)
     await press(scene, message, Action.DELETE)
@@ -126,9 +124,7 @@ async def test_two_presses_before_the_deletion_are_one_deletion_and_no_refusal(
     assert await refused_presses(scene) == []
 
 
-async def test_an_unknown_recording_is_refused_and_audited_without_its_id(
-    scene: Scene,
-) -> None:
+async def test_an_unknown_recording_is_refused_and_audited_without_its_id(scene):
     for action in (Action.DELETE, Action.TRANSCRIPT, Action.SEND_AGAIN):
         ack = await scene.people.block_action(
             ALICE, CHANNEL, "1.1", action.value, "call +44 20 7946 0123", ephemeral=False
@@ -146,7 +142,7 @@ async def test_an_unknown_recording_is_refused_and_audited_without_its_id(
         assert "7946" not in str(event.payload)
 
 
-async def test_a_refused_deletion_is_retried(new_scene: OpenScene) -> None:
+async def test_a_refused_deletion_is_retried(new_scene):
     async with new_scene(timings=SOON) as scene:
         scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled"))
         seen, message = await delivered(scene, raw=False)
@@ -159,7 +155,7 @@ async def test_a_refused_deletion_is_retried(new_scene: OpenScene) -> None:
         assert await deletion_events(scene, seen) == [(tag, ALICE) for tag in GONE]
 
 
-async def test_a_card_that_could_not_be_updated_is_updated_later(new_scene: OpenScene) -> None:
+async def test_a_card_that_could_not_be_updated_is_updated_later(new_scene):
     async with new_scene(timings=SOON) as scene:
         seen, message = await delivered(scene, raw=False)
         scene.slack.faults.add(Fault("chat.update", error="fatal_error", times=4))

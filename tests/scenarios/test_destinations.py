@@ -3,19 +3,15 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.workspace import BOT_SCOPES, Workspace
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import (
     ALICE,
     BOB,
     CALL,
     CHANNEL,
     RAW_SPAN,
-    Scene,
     assert_failed,
     assert_raw,
     assert_redacted,
@@ -27,9 +23,7 @@ OWN_DM = f"D{ALICE[1:]}"
 OF_TWO = "D0ALICEBOB"
 
 
-async def test_a_channel_is_named_by_mention_or_by_id(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_channel_is_named_by_mention_or_by_id(scene, subtests):
     await scene.grant()
     scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True)
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True)
@@ -48,7 +42,7 @@ async def test_a_channel_is_named_by_mention_or_by_id(
     assert scene.workspace.messages(CHANNEL) == []  # nothing is visible where it was typed
 
 
-async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
+async def test_the_audience_is_that_of_the_destination(scene):
     await scene.grant()
     scene.workspace.add_channel(OTHER, members=[ALICE, BOB], is_private=True)
 
@@ -58,9 +52,7 @@ async def test_the_audience_is_that_of_the_destination(scene: Scene) -> None:
     assert seen.note.channel == CHANNEL  # reported where the request was made
 
 
-async def test_the_bot_joins_a_public_channel_only_for_a_delivery(
-    scene: Scene,
-) -> None:
+async def test_the_bot_joins_a_public_channel_only_for_a_delivery(scene):
     await scene.grant()
     for channel in (OTHER, "C0NOTHERS0"):
         members = [ALICE] if channel == OTHER else [BOB]
@@ -77,9 +69,7 @@ async def test_the_bot_joins_a_public_channel_only_for_a_delivery(
     assert scene.workspace.channels[OTHER].bot_is_member
 
 
-async def test_without_the_scope_to_join_the_requester_is_asked_to_invite_the_bot(
-    new_scene: OpenScene,
-) -> None:
+async def test_without_the_scope_to_join_the_requester_is_asked_to_invite_the_bot(new_scene):
     workspace = Workspace(scopes=BOT_SCOPES - {"channels:join"})
     async with new_scene(workspace=workspace) as scene:
         scene.workspace.add_channel(OTHER, members=[ALICE], bot_is_member=False)
@@ -89,9 +79,7 @@ async def test_without_the_scope_to_join_the_requester_is_asked_to_invite_the_bo
         assert_failed(seen, "conversation_unseen", "I may not join", "`/invite @callaudio`")
 
 
-async def test_unusable_destinations_are_reported_with_a_fix(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_unusable_destinations_are_reported_with_a_fix(scene, subtests):
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
     scene.workspace.add_channel("G0GROUPDM0", members=[ALICE], is_mpim=True, bot_is_member=False)
     scene.workspace.add_channel("C0ARCHIVED", members=[ALICE], is_archived=True)
@@ -116,9 +104,7 @@ async def test_unusable_destinations_are_reported_with_a_fix(
     assert scene.every_visible_file() == []
 
 
-async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_messages(
-    scene: Scene,
-) -> None:
+async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_messages(scene):
     await scene.grant()
     scene.workspace.add_channel(OF_TWO, members=[ALICE, BOB], is_im=True, bot_is_member=False)
 
@@ -136,9 +122,7 @@ async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_me
     assert seen.delivery.state == "delivered"
 
 
-async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(scene, subtests):
     await scene.grant()
     for error in (
         "file_uploads_disabled",
@@ -171,8 +155,8 @@ async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(
 
 
 async def test_an_uncertain_upload_is_repeated_with_a_new_url_a_limited_number_of_times(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+    scene, subtests
+):
     await scene.grant()
     doubts: dict[str, dict[str, Any]] = {
         "500": {"status": 500},
@@ -198,7 +182,7 @@ async def test_an_uncertain_upload_is_repeated_with_a_new_url_a_limited_number_o
     assert len(scene.workspace.called("chat.delete")) == 1
 
 
-async def test_a_rate_limited_delivery_posts_one_card_and_shares_once(scene: Scene) -> None:
+async def test_a_rate_limited_delivery_posts_one_card_and_shares_once(scene):
     await scene.grant()
     for method in ("chat.postMessage", "files.completeUploadExternal"):
         slower = Fault(method, status=429, headers={"Retry-After": "0.1"})
@@ -213,9 +197,7 @@ async def test_a_rate_limited_delivery_posts_one_card_and_shares_once(scene: Sce
     assert len(scene.workspace.called("files.getUploadURLExternal")) in (2, 3)
 
 
-async def test_a_delayed_share_is_decided_again_before_its_next_try(
-    scene: Scene,
-) -> None:
+async def test_a_delayed_share_is_decided_again_before_its_next_try(scene):
     await scene.grant()
     scene.slack.faults.add(
         Fault("files.completeUploadExternal", status=429, headers={"Retry-After": "0"}, hang=True)
@@ -236,9 +218,7 @@ async def test_a_delayed_share_is_decided_again_before_its_next_try(
     assert "policy:delivery:tightened" in seen.tags
 
 
-async def test_a_share_with_a_lost_answer_is_looked_up_and_not_repeated(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_share_with_a_lost_answer_is_looked_up_and_not_repeated(scene, subtests):
     await scene.grant()
     for number, lost in enumerate(({"drop_connection": True}, {"status": 500}), start=1):
         with subtests.test(lost):

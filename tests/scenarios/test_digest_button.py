@@ -17,7 +17,7 @@ from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.store.tables import DeliveryRow
 from tests.digests.builders import digest, listed, post
-from tests.scenarios.conftest import OpenScene, some_at_length
+from tests.scenarios.conftest import some_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -118,9 +118,7 @@ REFUSED = {"requester_not_allowed", "requester_not_in_destination", "external_de
 
 
 @pytest.mark.parametrize("case", some_at_length(CASES, *USUAL))
-async def test_each_presser_gets_the_outcome_of_the_decision_table(
-    new_scene: OpenScene, case: Case
-) -> None:
+async def test_each_presser_gets_the_outcome_of_the_decision_table(new_scene, case):
     allowed = CHANNEL if case.allow_listed else ""
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}
     async with new_scene(environment=environment) as scene:
@@ -146,7 +144,7 @@ async def test_each_presser_gets_the_outcome_of_the_decision_table(
         assert scene.workspace.violations == []
 
 
-async def test_each_row_delivers_its_own_call_into_the_one_thread(scene: Scene) -> None:
+async def test_each_row_delivers_its_own_call_into_the_one_thread(scene):
     await scene.grant()
     calls = [CALL, scene.another_call(), scene.another_call()]
     message = await posted(scene, *calls)
@@ -159,7 +157,7 @@ async def test_each_row_delivers_its_own_call_into_the_one_thread(scene: Scene) 
     assert sorted(file.name for file in files) == sorted(f"{call}-raw.wav" for call in calls)
 
 
-async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene: Scene) -> None:
+async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene):
     scene.workspace.unknown_blocks |= {"data_visualization", "data_table"}
     message = await posted(scene, CALL)
     seen = await scene.press(button(message), message, user=ALICE)
@@ -168,7 +166,7 @@ async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene: Scene) -> No
     assert [file.name for file in files] == [f"{CALL}-redacted.wav"]
 
 
-async def test_two_presses_deliver_once(scene: Scene) -> None:
+async def test_two_presses_deliver_once(scene):
     message = await posted(scene, CALL)
     pressed = button(message)
 
@@ -183,7 +181,7 @@ async def test_two_presses_deliver_once(scene: Scene) -> None:
     assert len(scene.workspace.visible_recordings(CHANNEL, message.ts)) == 1
 
 
-async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> None:
+async def test_the_press_is_stored_before_it_is_acknowledged(scene):
     message = await posted(scene, CALL)
     pressed = button(message)
     ack = await scene.people.block_action(
@@ -210,9 +208,7 @@ async def test_the_press_is_stored_before_it_is_acknowledged(scene: Scene) -> No
         ("", "not a conversation id"),
     ],
 )
-async def test_a_button_of_an_unknown_call_is_answered_to_the_presser(
-    scene: Scene, value: str, words: str
-) -> None:
+async def test_a_button_of_an_unknown_call_is_answered_to_the_presser(scene, value, words):
     message = await posted(scene, CALL)
     await scene.people.block_action(
         ALICE, CHANNEL, message.ts, Action.GET_FROM_DIGEST, value, ephemeral=False

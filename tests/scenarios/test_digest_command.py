@@ -53,9 +53,7 @@ async def press(scene: Scene, button: Mapping[str, Any], user: str = BOSS) -> Ac
     )
 
 
-async def test_a_digest_is_previewed_with_its_next_three_runs_and_saved_by_a_press(
-    scene: Scene,
-) -> None:
+async def test_a_digest_is_previewed_with_its_next_three_runs_and_saved_by_a_press(scene):
     shown = await say(scene, f"{ADD} sales")
 
     assert "At 09:00, Monday through Friday (Europe/London)" in shown.text
@@ -77,7 +75,7 @@ async def test_a_digest_is_previewed_with_its_next_three_runs_and_saved_by_a_pre
     assert await tags(scene) == ["admin:digest:added"]
 
 
-async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene: Scene) -> None:
+async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene):
     scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
     await scene.grant(TEAM_GROUP, right=Right.ADMIN)
     shown = await say(scene, ADD, user=ALICE)
@@ -92,7 +90,7 @@ async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene: Sce
     assert "No digest" in (await say(scene, "digest list")).text
 
 
-async def test_a_digest_is_paused_resumed_run_and_removed(scene: Scene) -> None:
+async def test_a_digest_is_paused_resumed_run_and_removed(scene):
     database = scene.stage.application.database
     await add_digest(database, timetable="09:00 mon-fri", zone="Europe/London")
 
@@ -116,14 +114,14 @@ async def test_a_digest_is_paused_resumed_run_and_removed(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("text", [ADD, "digest list", "digest pause g1", "digest run g1"])
-async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene: Scene, text: str) -> None:
+async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene, text):
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
     assert await tags(scene) == ["slack:admin:refused"]
 
 
-async def test_a_save_button_is_refused_to_others(scene: Scene) -> None:
+async def test_a_save_button_is_refused_to_others(scene):
     shown = await say(scene, ADD)
     scene.workspace.show_answer(CHANNEL, BOSS, shown.body)
 
@@ -153,7 +151,7 @@ async def test_a_save_button_is_refused_to_others(scene: Scene) -> None:
         ("digest pause <!channel>", "There is no such digest"),
     ],
 )
-async def test_invalid_input_is_answered_with_a_fix(scene: Scene, text: str, says: str) -> None:
+async def test_invalid_input_is_answered_with_a_fix(scene, text, says):
     ack = await say(scene, text)
 
     assert says in ack.text
@@ -170,15 +168,13 @@ async def test_invalid_input_is_answered_with_a_fix(scene: Scene, text: str, say
         ({"bot_is_member": False}, "/invite @callaudio"),
     ],
 )
-async def test_an_unusable_channel_is_reported_at_once(
-    scene: Scene, changes: dict[str, bool], says: str
-) -> None:
+async def test_an_unusable_channel_is_reported_at_once(scene, changes, says):
     scene.workspace.change_channel(CHANNEL, **changes)
 
     assert says in (await say(scene, ADD)).text
 
 
-async def test_help_lists_the_digest_commands(scene: Scene) -> None:
+async def test_help_lists_the_digest_commands(scene):
     assert "digest add calls" in (await say(scene, "help")).text
 
 
@@ -200,7 +196,7 @@ async def open_form(scene: Scene, user: str = BOSS) -> Any:
     return scene.workspace.views[view.id]
 
 
-async def test_the_form_shows_the_next_runs_and_then_saves(scene: Scene) -> None:
+async def test_the_form_shows_the_next_runs_and_then_saves(scene):
     view = await open_form(scene)
     assert [b["block_id"] for b in view.body["blocks"]] == [
         "kind", "channel", "timetable", "zone", "agent",
@@ -221,7 +217,7 @@ async def test_the_form_shows_the_next_runs_and_then_saves(scene: Scene) -> None
     assert await tags(scene) == ["admin:digest:added"]
 
 
-async def test_invalid_input_is_reported_in_the_form(scene: Scene) -> None:
+async def test_invalid_input_is_reported_in_the_form(scene):
     view = await open_form(scene)
     values = {**VALUES, "timetable": {"timetable": {"value": "soon"}}}
 
@@ -231,18 +227,18 @@ async def test_invalid_input_is_reported_in_the_form(scene: Scene) -> None:
     assert "I cannot read soon" in str(shown.body["errors"])
 
 
-async def test_the_form_is_refused_to_others(scene: Scene) -> None:
+async def test_the_form_is_refused_to_others(scene):
     view = await open_form(scene, ALICE)
     assert "Only admins of callaudio" in str(view.body)
 
 
-async def test_an_admins_form_is_refused_to_others(scene: Scene) -> None:
+async def test_an_admins_form_is_refused_to_others(scene):
     view = await open_form(scene)
     shown = await scene.people.view_submission(ALICE, view.id, VALUES)
     assert "Only admins of callaudio" in str(shown.body)
 
 
-async def test_a_changed_channel_id_is_stored_in_its_digests(scene: Scene) -> None:
+async def test_a_changed_channel_id_is_stored_in_its_digests(scene):
     await add_digest(scene.stage.application.database)
     for _ in range(2):  # Slack may tell twice
         await scene.people.event(

@@ -58,7 +58,7 @@ async def until_posted(scene: Scene, count: int) -> None:
     await until(lambda: len(digest_messages(scene.workspace)) >= count, every_seconds=0.05)
 
 
-async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene: Scene) -> None:
+async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene):
     await add_digest(database_of(scene), timetable=EVERY_SECOND)
 
     await until_posted(scene, 2)
@@ -71,7 +71,7 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene:
     assert written[:2] == ["admin:digest:added", "worker:digest:posted"]
 
 
-async def test_a_paused_or_removed_digest_is_not_posted(scene: Scene) -> None:
+async def test_a_paused_or_removed_digest_is_not_posted(scene):
     database = database_of(scene)
     store = DigestStore(database=database, clock=utc_now)
     paused = await add_digest(database, "g1", EVERY_SECOND)
@@ -93,7 +93,7 @@ async def test_a_paused_or_removed_digest_is_not_posted(scene: Scene) -> None:
     )  # slots during the pause are not posted later
 
 
-async def test_a_requested_run_is_posted_once(scene: Scene) -> None:
+async def test_a_requested_run_is_posted_once(scene):
     digest = await add_digest(database_of(scene))
     local = await ask_for(database_of(scene), digest)
 
@@ -124,8 +124,8 @@ async def test_a_requested_run_is_posted_once(scene: Scene) -> None:
     ids=["archived", "shared", "about to be shared", "without the bot", "private without the bot"],
 )
 async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_once(
-    scene: Scene, changes: dict[str, bool], cause: PauseCause, says: str
-) -> None:
+    scene, changes, cause, says
+):
     digest = await add_digest(database_of(scene))
     scene.workspace.change_channel(CHANNEL, **changes)
     await ask_for(database_of(scene), digest)
@@ -142,9 +142,7 @@ async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_o
     assert (await tags(scene)).count("worker:digest:suspended") == 1
 
 
-async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(
-    scene: Scene,
-) -> None:
+async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(scene):
     digest = await add_digest(database_of(scene))
     scene.workspace.change_channel(CHANNEL, omit=frozenset({"is_ext_shared"}))
     await ask_for(database_of(scene), digest)
@@ -156,7 +154,7 @@ async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(
     assert digest_messages(scene.workspace) == []
 
 
-async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: Scene) -> None:
+async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene):
     database = database_of(scene)
     minute = utc_now() + timedelta(minutes=2)
     await add_digest(database, timetable=f"{minute.minute} * * * *")
@@ -177,7 +175,7 @@ async def test_an_outage_posts_the_newest_slot_and_names_the_older_ones(scene: S
     assert event.payload["slots"] == len(found)
 
 
-async def test_the_next_post_names_the_missed_slots(new_scene: OpenScene) -> None:
+async def test_the_next_post_names_the_missed_slots(new_scene):
     timings = replace(WATCHFUL, catch_up=CatchUp(slots=1, intervals=1.0))
     async with new_scene(open_outlets=plain_outlets, timings=timings) as scene:
         database = database_of(scene)
@@ -219,9 +217,7 @@ async def test_the_next_post_names_the_missed_slots(new_scene: OpenScene) -> Non
         ),
     ],
 )
-async def test_a_failed_or_unanswered_post_is_one_message_at_most(
-    scene: Scene, fault: Fault, messages: int, state: str
-) -> None:
+async def test_a_failed_or_unanswered_post_is_one_message_at_most(scene, fault, messages, state):
     scene.workspace.scopes.add("groups:history")
     digest = await add_digest(database_of(scene))
     scene.slack.faults.add(fault)
@@ -233,9 +229,7 @@ async def test_a_failed_or_unanswered_post_is_one_message_at_most(
     assert len(digest_messages(scene.workspace)) == messages
 
 
-async def test_without_history_lost_answers_cost_at_most_one_extra_message(
-    scene: Scene,
-) -> None:
+async def test_without_history_lost_answers_cost_at_most_one_extra_message(scene):
     scene.workspace.scopes.discard("groups:history")
     digest = await add_digest(database_of(scene))
     scene.slack.faults.add(Fault("chat.postMessage", when="after", drop_connection=True, times=9))

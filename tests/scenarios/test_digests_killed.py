@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -26,7 +24,7 @@ from tests.scenarios.digest_scene import (
     posts,
     runs,
 )
-from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street, open_street
 
 WORKER = Roles(listens=False, works=True)
 HISTORY = "groups:history"
@@ -51,8 +49,8 @@ LONG_ENOUGH_SECONDS = 600.0
     ],
 )
 async def test_with_history_a_killed_run_is_one_message(
-    nursery: Nursery, template_databases: Path, tmp_path: Path, route: str, when: str
-) -> None:
+    nursery, template_databases, tmp_path, route, when
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         street.scene.workspace.scopes.add(HISTORY)
         local = await kill_at(street, route, when)
@@ -64,8 +62,8 @@ async def test_with_history_a_killed_run_is_one_message(
 
 
 async def test_without_history_a_kill_between_post_and_record_costs_at_most_one_extra_message(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         street.scene.workspace.scopes.discard(HISTORY)
         local = await kill_at(street, "chat.postMessage", "after")
@@ -77,8 +75,8 @@ async def test_without_history_a_kill_between_post_and_record_costs_at_most_one_
 
 
 async def test_without_history_a_kill_before_the_post_is_one_message(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         street.scene.workspace.scopes.discard(HISTORY)
         local = await kill_at(street, "conversations.info", "before")
@@ -89,8 +87,8 @@ async def test_without_history_a_kill_before_the_post_is_one_message(
 
 
 async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         digest = await add_digest(database_of(street))
         slot = timetable_of(digest).slot(utc_now())
@@ -106,8 +104,8 @@ async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(
 
 @of_so_many
 async def test_four_workers_killed_at_random_post_every_slot_once(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path, slots: int
-) -> None:
+    nursery, migrated_postgresql, tmp_path, slots
+):
     url = migrated_postgresql()
     async with open_street(nursery, tmp_path, database_url=url) as street:
         await kill_at_random(street, workers=4, slots=slots)
@@ -115,8 +113,8 @@ async def test_four_workers_killed_at_random_post_every_slot_once(
 
 @of_so_many
 async def test_one_worker_on_sqlite_killed_at_random_posts_every_slot_once(
-    nursery: Nursery, template_databases: Path, tmp_path: Path, slots: int
-) -> None:
+    nursery, template_databases, tmp_path, slots
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         await kill_at_random(street, workers=1, slots=slots)
 

@@ -14,7 +14,7 @@ from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow, CanaryRow, DeliveryRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
+from tests.scenarios.conftest import WATCHFUL, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 from tests.scenarios.test_redaction_checks import leaking
 from tests.scenarios.thread import card, offered
@@ -130,9 +130,7 @@ def the_file(scene: Scene) -> File:
 
 @postgresql_at_length
 @pytest.mark.parametrize(("happens", "cause", "words"), FOLLOWED)
-async def test_the_redacted_variant_replaces_raw_on_the_same_card(
-    new_scene: OpenScene, happens: Happens, cause: str, words: str
-) -> None:
+async def test_the_redacted_variant_replaces_raw_on_the_same_card(new_scene, happens, cause, words):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         told = len(scene.workspace.ephemerals)
@@ -163,9 +161,7 @@ async def test_the_redacted_variant_replaces_raw_on_the_same_card(
 
 
 @pytest.mark.parametrize(("happens", "cause", "ends"), NOT_FOLLOWED)
-async def test_raw_is_only_deleted_if_the_rules_allow_nothing(
-    new_scene: OpenScene, happens: Happens, cause: str, ends: str | None
-) -> None:
+async def test_raw_is_only_deleted_if_the_rules_allow_nothing(new_scene, happens, cause, ends):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         told = len(scene.workspace.ephemerals)
@@ -190,7 +186,7 @@ async def test_raw_is_only_deleted_if_the_rules_allow_nothing(
         assert len(await tagged(scene, DOWNGRADED)) == bool(ends)
 
 
-async def test_a_deleted_recording_is_not_replaced(new_scene: OpenScene) -> None:
+async def test_a_deleted_recording_is_not_replaced(new_scene):
     async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("files.delete", error="fatal_error", times=9))
@@ -208,9 +204,7 @@ async def test_a_deleted_recording_is_not_replaced(new_scene: OpenScene) -> None
         assert scene.every_visible_file() == []
 
 
-async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(
-    new_scene: OpenScene,
-) -> None:
+async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(new_scene):
     environment = {"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         seen = await raw(scene)
@@ -223,9 +217,7 @@ async def test_an_allow_listed_shared_channel_gets_the_redacted_variant(
         assert len(scene.workspace.ephemerals) == told
 
 
-async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(
-    new_scene: OpenScene,
-) -> None:
+async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
@@ -239,7 +231,7 @@ async def test_the_replacement_is_redacted_even_if_raw_is_allowed_again(
         assert the_file(scene).content == REDACTED
 
 
-async def test_a_transcript_is_not_replaced(new_scene: OpenScene) -> None:
+async def test_a_transcript_is_not_replaced(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         message = await card(scene, seen.delivery, "*Unredacted*")
@@ -259,9 +251,7 @@ async def has_followers(scene: Scene) -> list[DeliveryRow]:
     return [each for each in await scene.deliveries() if each.replaces_id]
 
 
-async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(
-    new_scene: OpenScene,
-) -> None:
+async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         database, now = scene.stage.application.database, utc_now()
@@ -284,7 +274,7 @@ async def test_while_frozen_raw_is_deleted_and_the_redacted_variant_is_offered(
         assert scene.every_visible_file() == []
 
 
-async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene: OpenScene) -> None:
+async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene):
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         await scene.grant()
@@ -297,9 +287,7 @@ async def test_a_replacement_that_differs_from_raw_is_not_shared(new_scene: Open
         assert scene.every_visible_file() == []
 
 
-async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arrives_later(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arrives_later(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.polyai.faults.add(Fault("audio", status=503, times=2))
@@ -311,9 +299,7 @@ async def test_a_replacement_that_waits_for_polyai_says_so_on_the_card_and_arriv
         assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
-async def test_a_refused_card_update_does_not_delay_the_replacement(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_refused_card_update_does_not_delay_the_replacement(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault("chat.update", error="cant_update_message", times=1))
@@ -323,7 +309,7 @@ async def test_a_refused_card_update_does_not_delay_the_replacement(
         assert "in place of the unredacted one" in str(the_card(scene, seen).blocks)
 
 
-async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene: OpenScene) -> None:
+async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene):
     async with new_scene(timings=RARELY, environment={"CALLAUDIO_DOWNGRADE": "off"}) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
@@ -334,7 +320,7 @@ async def test_with_downgrading_off_the_redacted_variant_is_offered(new_scene: O
         assert await tagged(scene, DOWNGRADED) == []
 
 
-async def test_a_replacement_can_be_deleted(new_scene: OpenScene) -> None:
+async def test_a_replacement_can_be_deleted(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)

@@ -11,7 +11,6 @@ from bot.audit.evidence_verifier import faults
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
 from bot.recordings.evidence.evidence_pack import pack
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL
 from tests.scenarios.test_downgrade import RARELY, follower, raw, somebody_uncleared_joins
 
@@ -22,9 +21,7 @@ def lines(packed: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in packed.read(name).splitlines()]
 
 
-async def test_the_evidence_of_a_call_is_complete_and_verifies(
-    new_scene: OpenScene, tmp_path: Path
-) -> None:
+async def test_the_evidence_of_a_call_is_complete_and_verifies(new_scene, tmp_path):
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         seen = await raw(scene)

@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 
 from bot.sandbox.faults import Fault
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CHANNEL, Scene
 from tests.scenarios.test_many_at_once import everything_ended
 
@@ -40,9 +39,7 @@ async def bobs_seconds(scene: Scene) -> float:
     return time.monotonic() - began
 
 
-async def test_a_request_behind_many_of_another_person_is_served_before_their_last(
-    scene: Scene,
-) -> None:
+async def test_a_request_behind_many_of_another_person_is_served_before_their_last(scene):
     taken = await ask_for_many(scene, 80)
 
     await bobs_seconds(scene)
@@ -51,9 +48,7 @@ async def test_a_request_behind_many_of_another_person_is_served_before_their_la
     await everything_ended(scene, taken + 1)
 
 
-async def test_each_request_beyond_the_limit_is_refused_and_logged_once_a_minute(
-    new_scene: OpenScene,
-) -> None:
+async def test_each_request_beyond_the_limit_is_refused_and_logged_once_a_minute(new_scene):
     async with new_scene(environment={"CALLAUDIO_MAX_WAITING": "1"}) as scene:
         scene.polyai.faults.add(Fault("audio", hang=True))
         await scene.people.command(ALICE, CHANNEL, scene.another_call())
@@ -70,7 +65,7 @@ async def test_each_request_beyond_the_limit_is_refused_and_logged_once_a_minute
 
 
 @pytest.mark.long
-async def test_a_request_behind_five_hundred_is_served_within_seconds(new_scene: OpenScene) -> None:
+async def test_a_request_behind_five_hundred_is_served_within_seconds(new_scene):
     async with new_scene(environment={"CALLAUDIO_MAX_WAITING": "20"}) as scene:
         taken = await ask_for_many(scene, 500)
 

@@ -133,7 +133,7 @@ async def send(
     return await scene.people.view_submission(user, view_id, chosen)
 
 
-async def test_a_call_is_found_and_its_recording_is_delivered(scene: Scene) -> None:
+async def test_a_call_is_found_and_its_recording_is_delivered(scene):
     await scene.grant()
     view_id = await opened(scene)
     assert values(scene, view_id)[0] == CALL
@@ -151,7 +151,7 @@ async def test_a_call_is_found_and_its_recording_is_delivered(scene: Scene) -> N
     assert file.channel == CHANNEL
 
 
-async def test_a_form_sent_twice_is_one_request(scene: Scene) -> None:
+async def test_a_form_sent_twice_is_one_request(scene):
     view_id = await opened(scene)
     both = await asyncio.gather(*(send(scene, view_id, CALL) for _ in range(2)))
     assert "already on its way" in str([ack.body for ack in both])
@@ -159,9 +159,7 @@ async def test_a_form_sent_twice_is_one_request(scene: Scene) -> None:
     await scene.ended(await scene.latest())
 
 
-async def test_a_form_sent_again_with_another_choice_is_a_new_request(
-    scene: Scene,
-) -> None:
+async def test_a_form_sent_again_with_another_choice_is_a_new_request(scene):
     view_id = await opened(scene)
     form = scene.workspace.views[view_id]
     await send(scene, view_id, CALL)
@@ -174,7 +172,7 @@ async def test_a_form_sent_again_with_another_choice_is_a_new_request(
     assert sorted(sides) == ["combined", "user"]
 
 
-async def test_redacted_and_one_side_can_be_requested(scene: Scene) -> None:
+async def test_redacted_and_one_side_can_be_requested(scene):
     await scene.grant()
     view_id = await opened(scene)
     chosen = {
@@ -186,7 +184,7 @@ async def test_redacted_and_one_side_can_be_requested(scene: Scene) -> None:
     assert (delivery.reason, delivery.direction) == ("asked", "user")
 
 
-async def test_the_decision_table_applies_to_the_destination(scene: Scene) -> None:
+async def test_the_decision_table_applies_to_the_destination(scene):
     await scene.grant()
     scene.workspace.add_channel("C0ELSEWHERE", members=[BOB])
     view_id = await opened(scene)
@@ -196,7 +194,7 @@ async def test_the_decision_table_applies_to_the_destination(scene: Scene) -> No
     assert scene.every_visible_file() == []
 
 
-async def test_older_and_newer_turn_the_page(scene: Scene) -> None:
+async def test_older_and_newer_turn_the_page(scene):
     view_id = await opened(scene)
     first = values(scene, view_id)
     assert "find_newer" not in str(body(scene, view_id))
@@ -211,7 +209,7 @@ async def test_older_and_newer_turn_the_page(scene: Scene) -> None:
     assert values(scene, view_id) == first
 
 
-async def test_a_page_that_slack_refuses_at_first_is_shown_later(scene: Scene) -> None:
+async def test_a_page_that_slack_refuses_at_first_is_shown_later(scene):
     view_id = await opened(scene)
     first = values(scene, view_id)
     scene.slack.faults.add(Fault("views.update", error="ratelimited"))
@@ -219,7 +217,7 @@ async def test_a_page_that_slack_refuses_at_first_is_shown_later(scene: Scene) -
     assert set(values(scene, view_id)).isdisjoint(first)
 
 
-async def test_a_day_and_an_outcome_filter_the_calls(scene: Scene) -> None:
+async def test_a_day_and_an_outcome_filter_the_calls(scene):
     when = datetime(2026, 3, 1, 16, tzinfo=UTC)  # already the second of March in Tokyo
     scene.polyai.add_call("CA-march", started_at=when, recording=Recording.speech())
     view_id = await opened(scene)
@@ -240,9 +238,7 @@ async def test_a_day_and_an_outcome_filter_the_calls(scene: Scene) -> None:
     assert all("handed over" in row["text"]["text"] for row in shown)
 
 
-async def test_an_error_of_polyai_is_shown_in_the_modal(
-    scene: Scene, kind: str, logged: list[MutableMapping[str, Any]]
-) -> None:
+async def test_an_error_of_polyai_is_shown_in_the_modal(scene, kind, logged):
     for status, headers, words in [
         (401, {}, "did not accept"),
         (429, {"Retry-After": "60"}, "limits how fast"),
@@ -271,9 +267,7 @@ async def test_an_error_of_polyai_is_shown_in_the_modal(
     ],
     ids=["guest", "external", "unknown"],
 )
-async def test_a_person_who_may_not_request_recordings_may_not_list_calls(
-    scene: Scene, standing: dict[str, Any]
-) -> None:
+async def test_a_person_who_may_not_request_recordings_may_not_list_calls(scene, standing):
     scene.workspace.add_user(BOB, **standing)
     view_id = await opened(scene, BOB)
     assert "You cannot list calls here" in str(body(scene, view_id))
@@ -283,13 +277,13 @@ async def test_a_person_who_may_not_request_recordings_may_not_list_calls(
     assert (event.tag, event.team_id) == ("policy:finder:refused", scene.workspace.team_id)
 
 
-async def test_a_guest_with_a_grant_may_list_calls(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_may_list_calls(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     assert rows(scene, await opened(scene, BOB))
 
 
-async def test_a_guest_whose_grant_ends_may_not_list_further_calls(scene: Scene) -> None:
+async def test_a_guest_whose_grant_ends_may_not_list_further_calls(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     await scene.grant(BOB)
     view_id = await opened(scene, BOB)
@@ -298,14 +292,14 @@ async def test_a_guest_whose_grant_ends_may_not_list_further_calls(scene: Scene)
     assert "You cannot list calls here" in str(body(scene, view_id))
 
 
-async def test_a_missing_choice_is_reported_in_the_form(scene: Scene) -> None:
+async def test_a_missing_choice_is_reported_in_the_form(scene):
     view_id = await opened(scene)
     ack = await send(scene, view_id, CALL, destination={"destination": {}})
     assert "was chosen" in str(ack.body)
     assert await scene.deliveries() == []
 
 
-async def test_a_press_in_a_closed_modal_changes_nothing(scene: Scene) -> None:
+async def test_a_press_in_a_closed_modal_changes_nothing(scene):
     view_id = await opened(scene)
     view = scene.workspace.views[view_id]
     scene.slack.faults.add(Fault("views.update", times=1, error="not_found"))
@@ -314,9 +308,7 @@ async def test_a_press_in_a_closed_modal_changes_nothing(scene: Scene) -> None:
     assert scene.workspace.views[view_id] is view
 
 
-async def test_one_of_several_agents_can_be_chosen_and_the_button_names_it(
-    new_scene: OpenScene,
-) -> None:
+async def test_one_of_several_agents_can_be_chosen_and_the_button_names_it(new_scene):
     async with new_scene(environment=MORE_AGENTS) as scene:
         arrange(scene)
         call = "CA" + "5a1e5" * 6 + "00"
@@ -353,7 +345,7 @@ async def test_one_of_several_agents_can_be_chosen_and_the_button_names_it(
         assert (delivery.state, delivery.agent_name) == ("delivered", "sales")
 
 
-async def test_the_finder_works_over_socket_mode(new_scene: OpenScene) -> None:
+async def test_the_finder_works_over_socket_mode(new_scene):
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token}
     async with new_scene(workspace=workspace, environment=environment) as scene:

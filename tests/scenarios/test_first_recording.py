@@ -56,9 +56,7 @@ async def typed(line: str, folder: Path) -> tuple[int | None, str]:
         pytest.param(True, id="Socket Mode", marks=pytest.mark.long),
     ],
 )
-async def test_each_step_of_readme_works_and_doctor_names_the_next_one(
-    tmp_path: Path, *, is_socket: bool
-) -> None:
+async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path, *, is_socket):
     port, workspace = free_port(), Workspace(scopes=REQUIRED | set(WITHOUT))
     workspace.add_user(ALICE)
     workspace.add_channel(CHANNEL, members=[ALICE], is_private=True, bot_is_member=False)
@@ -111,7 +109,7 @@ async def arrived(workspace: Workspace, name: str) -> None:
     )
 
 
-def test_readmes_commands_exist_in_the_command_line() -> None:
+def test_readmes_commands_exist_in_the_command_line():
     lines = " ".join(BLOCKS).split("\n")
     typed_lines = {line.split("#")[0].strip() for line in lines if "callaudio " in line}
     assert {"callaudio doctor", "callaudio run"} <= typed_lines

@@ -9,9 +9,8 @@ from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow
-from bot.wiring.timings import Timings
 from tests.patience import until
-from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
+from tests.scenarios.conftest import WATCHFUL, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
@@ -78,8 +77,8 @@ async def assert_taken_back(scene: Scene, seen: Seen, cause: str) -> AuditEventR
 @pytest.mark.parametrize("timings", WAYS)
 @pytest.mark.parametrize(("place", "because"), PLACES)
 async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back_everywhere(
-    new_scene: OpenScene, timings: Timings, place: str, because: str
-) -> None:
+    new_scene, timings, place, because
+):
     async with new_scene(timings=timings) as scene:
         scene.workspace.tells_unseen_shares = timings is EVERY
         seen = await raw(scene)
@@ -93,9 +92,7 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back_everywhere
 
 @postgresql_at_length
 @pytest.mark.parametrize("place", [OPEN, DM])
-async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
-    new_scene: OpenScene, place: str
-) -> None:
+async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(new_scene, place):
     """The file is visible, and Slack reports it once, before the delivery has ended."""
     async with new_scene(timings=RARELY) as scene:
         add_places(scene)
@@ -116,7 +113,7 @@ async def test_a_file_forwarded_before_its_delivery_has_ended_is_taken_back(
 
 
 @pytest.mark.parametrize("timings", WAYS)
-async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, timings: Timings) -> None:
+async def test_a_public_link_takes_the_file_back(new_scene, timings):
     async with new_scene(timings=timings) as scene:
         seen = await raw(scene)
         await scene.people.publish_file(ALICE, seen.file.id, sends_event=timings is RARELY)
@@ -125,9 +122,7 @@ async def test_a_public_link_takes_the_file_back(new_scene: OpenScene, timings: 
         assert (found.payload["channel_id"], found.actor_id) == (None, "system")
 
 
-async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(
-    new_scene: OpenScene,
-) -> None:
+async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, OPEN)
@@ -135,16 +130,14 @@ async def test_the_person_who_forwarded_it_is_named_if_slack_names_them(
         assert found.actor_id == ALICE
 
 
-async def test_a_forwarded_waveform_takes_the_recording_back(new_scene: OpenScene) -> None:
+async def test_a_forwarded_waveform_takes_the_recording_back(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.picture.id, OPEN)
         await assert_taken_back(scene, seen, "forwarded")
 
 
-async def test_a_forwarded_transcript_is_taken_back_and_its_recording_stays(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_forwarded_transcript_is_taken_back_and_its_recording_stays(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         message = await card(scene, seen.delivery, "*Unredacted*")
@@ -161,7 +154,7 @@ async def stays(scene: Scene, seen: Seen) -> None:
     assert await events(scene, "retention:file:passed_on") == []
 
 
-async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene: OpenScene) -> None:
+async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene):
     async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
         await scene.people.forward_file(ALICE, seen.file.id, CLEARED)
@@ -174,9 +167,7 @@ async def test_a_file_forwarded_to_cleared_people_only_stays(new_scene: OpenScen
 
 @postgresql_at_length
 @pytest.mark.parametrize("happens", ["somebody joins", "a listener is denied"])
-async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(
-    new_scene: OpenScene, happens: str
-) -> None:
+async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(new_scene, happens):
     async with new_scene(timings=RARELY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         seen = await raw(scene)
         await scene.grant(BOB)
@@ -201,9 +192,7 @@ async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(
         assert (found.payload["channel_id"], found.payload["because"]) == (MIXED, "audience")
 
 
-async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(new_scene):
     """This limitation is documented in docs/security.md."""
     async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
@@ -211,9 +200,7 @@ async def test_a_share_that_neither_slack_nor_an_event_names_is_not_found(
         await stays(scene, seen)
 
 
-async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(new_scene):
     async with new_scene(timings=EVERY) as scene:
         add_places(scene)
         seen = await scene.ask()
@@ -228,9 +215,7 @@ async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(
         assert seen.file.id in [f.id for f in scene.workspace.visible_files(OPEN)]
 
 
-async def test_an_event_about_the_bots_own_share_costs_no_call(
-    new_scene: OpenScene,
-) -> None:
+async def test_an_event_about_the_bots_own_share_costs_no_call(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         row = await until(lambda: due_later(scene, seen))
@@ -249,9 +234,7 @@ async def due_later(scene: Scene, seen: Seen) -> object:
     return row.shares_due_at if row.shares_due_at > row.ended_at + SECOND else None
 
 
-async def test_events_about_other_files_and_malformed_events_change_nothing(
-    new_scene: OpenScene,
-) -> None:
+async def test_events_about_other_files_and_malformed_events_change_nothing(new_scene):
     async with new_scene(timings=RARELY) as scene:
         seen = await raw(scene)
         for event in (
@@ -262,7 +245,7 @@ async def test_events_about_other_files_and_malformed_events_change_nothing(
         assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
 
 
-async def test_unknown_shares_are_read_again(new_scene: OpenScene) -> None:
+async def test_unknown_shares_are_read_again(new_scene):
     async with new_scene(timings=EVERY) as scene:
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="files.info", error="fatal_error", times=4))

@@ -31,9 +31,7 @@ async def get(scene: Scene, path: str, **headers: str) -> httpx.Response:
         return await client.get(f"{scene.stage.origin}{path}", headers=headers)
 
 
-async def test_metrics_and_details_are_hidden_from_requests_through_a_proxy(
-    scene: Scene,
-) -> None:
+async def test_metrics_and_details_are_hidden_from_requests_through_a_proxy(scene):
     stranger = {"X-Forwarded-For": "203.0.113.9"}
     metrics = await get(scene, "/metrics", **stranger)
     readiness = await get(scene, "/readyz", **stranger)
@@ -42,9 +40,7 @@ async def test_metrics_and_details_are_hidden_from_requests_through_a_proxy(
     assert "database" in (await get(scene, "/readyz")).json()
 
 
-async def test_a_body_above_slacks_size_is_refused_and_others_are_served(
-    scene: Scene,
-) -> None:
+async def test_a_body_above_slacks_size_is_refused_and_others_are_served(scene):
     async with http_client() as client:
         origin = f"{scene.stage.origin}/slack/events"
         with suppress(httpx.TransportError):  # the connection may be cut while the body is sent
@@ -53,7 +49,7 @@ async def test_a_body_above_slacks_size_is_refused_and_others_are_served(
     assert "Got it" in (await scene.people.command(ALICE, CHANNEL, scene.another_call())).text
 
 
-async def test_huge_facts_of_a_call_do_not_fail_its_recording(scene: Scene) -> None:
+async def test_huge_facts_of_a_call_do_not_fail_its_recording(scene):
     await scene.grant()
     call = scene.another_call()
     scene.polyai.faults.add(Fault("conversation", body=TINY_VALUES, headers=JSON, times=9))
@@ -66,7 +62,7 @@ async def test_huge_facts_of_a_call_do_not_fail_its_recording(scene: Scene) -> N
     assert_raw(await asking, call)
 
 
-async def test_a_huge_transcript_is_refused(scene: Scene) -> None:
+async def test_a_huge_transcript_is_refused(scene):
     await scene.grant()
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Unredacted*")

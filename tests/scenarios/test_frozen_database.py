@@ -9,7 +9,6 @@ from bot.slack import ack_window
 from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.identifiers import Action
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
 from tests.scenarios.thread import card
 from tests.tcp_relay import DatabaseRelay
@@ -27,8 +26,8 @@ async def relay(migrated_postgresql: Callable[[], str]) -> AsyncIterator[Databas
 
 
 async def test_while_the_database_hangs_slack_is_answered_and_a_repeat_joins_its_request(
-    new_scene: OpenScene, relay: DatabaseRelay
-) -> None:
+    new_scene, relay
+):
     async with new_scene(database_url=relay.url) as scene:
         await scene.grant()
         seen = await scene.ask()

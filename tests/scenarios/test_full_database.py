@@ -13,7 +13,7 @@ from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
 from bot.wiring.timings import Timings
 from tests.patience import until
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 from tests.scenarios.test_from_outside import get
 from tests.scenarios.test_watched import figures
@@ -63,7 +63,7 @@ def let_no_page_be_added(scene: Scene) -> None:
         cursor.close()
 
 
-async def test_a_sqlite_database_on_a_full_disk(scene: Scene) -> None:
+async def test_a_sqlite_database_on_a_full_disk(scene):
     assert await is_ready(scene)
     let_no_page_be_added(scene)
     with capture_logs() as logs:
@@ -84,9 +84,7 @@ async def not_ready(scene: Scene) -> bool:
 
 
 @pytest.mark.parametrize("scene_url", ["postgresql"], indirect=True)
-async def test_a_read_only_postgresql_that_becomes_writable_again(
-    new_scene: OpenScene, scene_url: str
-) -> None:
+async def test_a_read_only_postgresql_that_becomes_writable_again(new_scene, scene_url):
     async with new_scene() as scene:
         assert await is_ready(scene)
         for_reading(scene_url, is_so=True)

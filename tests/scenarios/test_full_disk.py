@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from bot.errors import Unexpected
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.scenarios.test_full_database import (
     ask_until_refused,
@@ -50,8 +49,8 @@ def fill(disk: Path) -> Path:
 
 
 async def test_a_full_disk_is_reported_and_recordings_are_delivered_once_there_is_space(
-    new_scene: OpenScene, disk: Path, template_databases: Path
-) -> None:
+    new_scene, disk, template_databases
+):
     shutil.copytree(template_databases, disk, dirs_exist_ok=True)
     async with new_scene(database_url=f"sqlite:///{disk}/callaudio.db") as scene:
         await scene.ask()

@@ -1,15 +1,13 @@
 """Load balancers that cut each connection after five idle seconds: nobody notices."""
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
 from bot.wiring.application import Roles
 from tests.patience import until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import Nursery, open_street
+from tests.scenarios.killed_bot import open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.tcp_relay import DatabaseRelay, HttpRelay
 
@@ -20,8 +18,8 @@ SOON_MS = 4_000
 
 @pytest.mark.long
 async def test_after_each_pause_a_command_is_accepted_and_delivered_as_usual(
-    migrated_postgresql: Callable[[], str], nursery: Nursery, tmp_path: Path
-) -> None:
+    migrated_postgresql, nursery, tmp_path
+):
     url = migrated_postgresql()
     async with AsyncExitStack() as stack:
         street = await stack.enter_async_context(open_street(nursery, tmp_path, database_url=url))

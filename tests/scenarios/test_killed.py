@@ -1,9 +1,8 @@
 """A bot killed at any moment delivers what it had accepted after its next start, once."""
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from bot.jobs.work_kind import MOST_TAKEOVERS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault, Faults
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, BROKEN_OFF, CALL, CHANNEL
 
 When = Literal["before", "after"]
@@ -83,12 +82,8 @@ def in_turn(moments: dict[str, Moment], alike: Container[str] = ()) -> pytest.Ma
 
 @in_turn(MOMENTS, ALIKE)
 async def test_a_bot_killed_before_or_after_the_effect_of_a_call_delivers_exactly_once(
-    moment: Moment,
-    whens: Sequence[When],
-    nursery: Nursery,
-    template_databases: Path,
-    tmp_path: Path,
-) -> None:
+    moment, whens, nursery, template_databases, tmp_path
+):
     async def through(when: When) -> None:
         raw = when == "before" or moment.nth == 1
         folder = tmp_path / when
@@ -107,8 +102,8 @@ async def test_a_bot_killed_before_or_after_the_effect_of_a_call_delivers_exactl
 
 
 async def test_a_bot_killed_right_after_its_ack_delivers_what_it_accepted(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         bot = await street.start()
         ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
@@ -122,8 +117,8 @@ async def test_a_bot_killed_right_after_its_ack_delivers_what_it_accepted(
 
 
 async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
         await street.scene.grant()
@@ -142,8 +137,8 @@ async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(
 
 
 async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_has_the_file(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         await kill_at(street, MOMENTS["announcing"], "after")
 
@@ -158,8 +153,8 @@ async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_h
 
 
 async def test_a_delivery_that_kills_each_worker_fails_with_a_note_and_delays_no_other(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         scene = street.scene
         deadly = scene.another_call()
@@ -186,8 +181,8 @@ async def test_a_delivery_that_kills_each_worker_fails_with_a_note_and_delays_no
 
 
 async def test_a_bot_killed_while_idle_starts_again_without_work(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         bot = await street.start()
         await street.scene.ask()

@@ -1,14 +1,12 @@
 """A bot killed after a press does what was requested after its next start, once."""
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
-from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import (
     ONE_ANNOUNCEMENT_NEEDS,
@@ -54,12 +52,8 @@ async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it
 
 @in_turn(FETCHING, ALIKE)
 async def test_a_transcript_is_delivered_exactly_once(
-    moment: Moment,
-    whens: Sequence[When],
-    nursery: Nursery,
-    template_databases: Path,
-    tmp_path: Path,
-) -> None:
+    moment, whens, nursery, template_databases, tmp_path
+):
     async def through(when: When) -> None:
         folder = tmp_path / when
         async with open_street(nursery, folder, template=template_databases) as street:
@@ -87,9 +81,7 @@ async def assert_one_transcript(street: Street, message: Message) -> None:
 
 
 @pytest.mark.parametrize("moment", DELETING.values(), ids=DELETING)
-async def test_a_deletion_is_completed_and_shown(
-    moment: Moment, nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+async def test_a_deletion_is_completed_and_shown(moment, nursery, template_databases, tmp_path):
     async def through(when: When) -> None:
         folder = tmp_path / when
         async with open_street(nursery, folder, template=template_databases) as street:

@@ -75,9 +75,7 @@ async def tags(street: Street) -> list[str]:
 
 
 @pytest.mark.parametrize("name", at_length_but(*MOMENTS.keys() - {FIRST}))
-async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_once(
-    name: str, opened: Opened
-) -> None:
+async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_once(name, opened):
     async with opened("sound", "deliver") as street:
         scene = street.scene
         await kill_at(street, name, asks=scene.another_call())
@@ -97,9 +95,7 @@ async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_
 
 
 @pytest.mark.parametrize("name", at_length_but(LAST))
-async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_it(
-    name: str, opened: Opened
-) -> None:
+async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_it(name, opened):
     async with opened("leaking", "deliver") as street:
         scene = street.scene
         await kill_at(street, name, asks=scene.another_call(recording=leaking()))
@@ -114,7 +110,7 @@ async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_
         assert (told.count(CHECKED), told.count("worker:delivery:failed")) == (1, 1)
 
 
-async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened: Opened) -> None:
+async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened):
     async def through(when: Literal["before", "after"]) -> None:
         async with opened(when, "deliver") as street:
             scene, moment = street.scene, Moment(SHARE)
@@ -138,9 +134,7 @@ async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened: Open
         both.create_task(through("after"))
 
 
-async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(
-    opened: Opened,
-) -> None:
+async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(opened):
     async with opened("asked", "off") as street:
         scene = street.scene
         call = scene.another_call(recording=leaking())

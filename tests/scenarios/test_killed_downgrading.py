@@ -6,7 +6,6 @@ At no moment is there more than one card, or more than one recording, or raw aga
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -114,9 +113,7 @@ def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Throu
 
 
 @pytest.mark.parametrize("moment", FEW)
-async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(
-    moment: str, through: Through
-) -> None:
+async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(moment, through):
     async with asyncio.TaskGroup() as both:
         both.create_task(through("audience", MOMENTS[moment], "before"))
         both.create_task(through("right_ended", MOMENTS[moment], "after"))
@@ -126,15 +123,13 @@ async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_a_bot_killed_at_any_call_replaces_raw_for_each_cause(
-    moment: str, cause: str, when: Literal["before", "after"], through: Through
-) -> None:
+async def test_a_bot_killed_at_any_call_replaces_raw_for_each_cause(moment, cause, when, through):
     await through(cause, MOMENTS[moment], when)
 
 
 async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_allowed_again(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         bot = await street.start()
         file_id = await delivered_raw(street)
@@ -151,8 +146,8 @@ async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_all
 
 
 async def test_a_bot_killed_after_a_failed_replacement_shows_the_failure_on_the_card(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         scene = street.scene
         bot = await street.start()

@@ -1,13 +1,11 @@
 """A bot killed while it takes a raw recording back completes that after its next start."""
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from tests.patience import until
-from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import Moment, When, in_turn
 
@@ -17,12 +15,8 @@ ROUTES = ("conversations.info", "files.delete", "chat.update")
 
 @in_turn({route: Moment(route) for route in ROUTES})
 async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_so(
-    moment: Moment,
-    whens: Sequence[When],
-    nursery: Nursery,
-    template_databases: Path,
-    tmp_path: Path,
-) -> None:
+    moment, whens, nursery, template_databases, tmp_path
+):
     route = moment.route
 
     async def through(when: When) -> None:
@@ -49,12 +43,8 @@ async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_
     alike={"chat.update"},
 )
 async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
-    moment: Moment,
-    whens: Sequence[When],
-    nursery: Nursery,
-    template_databases: Path,
-    tmp_path: Path,
-) -> None:
+    moment, whens, nursery, template_databases, tmp_path
+):
     route = moment.route
 
     async def through(when: When) -> None:

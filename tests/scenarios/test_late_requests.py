@@ -3,9 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -18,9 +16,8 @@ from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DigestRunRow, RecentRequestRow
 from bot.wiring.application import Roles
 from tests.ports import free_port
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, runs
-from tests.scenarios.killed_bot import LOOPBACK, Nursery, open_street
+from tests.scenarios.killed_bot import LOOPBACK, open_street
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 from tests.scenarios.test_digest_command import say
@@ -43,9 +40,7 @@ async def by_button(scene: Scene) -> Ack:
 
 
 @pytest.mark.parametrize("ask", [by_command, by_button])
-async def test_a_command_that_arrives_after_its_delivered_repeat_joins_it(
-    ask: Callable[[Scene], Awaitable[Ack]], scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_that_arrives_after_its_delivered_repeat_joins_it(ask, scene, monkeypatch):
     if ask is by_button:
         scene.workspace.join(CHANNEL, BOB)
         await scene.grant()
@@ -65,9 +60,7 @@ async def test_a_command_that_arrives_after_its_delivered_repeat_joins_it(
     assert len(scene.every_visible_file()) == files
 
 
-async def test_a_form_that_arrives_after_its_delivered_repeat_joins_it(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_form_that_arrives_after_its_delivered_repeat_joins_it(scene, monkeypatch):
     message = scene.workspace.say(CHANNEL, ALICE, f"Listen to {CALL}, please")
     late, repeat = await open_form(scene, message), await open_form(scene, message)
     await scene.people.view_submission(ALICE, repeat.id, chosen())
@@ -81,9 +74,7 @@ async def test_a_form_that_arrives_after_its_delivered_repeat_joins_it(
     assert len(scene.every_visible_file()) == 1
 
 
-async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(
-    new_scene: OpenScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(new_scene, monkeypatch):
     environment = {"CALLAUDIO_ADMINS": BOSS}
     async with new_scene(environment=environment, open_outlets=plain_outlets) as scene:
         database = scene.stage.application.database
@@ -102,8 +93,8 @@ async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(
 
 @pytest.mark.long
 async def test_a_stopped_process_that_resumes_stores_nothing_that_another_one_delivered(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    nursery, migrated_postgresql, tmp_path
+):
     async with open_street(nursery, tmp_path, database_url=migrated_postgresql()) as street:
         stopped, port = await street.start(LISTENER), free_port()
         await street.start(LISTENER, port=port)

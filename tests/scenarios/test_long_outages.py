@@ -1,7 +1,7 @@
 """Database outages longer than a lease, wrong clocks, and claims with unanswered commits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -70,8 +70,8 @@ async def assert_each_came_once(street: Street, calls: list[str]) -> None:
 
 
 async def test_an_outage_longer_than_a_lease_ends_no_worker_and_moves_no_work(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    nursery, migrated_postgresql, tmp_path
+):
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, relay):
         three = await workers(street, 0, 0, 0)
         street.scene.slack.faults.add(Fault("upload", hang=True, times=3))
@@ -94,8 +94,8 @@ async def test_an_outage_longer_than_a_lease_ends_no_worker_and_moves_no_work(
 
 
 async def test_clocks_that_are_half_a_minute_wrong_change_nothing(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    nursery, migrated_postgresql, tmp_path
+):
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, _):
         three = await workers(street, 0, 30, -30)
         # Longer than a lease, so that each is renewed and none seems to have expired.
@@ -108,8 +108,8 @@ async def test_clocks_that_are_half_a_minute_wrong_change_nothing(
 
 
 async def test_a_claim_with_an_unanswered_commit_runs_within_seconds(
-    nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    nursery, migrated_postgresql, tmp_path
+):
     async with street_through(nursery, migrated_postgresql(), tmp_path) as (street, relay):
         (worker,) = await workers(street, 0)
         await until(lambda: is_idle(street), every_seconds=0.1)

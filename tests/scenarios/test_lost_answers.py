@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -47,9 +46,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     "fault",
     some_at_length(LOST, "the connection breaks", "internal_error", "an answer that is no JSON"),
 )
-async def test_a_share_done_but_not_answered_is_found_and_not_repeated(
-    scene: Scene, fault: Fault
-) -> None:
+async def test_a_share_done_but_not_answered_is_found_and_not_repeated(scene, fault):
     await scene.grant()
     scene.slack.faults.add(fault)
 
@@ -63,9 +60,7 @@ async def test_a_share_done_but_not_answered_is_found_and_not_repeated(
 
 
 @pytest.mark.parametrize("fault", NEVER_DONE.values(), ids=NEVER_DONE)
-async def test_a_share_that_did_not_reach_slack_is_repeated_with_the_same_file(
-    scene: Scene, fault: Fault
-) -> None:
+async def test_a_share_that_did_not_reach_slack_is_repeated_with_the_same_file(scene, fault):
     await scene.grant()
     scene.slack.faults.add(fault)
 
@@ -80,7 +75,7 @@ async def test_a_share_that_did_not_reach_slack_is_repeated_with_the_same_file(
     assert scene.decisions_by_audience() == 3
 
 
-async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(scene: Scene) -> None:
+async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(scene):
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     scene.slack.faults.add(LOST["the connection breaks"])
     scene.slack.faults.add(Fault("files.info"))
@@ -98,9 +93,7 @@ async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(sce
 
 
 @pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
-async def test_a_share_visible_after_a_refused_second_try_counts_as_delivered(
-    scene: Scene, second_answer: str
-) -> None:
+async def test_a_share_visible_after_a_refused_second_try_counts_as_delivered(scene, second_answer):
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     scene.workspace.second_completion_error = second_answer
     scene.slack.faults.add(LOST["the connection breaks"])
@@ -120,8 +113,8 @@ async def test_a_share_visible_after_a_refused_second_try_counts_as_delivered(
 
 @pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])
 async def test_a_share_that_never_becomes_visible_is_reported_as_unconfirmed_and_not_repeated(
-    scene: Scene, second_answer: str
-) -> None:
+    scene, second_answer
+):
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     scene.workspace.second_completion_error = second_answer
     scene.slack.faults.add(LOST["the connection breaks"])
@@ -137,7 +130,7 @@ async def test_a_share_that_never_becomes_visible_is_reported_as_unconfirmed_and
     assert seen.delivery.id in str(seen.note.blocks)
 
 
-async def test_a_share_accepted_but_never_visible_is_reported_as_unconfirmed(scene: Scene) -> None:
+async def test_a_share_accepted_but_never_visible_is_reported_as_unconfirmed(scene):
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
 
     seen = await scene.ask()
@@ -149,8 +142,8 @@ async def test_a_share_accepted_but_never_visible_is_reported_as_unconfirmed(sce
 
 @pytest.mark.parametrize("was_done", [True, False], ids=["done unseen", "not done"])
 async def test_after_an_unclear_share_an_ended_right_drops_raw_and_delivers_redacted(
-    scene: Scene, was_done: bool
-) -> None:
+    scene, was_done
+):
     await scene.grant()
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     when = "after" if was_done else "before"
@@ -176,7 +169,7 @@ async def test_after_an_unclear_share_an_ended_right_drops_raw_and_delivers_reda
     assert tightened.payload["dropped_file_id"] == raw.id
 
 
-async def test_an_upload_that_slack_discarded_is_repeated(scene: Scene) -> None:
+async def test_an_upload_that_slack_discarded_is_repeated(scene):
     # With its picture, and then alone: the recording is gone.
     scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=2))
 
@@ -189,7 +182,7 @@ async def test_an_upload_that_slack_discarded_is_repeated(scene: Scene) -> None:
     assert shared_files(scene) == [seen.file]
 
 
-async def test_uploads_that_slack_always_discards_fail_with_a_note(scene: Scene) -> None:
+async def test_uploads_that_slack_always_discards_fail_with_a_note(scene):
     scene.slack.faults.add(Fault(SHARE, error="file_not_found", times=20))
 
     seen = await scene.ask()
@@ -200,7 +193,7 @@ async def test_uploads_that_slack_always_discards_fail_with_a_note(scene: Scene)
     assert "Try again" in seen.note.text
 
 
-async def test_a_rate_limited_share_happens_later_under_a_new_decision(scene: Scene) -> None:
+async def test_a_rate_limited_share_happens_later_under_a_new_decision(scene):
     await scene.grant()
     scene.slack.faults.add(Fault(SHARE, status=429, headers={"Retry-After": "0"}))
 
@@ -211,9 +204,7 @@ async def test_a_rate_limited_share_happens_later_under_a_new_decision(scene: Sc
     assert scene.decisions_by_audience() == 3
 
 
-async def test_a_refusal_after_an_unclear_share_leaves_nothing_visible(
-    scene: Scene,
-) -> None:
+async def test_a_refusal_after_an_unclear_share_leaves_nothing_visible(scene):
     scene.workspace.visibility_delay_seconds = NOT_VISIBLE_BY_ITSELF
     scene.slack.faults.add(LOST["the connection breaks"])
     scene.slack.faults.add(Fault(SHARE, error="posting_to_channel_denied"))
@@ -235,9 +226,7 @@ async def test_a_refusal_after_an_unclear_share_leaves_nothing_visible(
     ],
     ids=["the connection breaks", "a server error", "internal_error"],
 )
-async def test_an_unanswered_card_is_found_with_the_history_scope(
-    scene: Scene, fault: Fault
-) -> None:
+async def test_an_unanswered_card_is_found_with_the_history_scope(scene, fault):
     scene.workspace.scopes.add("groups:history")
     scene.slack.faults.add(fault)
 
@@ -249,9 +238,7 @@ async def test_an_unanswered_card_is_found_with_the_history_scope(
     assert len(scene.workspace.called(ANNOUNCE)) == 1
 
 
-async def test_an_unanswered_card_is_repeated_without_the_history_scope(
-    scene: Scene,
-) -> None:
+async def test_an_unanswered_card_is_repeated_without_the_history_scope(scene):
     scene.slack.faults.add(Fault(ANNOUNCE, when="after", drop_connection=True))
 
     seen = await scene.ask()
@@ -264,9 +251,7 @@ async def test_an_unanswered_card_is_repeated_without_the_history_scope(
 
 
 @pytest.mark.parametrize("scope", [None, "groups:history"])
-async def test_a_card_that_did_not_reach_slack_is_posted_once(
-    scene: Scene, scope: str | None
-) -> None:
+async def test_a_card_that_did_not_reach_slack_is_posted_once(scene, scope):
     scene.workspace.scopes |= {scope} if scope else set()
     scene.slack.faults.add(Fault(ANNOUNCE, drop_connection=True))
 
@@ -277,9 +262,7 @@ async def test_a_card_that_did_not_reach_slack_is_posted_once(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_an_unanswered_upload_is_repeated_and_the_first_is_never_visible(
-    scene: Scene, when: str
-) -> None:
+async def test_an_unanswered_upload_is_repeated_and_the_first_is_never_visible(scene, when):
     scene.slack.faults.add(Fault("upload", when=when, drop_connection=True))
 
     seen = await scene.ask()
@@ -291,9 +274,7 @@ async def test_an_unanswered_upload_is_repeated_and_the_first_is_never_visible(
 
 
 @pytest.mark.parametrize("answer", [{"drop_connection": True}, {"status": 500}])
-async def test_an_upload_cut_within_its_body_is_repeated(
-    scene: Scene, answer: Mapping[str, Any]
-) -> None:
+async def test_an_upload_cut_within_its_body_is_repeated(scene, answer):
     call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.02)
     scene.slack.faults.add(Fault("upload", when="halfway", **answer))
 
@@ -305,9 +286,7 @@ async def test_an_upload_cut_within_its_body_is_repeated(
 
 
 @pytest.mark.parametrize("answer", ["OK - {length}", "OK", '{"ok":true}'])
-async def test_an_upload_succeeds_by_its_status_whatever_its_body_says(
-    scene: Scene, answer: str
-) -> None:
+async def test_an_upload_succeeds_by_its_status_whatever_its_body_says(scene, answer):
     scene.workspace.upload_answer = answer
 
     seen = await scene.ask()
@@ -317,9 +296,7 @@ async def test_an_upload_succeeds_by_its_status_whatever_its_body_says(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_failed_update_of_the_card_does_not_fail_the_delivery(
-    scene: Scene, when: str
-) -> None:
+async def test_a_failed_update_of_the_card_does_not_fail_the_delivery(scene, when):
     scene.slack.faults.add(Fault("chat.update", when=when, drop_connection=True, times=6))
 
     seen = await scene.ask()

@@ -21,7 +21,7 @@ from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.uploads import Uploads
 from bot.store.tables import DeliveryRow
 from bot.wiring.worker import MAX_RELAYS
-from tests.scenarios.killed_bot import Nursery, open_street
+from tests.scenarios.killed_bot import open_street
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
@@ -73,8 +73,8 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
 
 
 async def test_many_simultaneous_commands_are_acknowledged_and_each_delivered_once(
-    traffic: Traffic, nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    traffic, nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         await street.start()
         await ask_for_many(street.scene, traffic)
@@ -113,9 +113,7 @@ async def ask_for_many(scene: Scene, traffic: Traffic) -> None:
     assert scene.workspace.violations == []
 
 
-async def test_one_call_requested_in_every_channel_at_once_is_delivered_in_each(
-    scene: Scene,
-) -> None:
+async def test_one_call_requested_in_every_channel_at_once_is_delivered_in_each(scene):
     for channel_id in CHANNELS:
         scene.workspace.add_channel(channel_id, members=[ALICE])
     call = scene.another_call()
@@ -136,8 +134,8 @@ async def test_one_call_requested_in_every_channel_at_once_is_delivered_in_each(
     ],
 )
 async def test_a_large_recording_passes_in_little_memory_and_without_the_disk(
-    scene: Scene, shape: Shape, own_folder: Path
-) -> None:
+    scene, shape, own_folder
+):
     size = 40 * MIB if shape is Shape.CONTENT_LENGTH else 16 * MIB
     recording = Recording.synthetic(size)
     scene.workspace.keep_bytes = 0  # the stand-in only counts and hashes its uploads

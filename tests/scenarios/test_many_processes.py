@@ -6,8 +6,6 @@ What people see tells it, and PostgreSQL's own count of deadlocks.
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +16,7 @@ from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.application import Roles
 from tests.ports import free_port
-from tests.scenarios.killed_bot import LOOPBACK, Nursery, Street, open_street
+from tests.scenarios.killed_bot import LOOPBACK, Street, open_street
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL
 from tests.scenarios.test_many_at_once import everything_ended
 
@@ -28,8 +26,8 @@ PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
 
 @pytest.mark.parametrize("commands", [12, pytest.param(500, marks=pytest.mark.long)])
 async def test_many_commands_while_rights_change_cause_no_deadlock_and_no_unexpected_error(
-    commands: int, nursery: Nursery, migrated_postgresql: Callable[[], str], tmp_path: Path
-) -> None:
+    commands, nursery, migrated_postgresql, tmp_path
+):
     url = migrated_postgresql()
     async with open_street(nursery, tmp_path, database_url=url) as street:
         street.environment["CALLAUDIO_ADMINS"] = BOSS

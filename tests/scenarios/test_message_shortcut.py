@@ -19,7 +19,6 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
 
 PRIVATE = "C0PRIVATE0"
@@ -97,7 +96,7 @@ async def tick_redacted(scene: Scene, view: View) -> None:
 # ---- the main path
 
 
-async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene) -> None:
+async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene):
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, f"Listen to {CALL}, please")
 
@@ -126,9 +125,7 @@ async def test_the_one_call_of_a_message_arrives_raw_in_its_thread(scene: Scene)
     assert scene.workspace.violations == []
 
 
-async def test_the_modal_opens_at_once_and_is_filled_in_later(
-    scene: Scene,
-) -> None:
+async def test_the_modal_opens_at_once_and_is_filled_in_later(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("conversations.info", delay_seconds=0.3))
 
@@ -140,16 +137,14 @@ async def test_the_modal_opens_at_once_and_is_filled_in_later(
     await shown(scene, view.id, "You would get it")
 
 
-async def test_a_form_that_slack_refuses_at_first_is_filled_in_later(
-    scene: Scene,
-) -> None:
+async def test_a_form_that_slack_refuses_at_first_is_filled_in_later(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.update", error="internal_error"))
     view = await open_form(scene, message)
     assert "submit" in view.body
 
 
-async def test_a_form_that_slack_always_refuses_shows_the_error(scene: Scene) -> None:
+async def test_a_form_that_slack_always_refuses_shows_the_error(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.update", error="internal_error", times=4))
     view = await open_form(scene, message, expect="Slack did not answer clearly.")
@@ -157,7 +152,7 @@ async def test_a_form_that_slack_always_refuses_shows_the_error(scene: Scene) ->
     assert "submit" not in view.body
 
 
-async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene: Scene) -> None:
+async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene):
     parent = scene.workspace.say(CHANNEL, ALICE, "A strange call")
     reply = scene.workspace.say(CHANNEL, ALICE, f"`{CALL}`", thread_ts=parent.ts)
 
@@ -167,7 +162,7 @@ async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene: Scen
     assert len(files_in(scene, parent)) == 1
 
 
-async def test_the_form_carries_ids_only(scene: Scene) -> None:
+async def test_the_form_carries_ids_only(scene):
     words = f"Mrs Private, +44 20 7946 0123, was angry about {CALL}"
     message = scene.workspace.say(CHANNEL, ALICE, words)
 
@@ -182,7 +177,7 @@ async def test_the_form_carries_ids_only(scene: Scene) -> None:
         assert secret not in str(view.body["blocks"])
 
 
-async def test_side_and_redacted_follow_the_form(scene: Scene) -> None:
+async def test_side_and_redacted_follow_the_form(scene):
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
@@ -196,7 +191,7 @@ async def test_side_and_redacted_follow_the_form(scene: Scene) -> None:
     assert file.name == f"{CALL}-agent-redacted.wav"
 
 
-async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene: Scene) -> None:
+async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene):
     second = scene.another_call()
     message = scene.workspace.say(CHANNEL, ALICE, f"{CALL} or {second}?")
 
@@ -220,9 +215,7 @@ async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene: Scen
     assert [f.name for f in files_in(scene, message)] == [f"{second}-redacted.wav"]
 
 
-async def test_without_a_call_in_the_message_one_is_typed_and_mistakes_are_reported_below(
-    scene: Scene,
-) -> None:
+async def test_without_a_call_in_the_message_one_is_typed_and_mistakes_are_reported_below(scene):
     message = scene.workspace.say(CHANNEL, ALICE, "Has anybody listened to it?")
     view = await open_form(scene, message)
     assert inputs(view)[0] == Input.CONVERSATION
@@ -239,9 +232,7 @@ async def test_without_a_call_in_the_message_one_is_typed_and_mistakes_are_repor
     assert scene.workspace.violations == []
 
 
-async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offered(
-    scene: Scene,
-) -> None:
+async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offered(scene):
     message = scene.workspace.say(CHANNEL, ALICE, f"<{STRANGE}|this> and {CALL}")
     view = await open_form(scene, message)
     text = str(view.body["blocks"])
@@ -254,7 +245,7 @@ async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offere
     assert inputs(view)[0] == Input.CONVERSATION
 
 
-async def test_calls_are_found_in_blocks_attachments_and_files_of_an_alert(scene: Scene) -> None:
+async def test_calls_are_found_in_blocks_attachments_and_files_of_an_alert(scene):
     block = {"type": "section", "text": {"type": "mrkdwn", "text": f"Handoff in {CALL}"}}
     for held in ({"blocks": (block,)}, {"attachments": ({"title": "Alert", "blocks": [block]},)}):
         alert = scene.workspace.post(Message(CHANNEL, "", BOB, "Alert", **held))
@@ -262,7 +253,7 @@ async def test_calls_are_found_in_blocks_attachments_and_files_of_an_alert(scene
         assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
 
 
-async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene: Scene) -> None:
+async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene):
     seen = await scene.ask()
     (parent,) = [m for m in seen.posted if m.thread_ts is None]
     (shared,) = [m for m in seen.posted if m.thread_ts]
@@ -273,9 +264,7 @@ async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene:
     assert (delivery.state, delivery.asked_thread_ts) == ("delivered", parent.ts)
 
 
-async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(
-    scene: Scene,
-) -> None:
+async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(scene):
     hostile = f"<!channel> `*{CALL}*` <https://evil.example|click> <@{BOB}>"
     message = scene.workspace.say(CHANNEL, ALICE, hostile)
     scene.polyai.add_call(CALL, agent_id=AGENT_ID, from_number="<!here>")
@@ -290,7 +279,7 @@ async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(
 # ---- the same form sent twice
 
 
-async def test_a_form_sent_twice_is_one_recording(scene: Scene) -> None:
+async def test_a_form_sent_twice_is_one_recording(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
 
@@ -306,9 +295,7 @@ async def test_a_form_sent_twice_is_one_recording(scene: Scene) -> None:
     assert len(files_in(scene, message)) == 1
 
 
-async def test_a_form_sent_again_with_another_choice_is_a_new_request(
-    scene: Scene,
-) -> None:
+async def test_a_form_sent_again_with_another_choice_is_a_new_request(scene):
     message = scene.workspace.say(CHANNEL, ALICE, f"{CALL} or {scene.another_call()}?")
     view = await open_form(scene, message)
 
@@ -325,7 +312,7 @@ async def test_a_form_sent_again_with_another_choice_is_a_new_request(
 # ---- rights are decided again
 
 
-async def test_a_right_that_ended_after_the_form_was_opened_gives_redacted(scene: Scene) -> None:
+async def test_a_right_that_ended_after_the_form_was_opened_gives_redacted(scene):
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -339,7 +326,7 @@ async def test_a_right_that_ended_after_the_form_was_opened_gives_redacted(scene
     await until(lambda: "you are not cleared" in private(scene))
 
 
-async def test_a_channel_shared_after_the_form_was_opened_gets_nothing(scene: Scene) -> None:
+async def test_a_channel_shared_after_the_form_was_opened_gets_nothing(scene):
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -364,9 +351,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("who", "why"), REFUSED.values(), ids=REFUSED)
-async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(
-    scene: Scene, who: Mapping[str, Any], why: str
-) -> None:
+async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(scene, who, why):
     scene.workspace.add_user(BOB, **who)
     scene.workspace.join(CHANNEL, BOB)
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -388,7 +373,7 @@ async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(
     assert found.id == event.id
 
 
-async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene: Scene) -> None:
+async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
 
@@ -400,7 +385,7 @@ async def test_a_guest_who_sends_an_old_form_is_refused_and_audited(scene: Scene
     await until(lambda: "Only members of this workspace" in private(scene))
 
 
-async def test_nothing_is_offered_outside_the_channel(scene: Scene) -> None:
+async def test_nothing_is_offered_outside_the_channel(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message, user=BOB, expect="You would not get")
     assert "You are not in that conversation" in str(view.body["blocks"])
@@ -409,9 +394,7 @@ async def test_nothing_is_offered_outside_the_channel(scene: Scene) -> None:
 # ---- conversations without the bot
 
 
-async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite_it(
-    scene: Scene,
-) -> None:
+async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite_it(scene):
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
     message = scene.workspace.say(PRIVATE, ALICE, CALL)
 
@@ -420,7 +403,7 @@ async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite
     assert "submit" not in view.body
 
 
-async def test_the_bot_joins_a_public_channel(scene: Scene) -> None:
+async def test_the_bot_joins_a_public_channel(scene):
     scene.workspace.change_channel(CHANNEL, bot_is_member=False, is_private=False)
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -433,9 +416,7 @@ async def test_the_bot_joins_a_public_channel(scene: Scene) -> None:
     assert len(files_in(scene, message)) == 1
 
 
-async def test_between_two_people_the_recording_goes_to_the_requesters_direct_messages(
-    scene: Scene,
-) -> None:
+async def test_between_two_people_the_recording_goes_to_the_requesters_direct_messages(scene):
     await scene.grant()
     between = "D0BETWEEN0"
     scene.workspace.add_channel(between, members=[ALICE, BOB], is_im=True, bot_is_member=False)
@@ -456,9 +437,7 @@ async def test_between_two_people_the_recording_goes_to_the_requesters_direct_me
 # ---- failures are shown
 
 
-async def test_if_the_modal_cannot_be_opened_the_answer_is_an_ephemeral_message(
-    scene: Scene,
-) -> None:
+async def test_if_the_modal_cannot_be_opened_the_answer_is_an_ephemeral_message(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.open", error="expired_trigger_id"))
 
@@ -469,7 +448,7 @@ async def test_if_the_modal_cannot_be_opened_the_answer_is_an_ephemeral_message(
     assert "Reference" in private(scene)
 
 
-async def test_unavailable_facts_leave_the_form_usable(scene: Scene) -> None:
+async def test_unavailable_facts_leave_the_form_usable(scene):
     scene.polyai.faults.add(Fault("conversation", status=500, times=9))
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
@@ -479,7 +458,7 @@ async def test_unavailable_facts_leave_the_form_usable(scene: Scene) -> None:
 # ---- Socket Mode
 
 
-async def test_the_shortcut_works_over_socket_mode(new_scene: OpenScene) -> None:
+async def test_the_shortcut_works_over_socket_mode(new_scene):
     workspace = Workspace()
     environment = {"SLACK_APP_TOKEN": workspace.app_token}
     async with new_scene(workspace=workspace, environment=environment) as opened:

@@ -22,7 +22,6 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Shape
 from bot.sandbox.workspace import Workspace
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene
 
 CALLER, CALLED = "1234567890", "2079460000"  # of the stand-in's +44… numbers
@@ -176,9 +175,7 @@ async def go_through_everything(scene: Scene) -> set[str]:
     return set(states)
 
 
-async def test_no_secret_and_no_personal_data_is_left_anywhere(
-    new_scene: OpenScene, tmp_path: Path, logs: dict[str, io.StringIO]
-) -> None:
+async def test_no_secret_and_no_personal_data_is_left_anywhere(new_scene, tmp_path, logs):
     async with new_scene() as scene:
         states = await go_through_everything(scene)
         assert states == {"delivered", "refused", "failed"}

@@ -3,13 +3,11 @@
 import asyncio
 
 from bot.sandbox import recordings
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL
 from tests.scenarios.thread import card, choose_side, offered
 
 
-async def test_another_side_is_delivered_into_the_same_thread_with_a_short_card(
-    scene: Scene,
-) -> None:
+async def test_another_side_is_delivered_into_the_same_thread_with_a_short_card(scene):
     await scene.grant()
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Unredacted*")
@@ -29,7 +27,7 @@ async def test_another_side_is_delivered_into_the_same_thread_with_a_short_card(
     assert len([m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]) == 1
 
 
-async def test_another_side_is_decided_by_the_pressers_rights(scene: Scene) -> None:
+async def test_another_side_is_decided_by_the_pressers_rights(scene):
     await scene.grant()
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Unredacted*")
@@ -42,14 +40,14 @@ async def test_another_side_is_decided_by_the_pressers_rights(scene: Scene) -> N
     assert {(r.key_kind, r.query["redacted"]) for r in caller} == {("plain", "true")}
 
 
-async def test_another_side_of_a_recording_requested_redacted_is_redacted(scene: Scene) -> None:
+async def test_another_side_of_a_recording_requested_redacted_is_redacted(scene):
     await scene.grant()
     seen = await scene.ask(f"{CALL} redacted")
     row = await choose_side(scene, await card(scene, seen.delivery, "*Redacted*"), "Caller")
     assert (row.outcome, row.reason) == ("redacted", "asked")
 
 
-async def test_two_simultaneous_presses_deliver_once(scene: Scene) -> None:
+async def test_two_simultaneous_presses_deliver_once(scene):
     seen = await scene.ask()
     first = await card(scene, seen.delivery, "*Redacted*")
 
@@ -59,7 +57,7 @@ async def test_two_simultaneous_presses_deliver_once(scene: Scene) -> None:
     assert len(await scene.deliveries()) == 2
 
 
-async def test_an_unknown_side_is_refused(scene: Scene) -> None:
+async def test_an_unknown_side_is_refused(scene):
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Redacted*")
     await scene.people.choose_on_message(

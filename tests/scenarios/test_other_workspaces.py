@@ -1,14 +1,11 @@
 """People of another workspace: whatever they type, press or send is refused."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Right
 from bot.slack.identifiers import ADMIN_COMMAND, FIND_CALL_SHORTCUT, Action, MessageShortcut
 from bot.store.tables import DigestRow, GrantRow, HomeRow
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 
 STRANGER, ELSEWHERE = "U0STRANGER", "T0OTHER000"
@@ -40,9 +37,7 @@ COMMANDS = [
 ]
 
 
-async def test_commands_of_another_workspace_are_refused_even_with_an_admins_id(
-    new_scene: OpenScene,
-) -> None:
+async def test_commands_of_another_workspace_are_refused_even_with_an_admins_id(new_scene):
     """The same id in another workspace is another person."""
     async with new_scene(environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
@@ -71,9 +66,7 @@ async def test_commands_of_another_workspace_are_refused_even_with_an_admins_id(
         }
 
 
-async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(
-    new_scene: OpenScene,
-) -> None:
+async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(new_scene):
     async with new_scene(environment={"CALLAUDIO_ADMINS": f"{BOSS},{STRANGER}"}) as scene:
         scene.workspace.add_user(STRANGER, team_id=ELSEWHERE, is_stranger=True)
         scene.workspace.join(CHANNEL, STRANGER)
@@ -122,9 +115,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(
         assert names == [*Action, shortcut, FIND_CALL_SHORTCUT, "request_access"]
 
 
-async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_command_says(
-    scene: Scene,
-) -> None:
+async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_command_says(scene):
     scene.workspace.add_user(STRANGER, team_id=ELSEWHERE)
     scene.workspace.join(CHANNEL, STRANGER)
     await scene.grant(STRANGER)
@@ -158,9 +149,7 @@ async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_c
         ),
     ],
 )
-async def test_events_count_if_one_of_their_authorizations_is_the_bots(
-    scene: Scene, changes: dict[str, Any], is_ours: bool
-) -> None:
+async def test_events_count_if_one_of_their_authorizations_is_the_bots(scene, changes, is_ours):
     workspace = scene.workspace
     ack = await scene.people.event(
         {"type": "app_home_opened", "user": BOB, "channel": "D0BOB0000", "tab": "home"}, **changes

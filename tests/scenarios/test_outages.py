@@ -179,8 +179,8 @@ async def opened(new_scene: OpenScene, **changes: object) -> AsyncIterator[Batch
     ],
 )
 async def test_an_outage_of_minutes_loses_no_delivery_and_is_not_reported_as_a_failure(
-    batch: Batch, service: str, minutes: float, away: str
-) -> None:
+    batch, service, minutes, away
+):
     faults: Faults = getattr(batch.scene, service).faults
     faults.everywhere = AWAY[away]
     kinds = await batch.ask()
@@ -193,9 +193,7 @@ async def test_an_outage_of_minutes_loses_no_delivery_and_is_not_reported_as_a_f
 @pytest.mark.long
 @pytest.mark.parametrize("away", AWAY)
 @pytest.mark.parametrize("service", ["slack", "polyai"])
-async def test_an_outage_from_the_start_loses_none_of_a_hundred_deliveries(
-    batch: Batch, service: str, away: str
-) -> None:
+async def test_an_outage_from_the_start_loses_none_of_a_hundred_deliveries(batch, service, away):
     batch.of_each_kind = 25
     faults: Faults = getattr(batch.scene, service).faults
     faults.everywhere = AWAY[away]
@@ -207,9 +205,7 @@ async def test_an_outage_from_the_start_loses_none_of_a_hundred_deliveries(
 
 
 @pytest.mark.parametrize("service", ["slack", pytest.param("polyai", marks=pytest.mark.long)])
-async def test_an_outage_that_begins_in_the_middle_loses_no_delivery(
-    batch: Batch, service: str
-) -> None:
+async def test_an_outage_that_begins_in_the_middle_loses_no_delivery(batch, service):
     kinds = await batch.ask()
     faults: Faults = getattr(batch.scene, service).faults
     await until(lambda: batch.scene.workspace.called("files.getUploadURLExternal"))
@@ -220,9 +216,7 @@ async def test_an_outage_that_begins_in_the_middle_loses_no_delivery(
     batch.assert_as_without_an_outage(await batch.outcomes(kinds))
 
 
-async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_failure(
-    batch: Batch,
-) -> None:
+async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_failure(batch):
     batch.scene.polyai.faults.everywhere = AWAY["service unavailable"]
     kinds = await batch.ask()
     for _ in range(RetryRule().attempts):
@@ -241,7 +235,7 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_f
     assert {(o.state, o.files, o.notes) for o in found["refused"]} == {ENDS["refused"]}
 
 
-async def test_slow_and_lost_answers_neither_repeat_nor_lose_a_delivery(batch: Batch) -> None:
+async def test_slow_and_lost_answers_neither_repeat_nor_lose_a_delivery(batch):
     faults = batch.scene.slack.faults
     faults.everywhere = Fault("*", delay_seconds=0.05)
     for route in ("response_url", SHARE, "chat.postMessage", "chat.update"):
@@ -254,9 +248,7 @@ async def test_slow_and_lost_answers_neither_repeat_nor_lose_a_delivery(batch: B
     batch.assert_as_without_an_outage(await batch.outcomes(kinds))
 
 
-async def test_a_note_that_cannot_be_sent_for_a_day_is_audited_and_shown_in_app_home(
-    batch: Batch,
-) -> None:
+async def test_a_note_that_cannot_be_sent_for_a_day_is_audited_and_shown_in_app_home(batch):
     scene = batch.scene
     kinds = {"CA" + "f" * 32: "failed"}
     for route in ("response_url", "chat.postEphemeral", "conversations.open"):

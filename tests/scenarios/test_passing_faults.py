@@ -15,7 +15,7 @@ from bot.network.retry import ATTEMPTS
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox.faults import Fault
 from bot.wiring.clock import utc_now
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene
 
 GROUP = "S0LISTENERS"
@@ -50,9 +50,7 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
         for is_usual in [name == "unavailable" or fact == FACTS[0]]
     ],
 )
-async def test_a_temporary_fault_does_not_change_the_outcome(
-    new_scene: OpenScene, fact: str, fault: dict[str, object]
-) -> None:
+async def test_a_temporary_fault_does_not_change_the_outcome(new_scene, fact, fault):
     async with new_scene(timings=PATIENT) as scene:
         await arrange(scene, fact, fault, ATTEMPTS + 1)
 
@@ -63,9 +61,7 @@ async def test_a_temporary_fault_does_not_change_the_outcome(
 
 
 @pytest.mark.parametrize("fact", ["users.info", "usergroups.users.list"])
-async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts(
-    new_scene: OpenScene, fact: str
-) -> None:
+async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts(new_scene, fact):
     passed = timedelta(0)
     async with new_scene(timings=PATIENT, clock=lambda: utc_now() + passed) as scene:
         scene.workspace.usergroups[GROUP] = (ALICE,)
@@ -93,9 +89,7 @@ async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts
         ("usergroups.users.list", "delivered", "not_told", "Slack did not confirm, for minutes"),
     ],
 )
-async def test_a_lasting_fault_fails_closed_with_an_explanation(
-    new_scene: OpenScene, fact: str, state: str, code: str, said: str
-) -> None:
+async def test_a_lasting_fault_fails_closed_with_an_explanation(new_scene, fact, state, code, said):
     async with new_scene(timings=IMPATIENT) as scene:
         await arrange(scene, fact, PASSING["unavailable"], FOR_GOOD)
 

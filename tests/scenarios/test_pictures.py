@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from pathlib import Path
 
 from PIL import Image
 
@@ -19,7 +18,7 @@ TEXT = "\n".join(path.read_text().replace('"../.pictures', '".pictures') for pat
 LARGEST_BYTES = 150_000
 
 
-async def test_the_pictures_show_what_the_bot_posts(template_databases: Path, tmp_path: Path):
+async def test_the_pictures_show_what_the_bot_posts(template_databases, tmp_path):
     shutil.copytree(template_databases, tmp_path, dirs_exist_ok=True)
     async with open_story(f"sqlite:///{tmp_path}/callaudio.db") as story:
         pages = await tell(story)

@@ -6,13 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
 from bot.polyai.calls import MAX_READS
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_server import PolyAISandbox
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import (
     ALICE,
     BROKEN_OFF,
@@ -48,9 +46,7 @@ def assert_nothing_was_announced(scene: Scene) -> None:
     assert scene.workspace.files == []
 
 
-async def test_permanent_refusals_are_reported_at_once_and_not_retried(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_permanent_refusals_are_reported_at_once_and_not_retried(scene, subtests):
     operator = "Ask the callaudio operator to"
     answers = (
         (Fault("audio", status=401), "polyai_key_rejected", "API key", operator),
@@ -127,9 +123,7 @@ async def test_permanent_refusals_are_reported_at_once_and_not_retried(
     assert_nothing_was_announced(scene)
 
 
-async def test_the_sandboxs_refusals_are_reported_alike(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_the_sandboxs_refusals_are_reported_alike(scene, subtests):
     """Keys, agents and ids that are really wrong, instead of scripted answers."""
     with subtests.test("an id nobody knows"):
         seen = await scene.ask("CA" + "f" * 32)
@@ -164,9 +158,7 @@ def ago(changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_the_causes_of_a_missing_recording_are_distinguished(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_the_causes_of_a_missing_recording_are_distinguished(scene, subtests):
     calls = {
         "a chat": (
             {"channel": "WEBCHAT", "started_at": MONTH},
@@ -215,7 +207,7 @@ async def test_the_causes_of_a_missing_recording_are_distinguished(
         assert [r.status for r in seen.audio_requests] == [404, 404, 200]
 
 
-async def test_a_retry_after_of_polyai_is_respected(scene: Scene) -> None:
+async def test_a_retry_after_of_polyai_is_respected(scene):
     await scene.grant()
     scene.polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "0.3"}))
     began = time.monotonic()
@@ -232,9 +224,7 @@ async def test_a_retry_after_of_polyai_is_respected(scene: Scene) -> None:
     assert [r.status for r in seen.audio_requests] == [429]  # nobody waits an hour
 
 
-async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(scene, subtests):
     page = b"<html>502 Bad Gateway</html>"
     troubles: dict[str, tuple[dict[str, Any], ...]] = {
         "answers": ({"status": 502, "body": page}, *({"status": s} for s in (503, 504, 408))),
@@ -259,9 +249,7 @@ async def test_temporary_faults_are_retried_and_lasting_ones_are_reported(
             assert len(scene.workspace.called("chat.postMessage")) == number
 
 
-async def test_no_redirect_is_followed_and_no_key_reaches_its_target(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_no_redirect_is_followed_and_no_key_reaches_its_target(scene, subtests):
     await scene.grant()
     async with PolyAISandbox() as elsewhere:
         target = {"Location": f"{elsewhere.url}/v1/agents/{AGENT_ID}/conversations/{CALL}/audio"}
@@ -284,9 +272,7 @@ async def test_no_redirect_is_followed_and_no_key_reaches_its_target(
     assert_nothing_was_announced(scene)
 
 
-async def test_a_failure_after_the_card_withdraws_it(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_failure_after_the_card_withdraws_it(scene, subtests):
     scene.excuse(BROKEN_OFF)
     late = {
         "recording_gone": Fault("audio", status=410),
@@ -317,9 +303,7 @@ async def test_a_failure_after_the_card_withdraws_it(
     assert len(scene.workspace.called("files.completeUploadExternal")) == 1
 
 
-async def test_facts_are_shown_without_the_phone_number_and_do_not_delay_the_recording(
-    scene: Scene,
-) -> None:
+async def test_facts_are_shown_without_the_phone_number_and_do_not_delay_the_recording(scene):
     call = scene.another_call(handoff=True)
     seen = await scene.ask(call)
     shown = str(seen.posted[0].blocks)
@@ -332,7 +316,7 @@ async def test_facts_are_shown_without_the_phone_number_and_do_not_delay_the_rec
     assert_redacted(await scene.ask(call), "not_cleared", call)
 
 
-async def test_missing_facts_do_not_delay_the_recording(new_scene: OpenScene) -> None:
+async def test_missing_facts_do_not_delay_the_recording(new_scene):
     async with new_scene(timings=replace(QUICK, facts_seconds=0.2)) as scene:
         scene.polyai.faults.add(Fault("conversation", hang=True, times=100))
         calls = [scene.another_call() for _ in range(2 * MAX_READS)]
@@ -345,9 +329,7 @@ async def test_missing_facts_do_not_delay_the_recording(new_scene: OpenScene) ->
         scene.polyai.faults.release("conversation")
 
 
-async def test_placeholders_are_refused_before_any_request(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_placeholders_are_refused_before_any_request(scene, subtests):
     for placeholder in PLACEHOLDERS:
         with subtests.test(placeholder):
             ack = await scene.people.command(ALICE, CHANNEL, placeholder)

@@ -1,9 +1,7 @@
 """Private answers reach the requester and nobody else, whatever fails."""
 
-import pytest
-
 from bot.sandbox.faults import Fault
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Seen
 
 OTHER = "C0OTHER000"
 OWN_DM = f"D{ALICE[1:]}"
@@ -24,9 +22,7 @@ def assert_told(seen: Seen, *, via: str, channel: str = CHANNEL) -> None:
     assert seen.posted == []
 
 
-async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destination(
-    scene: Scene,
-) -> None:
+async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destination(scene):
     scene.workspace.join(CHANNEL, BOB)
     scene.workspace.add_channel(OTHER, members=[ALICE, BOB])
 
@@ -44,7 +40,7 @@ async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destinat
     assert scene.workspace.violations == []
 
 
-async def test_another_way_is_taken_when_one_fails(scene: Scene, subtests: pytest.Subtests) -> None:
+async def test_another_way_is_taken_when_one_fails(scene, subtests):
     for trouble, fault in WAYS.items():
         with subtests.test(trouble):
             scene.slack.faults.add(Fault("response_url", **fault))
@@ -53,7 +49,7 @@ async def test_another_way_is_taken_when_one_fails(scene: Scene, subtests: pytes
             assert_told(seen, via="chat.postEphemeral")
 
 
-async def test_a_note_with_a_lost_answer_is_not_repeated(scene: Scene) -> None:
+async def test_a_note_with_a_lost_answer_is_not_repeated(scene):
     scene.slack.faults.add(Fault("response_url", when="after", drop_connection=True))
     scene.polyai.faults.add(GONE)
 
@@ -62,7 +58,7 @@ async def test_a_note_with_a_lost_answer_is_not_repeated(scene: Scene) -> None:
     assert_told(seen, via="response_url")
 
 
-async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene: Scene) -> None:
+async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene):
     scene.workspace.add_channel(OTHER, members=[ALICE], is_private=True, bot_is_member=False)
 
     seen = await scene.ask(channel=OTHER)
@@ -81,7 +77,7 @@ async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene: Scen
     assert seen.delivery.id in str(note.blocks)
 
 
-async def test_a_delivery_whose_note_cannot_be_sent_ends_and_is_audited(scene: Scene) -> None:
+async def test_a_delivery_whose_note_cannot_be_sent_ends_and_is_audited(scene):
     scene.polyai.faults.add(GONE)
     scene.slack.faults.add(Fault("response_url", status=500))
     scene.slack.faults.add(Fault("chat.postEphemeral", error="user_not_in_channel"))

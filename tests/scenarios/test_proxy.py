@@ -50,9 +50,7 @@ async def behind(
 
 
 @pytest.mark.parametrize("over_socket", [False, True])
-async def test_every_call_goes_through_the_proxy(
-    scene_url: str, timings: Timings, *, over_socket: bool
-) -> None:
+async def test_every_call_goes_through_the_proxy(scene_url, timings, *, over_socket):
     async with (
         ForwardProxy(login="callaudio:s3cret") as proxy,
         behind(scene_url, timings, over_socket=over_socket, HTTPS_PROXY=proxy.url) as scene,
@@ -70,7 +68,7 @@ async def test_every_call_goes_through_the_proxy(
     assert proxy.other_requests == []
 
 
-async def test_hosts_in_no_proxy_are_called_directly(scene_url: str, timings: Timings) -> None:
+async def test_hosts_in_no_proxy_are_called_directly(scene_url, timings):
     nobody = f"http://127.0.0.1:{free_port()}"
     async with behind(
         scene_url, timings, domain=None, HTTPS_PROXY=nobody, NO_PROXY="10.0.0.0/8, 127.0.0.1"
@@ -80,7 +78,7 @@ async def test_hosts_in_no_proxy_are_called_directly(scene_url: str, timings: Ti
 
 
 @pytest.mark.parametrize("place", ["http://files.slack.com/upload", "https://example.com/upload"])
-async def test_a_recording_is_never_sent_to_a_host_outside_slack(scene: Scene, place: str) -> None:
+async def test_a_recording_is_never_sent_to_a_host_outside_slack(scene, place):
     await scene.grant()
     body = b'{"ok": true, "file_id": "F0STRANGE0", "upload_url": "%s"}' % place.encode()
     json_type = {"Content-Type": "application/json"}

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -21,7 +20,6 @@ from bot.wiring.timings import Timings
 from tests.patience import until
 from tests.recordings.audio.test_wav_header_parser import chunk
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
-from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import (
     BOB,
     BOSS,
@@ -79,7 +77,7 @@ def raw_requests(scene: Scene) -> int:
 
 
 @postgresql_at_length
-async def test_a_proven_recording_is_delivered(opened: Opened) -> None:
+async def test_a_proven_recording_is_delivered(opened):
     async with opened("deliver") as scene:
         seen = await scene.ask()
 
@@ -93,7 +91,7 @@ async def test_a_proven_recording_is_delivered(opened: Opened) -> None:
 
 
 @postgresql_at_length
-async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened: Opened) -> None:
+async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened):
     async with opened("deliver") as scene:
         call = scene.another_call(recording=leaking())
         seen = await scene.ask(call)
@@ -107,7 +105,7 @@ async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened: 
         assert [c for c in scene.workspace.calls if c.method.startswith("files.complete")] == []
 
 
-async def test_an_uncertain_recording_is_delivered_and_audited_as_uncertain(opened: Opened) -> None:
+async def test_an_uncertain_recording_is_delivered_and_audited_as_uncertain(opened):
     async with opened("deliver") as scene:
         longer = Recording.of(RAW, REDACTED[:-4000])
         for changes in ({"recording": longer}, {"shape": Shape.TRAILER}):
@@ -120,7 +118,7 @@ async def test_an_uncertain_recording_is_delivered_and_audited_as_uncertain(open
         ]
 
 
-async def test_an_unavailable_raw_recording_delays_nothing(opened: Opened) -> None:
+async def test_an_unavailable_raw_recording_delays_nothing(opened):
     async with opened("deliver") as scene:
         first = await scene.ask()
         scene.polyai.keys[next(k for k, v in scene.polyai.keys.items() if v.pii)] = replace(
@@ -133,7 +131,7 @@ async def test_an_unavailable_raw_recording_delays_nothing(opened: Opened) -> No
         assert (told.payload["verdict"], told.payload["doubt"]) == ("cannot_tell", "broken_off")
 
 
-async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened: Opened) -> None:
+async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened):
     async with opened("deliver") as scene:
         call = scene.another_call()
         scene.slack.faults.add(Fault("upload", when="after", hang=True))
@@ -151,7 +149,7 @@ async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened: Op
 
 
 @postgresql_at_length
-async def test_a_sample_is_checked_after_its_delivery(opened: Opened) -> None:
+async def test_a_sample_is_checked_after_its_delivery(opened):
     async with opened("sample") as scene:
         seen = await scene.ask(f"{scene.another_call(recording=leaking())} redacted")
         check = await ended_check(scene)
@@ -169,13 +167,13 @@ async def test_a_sample_is_checked_after_its_delivery(opened: Opened) -> None:
         ]
 
 
-async def test_with_the_setting_off_nothing_is_checked(opened: Opened) -> None:
+async def test_with_the_setting_off_nothing_is_checked(opened):
     async with opened("off") as scene:
         assert_redacted(await scene.ask(), "not_cleared")
         assert raw_requests(scene) == 0
 
 
-async def test_raw_recordings_and_transcripts_are_not_checked(opened: Opened) -> None:
+async def test_raw_recordings_and_transcripts_are_not_checked(opened):
     async with opened("deliver") as scene:
         await scene.grant()
         seen = await scene.ask()
@@ -185,9 +183,7 @@ async def test_raw_recordings_and_transcripts_are_not_checked(opened: Opened) ->
 
 
 @postgresql_at_length
-async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(
-    opened: Opened,
-) -> None:
+async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(opened):
     async with opened("off") as scene:
         call = scene.another_call(recording=leaking())
         ack = await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
@@ -207,7 +203,7 @@ async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(
         assert dm.startswith("D")
 
 
-async def test_other_people_cannot_have_a_recording_checked(opened: Opened) -> None:
+async def test_other_people_cannot_have_a_recording_checked(opened):
     async with opened("off") as scene:
         ack = await scene.people.command(BOB, CHANNEL, "check CA123", command="/callaudio-admin")
         assert "Only admins" in ack.text
@@ -224,15 +220,8 @@ async def test_other_people_cannot_have_a_recording_checked(opened: Opened) -> N
     ],
 )
 async def test_operators_check_a_recording(
-    opened: Opened,
-    nursery: Nursery,
-    sqlite_url: str,
-    tmp_path: Path,
-    recording: Recording,
-    arguments: list[str],
-    exit_code: int,
-    verdict: str,
-) -> None:
+    opened, nursery, sqlite_url, tmp_path, recording, arguments, exit_code, verdict
+):
     async with opened("off") as scene:
         call = scene.another_call(recording=recording)
         environ = environment_of(scene.workspace, scene.slack, scene.polyai)
@@ -265,13 +254,8 @@ def planted() -> dict[str, Recording]:
     "how", ["deliver", *(pytest.param(how, marks=pytest.mark.long) for how in ("sample", "off"))]
 )
 async def test_no_raw_audio_remains_anywhere(
-    opened: Opened,
-    how: str,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    opened, how, tmp_path, tmp_path_factory, capfd, monkeypatch
+):
     """With the setting off, an admin requests each check."""
     temporary = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -306,7 +290,7 @@ async def ended_checks(scene: Scene, count: int) -> bool:
         return sum(each.ended_at is not None for each in rows) == count
 
 
-async def test_an_invalid_span_is_bad_usage(nursery: Nursery, tmp_path: Path) -> None:
+async def test_an_invalid_span_is_bad_usage(nursery, tmp_path):
     ended, _, complained = await nursery.command(
         "check-redaction", "CA123", "--span", "0:10-0:05", folder=tmp_path
     )

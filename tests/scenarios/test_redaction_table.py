@@ -15,14 +15,12 @@ import pytest
 
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
 from bot.sandbox import recordings
-from tests.scenarios.scene import RAW_SPAN, Scene
+from tests.scenarios.scene import RAW_SPAN
 
 REDACTED = recordings.load("combined", redacted=True)
 
 
-async def test_each_outcome_is_ensured_by_key_and_parameter_together(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_each_outcome_is_ensured_by_key_and_parameter_together(scene, subtests):
     await scene.grant()
     region = scene.polyai.region
     rows = (
@@ -50,7 +48,7 @@ async def test_each_outcome_is_ensured_by_key_and_parameter_together(
             assert seen.file.name == f"{call}-{outcome}.wav"
 
 
-async def test_every_request_for_audio_has_the_parameter(scene: Scene) -> None:
+async def test_every_request_for_audio_has_the_parameter(scene):
     await scene.grant()
     for words in ("", "redacted", "user", "agent redacted"):
         await scene.ask(f"{scene.another_call()} {words}")
@@ -64,7 +62,7 @@ async def test_every_request_for_audio_has_the_parameter(scene: Scene) -> None:
     }
 
 
-async def test_swapped_keys_are_refused_at_startup(new_scene) -> None:
+async def test_swapped_keys_are_refused_at_startup(new_scene):
     with pytest.raises(Exception, match="the plain key must be one without PII access"):
         async with new_scene(environment={"POLYAI_PII_API_KEY": PLAIN_KEY}):
             pass

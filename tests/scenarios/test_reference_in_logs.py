@@ -37,9 +37,7 @@ def lines_of(written: io.StringIO, reference: str) -> list[dict[str, object]]:
     return [line for line in lines if line.get("reference") == reference]
 
 
-async def test_a_delivery_can_be_followed_from_its_request_to_its_file(
-    scene: Scene, written: io.StringIO
-) -> None:
+async def test_a_delivery_can_be_followed_from_its_request_to_its_file(scene, written):
     await scene.grant()
     seen = await scene.ask()
     assert_raw(seen)
@@ -66,9 +64,7 @@ async def test_a_delivery_can_be_followed_from_its_request_to_its_file(
         assert secret not in text
 
 
-async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delivery(
-    scene: Scene, written: io.StringIO
-) -> None:
+async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delivery(scene, written):
     seen = await scene.ask()
     assert_redacted(seen, "not_cleared")
 
@@ -89,9 +85,7 @@ def documented() -> Iterator[tuple[str, str | None]]:
             yield event.split("`")[1], name
 
 
-async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(
-    scene: Scene, written: io.StringIO
-) -> None:
+async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(scene, written):
     scene.polyai.faults.add(Fault("audio", status=401, error="AUTH_USER_INVALID_TOKEN"))
     seen = await scene.ask()
     assert_failed(seen, "polyai_key_rejected")

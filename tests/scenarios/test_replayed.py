@@ -47,7 +47,7 @@ async def refused(scene: Scene) -> list[tuple[str, Any]]:
 
 
 @postgresql_at_length
-async def test_a_change_of_rights_is_made_once_for_each_trigger(scene: Scene) -> None:
+async def test_a_change_of_rights_is_made_once_for_each_trigger(scene):
     grant, deny = f"grant <@{ALICE}> pii quality", f"deny <@{ALICE}> pii left"
     revoke = f"revoke <@{ALICE}> pii"
     await say(scene, grant, "1.1.grant")
@@ -71,14 +71,14 @@ async def test_a_change_of_rights_is_made_once_for_each_trigger(scene: Scene) ->
 
 
 @on_both_databases
-async def test_many_simultaneous_replays_of_a_trigger_are_one_change(scene: Scene) -> None:
+async def test_many_simultaneous_replays_of_a_trigger_are_one_change(scene):
     text = f"grant <@{ALICE}> pii quality"
     acks = await asyncio.gather(*(say(scene, text, "1.1.grant") for _ in range(4)))
     assert sum(AGAIN in ack.text for ack in acks) == 3
     assert await in_force(scene) == [Effect.GRANT]
 
 
-async def test_an_approval_is_given_once(scene: Scene) -> None:
+async def test_an_approval_is_given_once(scene):
     await scene.grant(BOSS, right=Right.ADMIN)
     seen = await scene.ask()
     (button,) = seen.buttons
@@ -123,7 +123,7 @@ async def digests(scene: Scene) -> list[tuple[str, str | None]]:
         return [(row.id, row.paused_because) for row in rows]
 
 
-async def test_a_change_of_a_digest_is_made_once(scene: Scene) -> None:
+async def test_a_change_of_a_digest_is_made_once(scene):
     await add_digest(scene.stage.application.database, timetable="09:00 mon-fri")
     await say(scene, "digest pause g1", "1.1.pause")
     await say(scene, "digest resume g1", "1.1.resume")
@@ -144,7 +144,7 @@ async def test_a_change_of_a_digest_is_made_once(scene: Scene) -> None:
     ]
 
 
-async def test_a_removed_digest_is_not_added_again_by_a_replay(scene: Scene) -> None:
+async def test_a_removed_digest_is_not_added_again_by_a_replay(scene):
     text = f"digest add access <#{CHANNEL}> at 09:00 mon-fri Europe/London"
     shown = await say(scene, text, "1.1.add")
     (save,) = [

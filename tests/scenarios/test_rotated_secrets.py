@@ -48,8 +48,8 @@ async def hang_up(bot: Bot, event: str, *, times: int = 1) -> None:
 
 
 async def test_work_under_way_ends_with_the_new_secrets_and_none_is_logged(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
         scene, polyai = street.scene, street.scene.polyai
         old = {name: file.read_text() for name, file in files.items()}
@@ -84,8 +84,8 @@ async def test_work_under_way_ends_with_the_new_secrets_and_none_is_logged(
 
 
 async def test_an_unusable_file_changes_nothing_and_is_reported_without_its_content(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
         scene = street.scene
         bot = await street.start()
@@ -100,8 +100,8 @@ async def test_an_unusable_file_changes_nothing_and_is_reported_without_its_cont
 
 
 async def test_any_other_changed_setting_is_named_and_waits_for_a_restart(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with street_of_files(nursery, template_databases, tmp_path) as (street, _):
         database = tmp_path / "DATABASE_URL"
         database.write_text(street.environment.pop("DATABASE_URL"))
@@ -116,8 +116,8 @@ async def test_any_other_changed_setting_is_named_and_waits_for_a_restart(
 
 
 async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
         street.environment |= AGREED
         polyai = street.scene.polyai
@@ -142,8 +142,8 @@ async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
 
 
 async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_precedence(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+    sqlite_url, tmp_path
+):
     port, workspace, file = free_port(), Workspace(), tmp_path / ".env"
     workspace.add_user(ALICE)
     workspace.add_channel(CHANNEL, members=[ALICE], is_private=True)

@@ -6,11 +6,9 @@ import pytest
 
 from bot.cli.stage import AGENT_ID
 from bot.sandbox import recordings
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import (
     CALL,
     RAW_SPAN,
-    Scene,
     assert_failed,
     assert_raw,
 )
@@ -33,9 +31,7 @@ AGENTS = {
 }
 
 
-async def test_each_side_is_a_file_with_its_own_name(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_each_side_is_a_file_with_its_own_name(scene, subtests):
     await scene.grant()
     for direction, said in (("combined", "both sides"), ("user", "caller"), ("agent", "agent")):
         for outcome in ("raw", "redacted"):
@@ -58,9 +54,7 @@ async def test_each_side_is_a_file_with_its_own_name(
 
 
 @pytest.mark.parametrize("region", ["us", "uk", "eu", "studio"])
-async def test_every_region_delivers_and_refuses_the_key_of_another(
-    new_scene: OpenScene, region: str
-) -> None:
+async def test_every_region_delivers_and_refuses_the_key_of_another(new_scene, region):
     async with new_scene(region=region) as scene:
         await scene.grant()
         links = {"studio": "studio.poly.ai"}
@@ -83,9 +77,7 @@ async def test_every_region_delivers_and_refuses_the_key_of_another(
         assert [r.status for r in seen.audio_requests] == [401]  # not retried
 
 
-async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(
-    new_scene: OpenScene, subtests: pytest.Subtests
-) -> None:
+async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(new_scene, subtests):
     async with new_scene(environment=AGENTS) as scene:
         await scene.grant()
         for key in (SALES_KEY, EMEA_KEY):
@@ -117,9 +109,7 @@ async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(
                     assert "this agent has no key for unredacted recordings" in seen.note.text
 
 
-async def test_an_agent_that_is_not_configured_is_reported_before_any_request(
-    new_scene: OpenScene, subtests: pytest.Subtests
-) -> None:
+async def test_an_agent_that_is_not_configured_is_reported_before_any_request(new_scene, subtests):
     async with new_scene(environment=AGENTS) as scene:
         await scene.grant()
         studio = "https://studio.{}.poly.ai/acme/{}/conversations/" + CALL

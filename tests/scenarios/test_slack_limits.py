@@ -5,7 +5,6 @@ burst takes is told in virtual time by `tests/slack/web_api/test_rate_limiter.py
 """
 
 import math
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.rate_limiting import SlackLimits
 from bot.wiring.timings import Timings
-from tests.scenarios.conftest import QUICK, OpenScene
+from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_many_at_once import everything_ended
 
@@ -64,7 +63,7 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> int:
     ("deliveries", "scale"),
     [pytest.param(20, 0.1, id="20"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
 )
-async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -> None:
+async def test_one_worker(new_scene, deliveries, scale):
     async with new_scene(timings=timings(scale)) as scene:
         refused = await burst(scene, deliveries, scale)
 
@@ -74,7 +73,7 @@ async def test_one_worker(new_scene: OpenScene, deliveries: int, scale: float) -
 
 
 @pytest.mark.long
-async def test_four_workers(new_scene: OpenScene, migrated_postgresql: Callable[[], str]) -> None:
+async def test_four_workers(new_scene, migrated_postgresql):
     url, scale, deliveries = migrated_postgresql(), 0.5, 200
     async with AsyncExitStack() as stack:
         scene = await stack.enter_async_context(new_scene(timings=timings(scale), database_url=url))

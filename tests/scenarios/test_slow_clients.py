@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from bot.cli.stage import LOOPBACK
 from tests.loopback import http_client
 from tests.patience import PATIENCE_SECONDS
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 OPEN_FILES = 256
@@ -33,8 +32,8 @@ def _enough_files_here():
 
 
 async def test_more_slow_clients_than_open_files_block_nobody(
-    nursery: Nursery, template_databases: Path, tmp_path: Path
-) -> None:
+    nursery, template_databases, tmp_path
+):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         await street.start(open_files=OPEN_FILES)
         await hold_many(street)

@@ -44,7 +44,7 @@ async def get(scene: Scene, path: str) -> httpx.Response:
         return await client.get(f"{scene.stage.origin}{path}")
 
 
-async def test_a_command_over_the_socket_delivers_the_recording_into_a_thread(scene: Scene) -> None:
+async def test_a_command_over_the_socket_delivers_the_recording_into_a_thread(scene):
     await scene.grant()
 
     seen = await scene.ask()
@@ -57,7 +57,7 @@ async def test_a_command_over_the_socket_delivers_the_recording_into_a_thread(sc
     assert scene.workspace.violations == []
 
 
-async def test_the_button_works_over_the_socket(scene: Scene) -> None:
+async def test_the_button_works_over_the_socket(scene):
     scene.workspace.join(CHANNEL, BOB)
     await scene.grant()
     seen = await scene.ask()
@@ -74,7 +74,7 @@ async def test_the_button_works_over_the_socket(scene: Scene) -> None:
     assert str(private.destination_channel_id).startswith("D")
 
 
-async def test_the_buttons_of_a_card_work_over_the_socket(scene: Scene) -> None:
+async def test_the_buttons_of_a_card_work_over_the_socket(scene):
     await scene.grant()
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -104,7 +104,7 @@ async def test_the_buttons_of_a_card_work_over_the_socket(scene: Scene) -> None:
     assert sorted(left) == [f"{CALL}-transcript.txt", f"{CALL}-user-raw.wav"]
 
 
-async def test_a_refused_press_on_a_card_is_answered_over_the_socket(scene: Scene) -> None:
+async def test_a_refused_press_on_a_card_is_answered_over_the_socket(scene):
     await scene.grant()
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -115,7 +115,7 @@ async def test_a_refused_press_on_a_card_is_answered_over_the_socket(scene: Scen
     assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
 
 
-async def test_help_and_mistakes_are_answered_over_the_socket(scene: Scene) -> None:
+async def test_help_and_mistakes_are_answered_over_the_socket(scene):
     help_ack = await scene.people.command(ALICE, CHANNEL, "help")
     mistake = await scene.people.command(ALICE, CHANNEL, f"{CALL} sideways")
 
@@ -125,14 +125,14 @@ async def test_help_and_mistakes_are_answered_over_the_socket(scene: Scene) -> N
     assert await scene.deliveries() == []
 
 
-async def test_the_http_endpoint_is_closed_with_socket_mode(scene: Scene) -> None:
+async def test_the_http_endpoint_is_closed_with_socket_mode(scene):
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
         response = await client.post(f"{scene.stage.origin}/slack/events", content=b"{}")
 
     assert response.status_code == 404
 
 
-async def test_an_envelope_delivered_twice_is_handled_once(scene: Scene) -> None:
+async def test_an_envelope_delivered_twice_is_handled_once(scene):
     await scene.people.command(ALICE, CHANNEL, CALL)
     (envelope_id,) = scene.slack.socket_mode.envelope_ids
 
@@ -146,7 +146,7 @@ async def test_an_envelope_delivered_twice_is_handled_once(scene: Scene) -> None
     assert len(scene.every_visible_file()) == 1
 
 
-async def test_readiness_and_the_age_of_the_last_envelope_follow_the_socket(scene: Scene) -> None:
+async def test_readiness_and_the_age_of_the_last_envelope_follow_the_socket(scene):
     assert (await get(scene, "/readyz")).json()["socket"] is True
 
     await scene.people.command(ALICE, CHANNEL, "help")
@@ -161,7 +161,7 @@ async def test_readiness_and_the_age_of_the_last_envelope_follow_the_socket(scen
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["asked to come anew", "cut off"])
-async def test_a_connection_closed_by_the_server_is_replaced(scene: Scene, announced: bool) -> None:
+async def test_a_connection_closed_by_the_server_is_replaced(scene, announced):
     opened = len(scene.workspace.called("apps.connections.open"))
     if announced:
         await scene.slack.socket_mode.disconnect()
@@ -175,7 +175,7 @@ async def test_a_connection_closed_by_the_server_is_replaced(scene: Scene, annou
     assert (await get(scene, "/readyz")).json() == READY
 
 
-async def test_without_a_connection_the_bot_is_not_ready(scene: Scene) -> None:
+async def test_without_a_connection_the_bot_is_not_ready(scene):
     opened = len(scene.workspace.called("apps.connections.open"))
     scene.slack.faults.add(Fault("apps.connections.open", when="after", hang=True))
     await scene.slack.socket_mode.close()
@@ -189,7 +189,7 @@ async def test_without_a_connection_the_bot_is_not_ready(scene: Scene) -> None:
     assert (await get(scene, "/readyz")).status_code == 200
 
 
-async def test_a_server_that_refuses_for_a_while_is_tried_again(scene: Scene) -> None:
+async def test_a_server_that_refuses_for_a_while_is_tried_again(scene):
     opened = len(scene.workspace.called("apps.connections.open"))
     scene.slack.faults.add(Fault("apps.connections.open", error="internal_error"))
     await scene.slack.socket_mode.disconnect()
@@ -201,9 +201,7 @@ async def test_a_server_that_refuses_for_a_while_is_tried_again(scene: Scene) ->
     assert seen.delivery.state == "delivered"
 
 
-async def test_envelopes_received_before_the_end_are_stored_and_acknowledged(
-    new_scene: OpenScene,
-) -> None:
+async def test_envelopes_received_before_the_end_are_stored_and_acknowledged(new_scene):
     workspace = Workspace()
     workspace.add_user(ALICE)
     async with new_scene(

@@ -71,9 +71,7 @@ LISTENERS: Mapping[str, tuple[Mapping[str, object], str]] = {
 }
 
 
-async def test_row_8_a_listener_is_cleared_by_the_same_rule_as_a_requester(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_row_8_a_listener_is_cleared_by_the_same_rule_as_a_requester(scene, subtests):
     for number, (who, (standing, granted)) in enumerate(LISTENERS.items()):
         with subtests.test(who):
             listener, group = f"U0LISTENER{number}", f"S0GROUP{number}"
@@ -96,9 +94,7 @@ async def test_row_8_a_listener_is_cleared_by_the_same_rule_as_a_requester(
             assert (asked.delivery.outcome == "raw") == (number >= 5), who
 
 
-async def test_row_4_an_external_person_with_a_grant_does_not_make_a_channel_raw(
-    new_scene: OpenScene,
-) -> None:
+async def test_row_4_an_external_person_with_a_grant_does_not_make_a_channel_raw(new_scene):
     async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
         await cleared_group(scene)
         scene.workspace.add_user("U0PARTNER0", **OF_ANOTHER_WORKSPACE)
@@ -111,9 +107,7 @@ async def test_row_4_an_external_person_with_a_grant_does_not_make_a_channel_raw
             assert_redacted(await scene.ask(call), reason, call)
 
 
-async def test_a_guest_cleared_through_a_group_prevents_transcript_and_waveform(
-    scene: Scene,
-) -> None:
+async def test_a_guest_cleared_through_a_group_prevents_transcript_and_waveform(scene):
     seen = await raw(scene)
     scene.workspace.change_user(BOB, **GUEST)  # without an event
     await standings_grow_old(scene)
@@ -136,9 +130,7 @@ def shown(scene: Scene, view_id: str) -> str:
 
 @postgresql_at_length
 @pytest.mark.parametrize("change", [GUEST, LEFT, EXTERNAL], ids=["guest", "left", "external"])
-async def test_a_file_is_deleted_at_once_when_its_requester_leaves_the_workspace(
-    scene: Scene, change: Mapping[str, object]
-) -> None:
+async def test_a_file_is_deleted_at_once_when_its_requester_leaves_the_workspace(scene, change):
     await raw(scene)
 
     assert (await scene.people.change_user(ALICE, **change)).status == 200
@@ -150,9 +142,7 @@ async def test_a_file_is_deleted_at_once_when_its_requester_leaves_the_workspace
 
 
 @pytest.mark.parametrize("change", [GUEST, LEFT], ids=["guest", "left"])
-async def test_a_file_is_deleted_at_once_when_a_listener_leaves_the_workspace(
-    scene: Scene, change: Mapping[str, object]
-) -> None:
+async def test_a_file_is_deleted_at_once_when_a_listener_leaves_the_workspace(scene, change):
     await raw(scene)
 
     await scene.people.change_user(BOB, **change)
@@ -161,9 +151,7 @@ async def test_a_file_is_deleted_at_once_when_a_listener_leaves_the_workspace(
     assert await cause(scene) == "audience"
 
 
-async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_again(
-    new_scene: OpenScene,
-) -> None:
+async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_again(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await cleared_group(scene)
         await raw(scene)
@@ -180,7 +168,7 @@ async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_aga
         assert await cause(scene) == "audience"
 
 
-async def test_a_guest_with_a_grant_by_name_may_go_on_listening(scene: Scene) -> None:
+async def test_a_guest_with_a_grant_by_name_may_go_on_listening(scene):
     await scene.grant(BOB)
     seen = await raw(scene)
 
@@ -195,7 +183,7 @@ def users_asked(scene: Scene, user_id: str) -> int:
     return sum(call.arguments["user"] == user_id for call in scene.workspace.called("users.info"))
 
 
-async def test_a_new_photo_or_status_causes_no_check(scene: Scene) -> None:
+async def test_a_new_photo_or_status_causes_no_check(scene):
     seen = await raw(scene)
     before = len(scene.workspace.calls)
     for user_id in (ALICE, BOB, BOSS):
@@ -207,9 +195,7 @@ async def test_a_new_photo_or_status_causes_no_check(scene: Scene) -> None:
     assert [call.method for call in scene.workspace.calls[before:]] == []
 
 
-async def test_an_app_home_loses_its_rights_when_its_person_becomes_a_guest(
-    scene: Scene,
-) -> None:
+async def test_an_app_home_loses_its_rights_when_its_person_becomes_a_guest(scene):
     await scene.grant(GROUP, right=Right.ADMIN)
     await scene.people.home_opened(BOB)
     await until(lambda: "You are an admin" in home(scene))
@@ -225,7 +211,7 @@ def home(scene: Scene) -> str:
     return str(view.body) if view else ""
 
 
-async def test_help_and_who_list_what_counts_for_a_guest(scene: Scene) -> None:
+async def test_help_and_who_list_what_counts_for_a_guest(scene):
     scene.workspace.change_user(BOB, **GUEST)
     who = await scene.people.command(BOSS, CHANNEL, f"who <@{BOB}>", command="/callaudio-admin")
     assert f"<@{BOB}> is a guest and holds no right." in who.text

@@ -45,9 +45,7 @@ async def stopped(bot: Bot) -> list[dict[str, Any]]:
     return events
 
 
-async def test_interrupted_work_is_handed_over_and_delivered_once(
-    street: AbstractAsyncContextManager[Street],
-) -> None:
+async def test_interrupted_work_is_handed_over_and_delivered_once(street):
     async with street as opened:
         scene = opened.scene
         await scene.grant()
@@ -79,11 +77,11 @@ async def test_interrupted_work_is_handed_over_and_delivered_once(
         assert "work_taken_over" not in [each["event"] for each in await stopped(second)]
 
 
-def test_the_stop_fits_into_the_time_before_a_kill() -> None:
+def test_the_stop_fits_into_the_time_before_a_kill():
     answers = max(ANSWERS_SECONDS, HEALTH_SECONDS + FINISH_SECONDS)
     waits = answers + Timings().drain_seconds + HAND_OVER_SECONDS
     assert waits < KILLED_AFTER_SECONDS - 1
 
 
-def test_a_stop_waits_for_every_answer_for_which_slack_waits() -> None:
+def test_a_stop_waits_for_every_answer_for_which_slack_waits():
     assert ANSWER_SECONDS < ANSWERS_SECONDS

@@ -1,7 +1,7 @@
 """Raw recordings are taken back when a right or the retention ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -73,7 +73,7 @@ async def tell(scene: Scene, **event: object) -> None:
 
 
 @postgresql_at_length
-async def test_a_revoked_right_takes_the_file_back_and_the_card_says_so(scene: Scene) -> None:
+async def test_a_revoked_right_takes_the_file_back_and_the_card_says_so(scene):
     seen = await raw(scene)
 
     await scene.people.command(BOSS, CHANNEL, f"revoke <@{ALICE}> pii", command="/callaudio-admin")
@@ -91,8 +91,8 @@ async def test_a_revoked_right_takes_the_file_back_and_the_card_says_so(scene: S
 
 
 async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_once(
-    new_scene: OpenScene, migrated_postgresql: Callable[[], str]
-) -> None:
+    new_scene, migrated_postgresql
+):
     async with (
         DatabaseRelay(migrated_postgresql()) as relay,
         new_scene(
@@ -112,7 +112,7 @@ async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_onc
 
 
 @postgresql_at_length
-async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
+async def test_a_deny_takes_the_file_back(scene):
     await raw(scene)
     await scene.people.command(
         BOSS, CHANNEL, f"deny <@{ALICE}> pii left", command="/callaudio-admin"
@@ -123,7 +123,7 @@ async def test_a_deny_takes_the_file_back(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_a_person_who_joins_and_is_not_cleared_takes_the_file_back(scene: Scene) -> None:
+async def test_a_person_who_joins_and_is_not_cleared_takes_the_file_back(scene):
     await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
@@ -132,7 +132,7 @@ async def test_a_person_who_joins_and_is_not_cleared_takes_the_file_back(scene: 
     assert await cause(scene) == "audience"
 
 
-async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene: Scene) -> None:
+async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene):
     await scene.grant(BOB)
     scene.workspace.add_user("U0BOTBOT0", is_bot=True)
     seen = await raw(scene)
@@ -157,7 +157,7 @@ async def looked_at(scene: Scene, seen: Seen) -> None:
 
 
 @postgresql_at_length
-async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene) -> None:
+async def test_a_listener_who_loses_their_right_takes_the_file_back(scene):
     await scene.grant(BOB)
     scene.workspace.join(CHANNEL, BOB)
     await raw(scene)
@@ -168,7 +168,7 @@ async def test_a_listener_who_loses_their_right_takes_the_file_back(scene: Scene
 
 
 @postgresql_at_length
-async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
+async def test_sharing_the_channel_takes_the_file_back(scene):
     await raw(scene)
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
     await tell(scene, type="channel_shared", channel=CHANNEL, connected_team_id="T0OTHER000")
@@ -178,7 +178,7 @@ async def test_sharing_the_channel_takes_the_file_back(scene: Scene) -> None:
 
 
 @postgresql_at_length
-async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
+async def test_a_channel_that_got_another_id_is_followed(scene):
     seen = await raw(scene)
     scene.workspace.change_channel_id(CHANNEL, "C0QUALITY1")
     for _ in range(2):  # Slack may send the event twice
@@ -200,7 +200,7 @@ async def test_a_channel_that_got_another_id_is_followed(scene: Scene) -> None:
     }
 
 
-async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> None:
+async def test_a_channel_without_recordings_may_have_any_id(scene):
     await tell(
         scene, type="channel_id_changed", old_channel_id="C0EMPTY000", new_channel_id="C0EMPTY001"
     )
@@ -208,7 +208,7 @@ async def test_a_channel_without_recordings_may_have_any_id(scene: Scene) -> Non
 
 
 @postgresql_at_length
-async def test_the_end_of_retention_takes_the_file_back(scene: Scene) -> None:
+async def test_the_end_of_retention_takes_the_file_back(scene):
     seen = await raw(scene)
     assert "· deletes <!date" in str((await parent(scene, "Recording of")).blocks)
     await scene.move_back(seen.delivery.id, timedelta(hours=25))
@@ -219,7 +219,7 @@ async def test_the_end_of_retention_takes_the_file_back(scene: Scene) -> None:
     assert await cause(scene) == "time_over"
 
 
-async def test_without_a_retention_time_the_file_stays(new_scene: OpenScene) -> None:
+async def test_without_a_retention_time_the_file_stays(new_scene):
     async with new_scene(timings=RARELY, environment={"CALLAUDIO_RAW_TTL_HOURS": "0"}) as scene:
         await scene.grant()
         seen = await raw(scene)
@@ -231,9 +231,7 @@ async def test_without_a_retention_time_the_file_stays(new_scene: OpenScene) -> 
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_an_expired_right_takes_the_file_back_without_an_event(
-    new_scene: OpenScene,
-) -> None:
+async def test_an_expired_right_takes_the_file_back_without_an_event(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant(lasting=timedelta(hours=8))
         await raw(scene)
@@ -243,7 +241,7 @@ async def test_an_expired_right_takes_the_file_back_without_an_event(
         assert await cause(scene) in LOST
 
 
-async def test_a_missed_event_only_causes_a_delay(new_scene: OpenScene) -> None:
+async def test_a_missed_event_only_causes_a_delay(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -253,9 +251,7 @@ async def test_a_missed_event_only_causes_a_delay(new_scene: OpenScene) -> None:
         assert await cause(scene) == "audience"
 
 
-async def test_a_channel_made_public_takes_the_file_back_without_an_event(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_channel_made_public_takes_the_file_back_without_an_event(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -267,9 +263,7 @@ async def test_a_channel_made_public_takes_the_file_back_without_an_event(
         assert "this is a public channel" in message.text
 
 
-async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -279,7 +273,7 @@ async def test_a_channel_about_to_be_shared_takes_the_file_back_without_an_event
         assert await cause(scene) == "external"
 
 
-async def test_under_the_requester_rule_the_channel_may_be_public(new_scene: OpenScene) -> None:
+async def test_under_the_requester_rule_the_channel_may_be_public(new_scene):
     async with new_scene(timings=EVERY, environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         await scene.grant()
         scene.workspace.change_channel(CHANNEL, is_private=False)
@@ -290,9 +284,7 @@ async def test_under_the_requester_rule_the_channel_may_be_public(new_scene: Ope
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_under_the_requester_rule_a_joining_person_changes_nothing(
-    new_scene: OpenScene,
-) -> None:
+async def test_under_the_requester_rule_a_joining_person_changes_nothing(new_scene):
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         await scene.grant()
@@ -304,7 +296,7 @@ async def test_under_the_requester_rule_a_joining_person_changes_nothing(
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
-async def test_a_refused_deletion_is_retried_and_reported_once(new_scene: OpenScene) -> None:
+async def test_a_refused_deletion_is_retried_and_reported_once(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         await raw(scene)
@@ -317,7 +309,7 @@ async def test_a_refused_deletion_is_retried_and_reported_once(new_scene: OpenSc
         assert deleted == [file.id for file in scene.workspace.files] * 2
 
 
-async def test_one_missing_answer_deletes_nothing(new_scene: OpenScene) -> None:
+async def test_one_missing_answer_deletes_nothing(new_scene):
     async with new_scene(timings=EVERY) as scene:
         await scene.grant()
         seen = await raw(scene)
@@ -332,7 +324,7 @@ async def test_one_missing_answer_deletes_nothing(new_scene: OpenScene) -> None:
 
 
 @postgresql_at_length
-async def test_the_card_offers_the_redacted_variant_instead(scene: Scene) -> None:
+async def test_the_card_offers_the_redacted_variant_instead(scene):
     seen = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
@@ -357,7 +349,7 @@ async def test_the_card_offers_the_redacted_variant_instead(scene: Scene) -> Non
     }
 
 
-async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) -> None:
+async def test_a_redacted_recording_is_never_taken_back(new_scene):
     async with new_scene(timings=EVERY) as scene:
         seen = await scene.ask()
         scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
@@ -368,9 +360,7 @@ async def test_a_redacted_recording_is_never_taken_back(new_scene: OpenScene) ->
         assert (await scene.row(seen.delivery.id)).recheck_at is None
 
 
-async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(
-    new_scene: OpenScene,
-) -> None:
+async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(new_scene):
     async with new_scene(timings=EVERY, environment={"CALLAUDIO_ADMINS": BOSS}) as scene:
         await scene.grant()
         seen = await raw(scene)

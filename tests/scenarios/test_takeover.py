@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -18,8 +17,7 @@ from bot.wiring.application import Roles
 from tests.patience import until
 from tests.pgbouncer import needs_pgbouncer, pooled
 from tests.ports import free_port
-from tests.scenarios.conftest import OpenScene
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 LISTENER = Roles(listens=True, works=False)
@@ -57,8 +55,8 @@ def shared_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
     ],
 )
 async def test_work_of_a_killed_worker_is_finished_by_another_exactly_once(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str, when: str
-) -> None:
+    nursery, postgresql_url, tmp_path, route, when
+):
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
         street.scene.workspace.scopes.add("groups:history")
         await street.scene.grant()
@@ -81,8 +79,8 @@ async def test_work_of_a_killed_worker_is_finished_by_another_exactly_once(
     "route", [pytest.param("upload", marks=pytest.mark.long), "files.completeUploadExternal"]
 )
 async def test_a_stalled_worker_that_was_replaced_changes_nothing_and_continues(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path, route: str
-) -> None:
+    nursery, postgresql_url, tmp_path, route
+):
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
         await street.scene.grant()
         street.scene.slack.faults.add(Fault(route, when="after", hang=True))
@@ -109,8 +107,8 @@ async def test_a_stalled_worker_that_was_replaced_changes_nothing_and_continues(
 
 
 async def test_a_card_posted_by_a_worker_without_its_lease_is_withdrawn(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path
-) -> None:
+    nursery, postgresql_url, tmp_path
+):
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
         street.scene.slack.faults.add(Fault("chat.postMessage", when="after", hang=True))
         await street.start(LISTENER)
@@ -133,8 +131,8 @@ async def test_a_card_posted_by_a_worker_without_its_lease_is_withdrawn(
 
 
 async def test_a_worker_that_stops_regularly_hands_its_work_over_at_once(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path
-) -> None:
+    nursery, postgresql_url, tmp_path
+):
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
         await street.scene.grant()
         await street.start(LISTENER)
@@ -153,9 +151,7 @@ async def test_a_worker_that_stops_regularly_hands_its_work_over_at_once(
         await until_no_work_is_left(street)
 
 
-async def test_two_workers_share_the_work_and_nothing_arrives_twice(
-    nursery: Nursery, shared_url: str, tmp_path: Path
-) -> None:
+async def test_two_workers_share_the_work_and_nothing_arrives_twice(nursery, shared_url, tmp_path):
     async with open_street(nursery, tmp_path, database_url=shared_url) as street:
         await street.start(LISTENER)
         for _ in range(2):
@@ -173,8 +169,8 @@ async def test_two_workers_share_the_work_and_nothing_arrives_twice(
 
 
 async def test_a_database_that_cuts_every_connection_only_costs_time(
-    nursery: Nursery, postgresql_url: str, tmp_path: Path
-) -> None:
+    nursery, postgresql_url, tmp_path
+):
     async with open_street(nursery, tmp_path, database_url=postgresql_url) as street:
         await street.scene.grant()
         bot = await street.start()
@@ -190,9 +186,7 @@ async def test_a_database_that_cuts_every_connection_only_costs_time(
 
 
 @pytest.mark.parametrize("name", ["{}/callaudio.db", "{}/link.db", "file:{}/callaudio.db?uri=true"])
-async def test_a_second_worker_on_one_sqlite_file_is_refused(
-    new_scene: OpenScene, tmp_path: Path, name: str
-) -> None:
+async def test_a_second_worker_on_one_sqlite_file_is_refused(new_scene, tmp_path, name):
     (tmp_path / "link.db").symlink_to("callaudio.db")
     async with new_scene():
         with pytest.raises(SecondWorkerRefused):

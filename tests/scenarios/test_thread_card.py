@@ -13,7 +13,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape
 from bot.slack.identifiers import Action
-from tests.scenarios.conftest import QUICK, WATCHFUL, OpenScene
+from tests.scenarios.conftest import QUICK, WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides
 
@@ -25,9 +25,7 @@ def updates(scene: Scene) -> list[str]:
     return [str(call.arguments["blocks"]) for call in scene.workspace.called("chat.update")]
 
 
-async def test_the_card_shows_progress_and_ends_with_the_facts(
-    new_scene: OpenScene,
-) -> None:
+async def test_the_card_shows_progress_and_ends_with_the_facts(new_scene):
     async with new_scene(timings=OFTEN) as scene:
         call = scene.another_call(shape=Shape.SLOW, pause_seconds=0.1)
         seen = await scene.ask(call)
@@ -52,9 +50,7 @@ async def test_the_card_shows_progress_and_ends_with_the_facts(
         pytest.param({"drop_connection": True}, id="no answer"),
     ],
 )
-async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(
-    new_scene: OpenScene, fault: dict
-) -> None:
+async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(new_scene, fault):
     async with new_scene(timings=OFTEN) as scene:
         scene.slack.faults.add(Fault("chat.update", **fault))
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
@@ -63,9 +59,7 @@ async def test_a_card_that_cannot_be_updated_does_not_fail_the_delivery(
         assert "*Redacted*" in str((await card(scene, seen.delivery, "*Redacted*")).blocks)
 
 
-async def test_a_slow_update_does_not_overwrite_the_facts(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_slow_update_does_not_overwrite_the_facts(new_scene):
     async with new_scene(timings=OFTEN) as scene:
         scene.slack.faults.add(Fault("chat.update", delay_seconds=1.5))
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
@@ -75,16 +69,14 @@ async def test_a_slow_update_does_not_overwrite_the_facts(
         assert "*Redacted*" in str((await card(scene, seen.delivery)).blocks)
 
 
-async def test_without_a_right_the_card_offers_sides_and_deletion_but_no_transcript(
-    scene: Scene,
-) -> None:
+async def test_without_a_right_the_card_offers_sides_and_deletion_but_no_transcript(scene):
     seen = await scene.ask()
     message = await card(scene, seen.delivery, "*Redacted*")
     assert set(offered(message)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
     assert list(sides(message)) == ["Caller", "Agent"]
 
 
-async def test_a_raw_recording_offers_its_transcript(scene: Scene) -> None:
+async def test_a_raw_recording_offers_its_transcript(scene):
     await scene.grant()
     seen = await scene.ask(f"{CALL} user")
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -98,9 +90,7 @@ async def test_a_raw_recording_offers_its_transcript(scene: Scene) -> None:
     assert offered(message)[Action.DELETE]["confirm"]["confirm"]["text"] == "Delete"
 
 
-async def test_text_from_the_call_is_neither_a_mention_nor_a_link(
-    scene: Scene,
-) -> None:
+async def test_text_from_the_call_is_neither_a_mention_nor_a_link(scene):
     row = {"fromNumber": LOUD, "direction": LOUD, "channel": LOUD, "handoffReason": LOUD}
     seen = await scene.ask(scene.another_call(row=row, handoff=True))
     shown = str(await card(scene, seen.delivery, "*Redacted*"))
@@ -123,7 +113,7 @@ async def thread_of_somebody(scene: Scene) -> tuple[Message, str]:
     return parent, await scene.latest()
 
 
-async def test_in_an_existing_thread_the_card_is_a_reply(scene: Scene) -> None:
+async def test_in_an_existing_thread_the_card_is_a_reply(scene):
     parent, delivery_id = await thread_of_somebody(scene)
     row = await scene.ended(delivery_id)
 
@@ -136,7 +126,7 @@ async def test_in_an_existing_thread_the_card_is_a_reply(scene: Scene) -> None:
     assert "worker:delivery:announced" in [e.tag for e in await scene.audit(row.id)]
 
 
-async def test_a_failure_in_an_existing_thread_withdraws_the_reply_only(scene: Scene) -> None:
+async def test_a_failure_in_an_existing_thread_withdraws_the_reply_only(scene):
     scene.workspace.scopes.add("groups:history")
     scene.excuse(BROKEN_OFF)
     scene.polyai.faults.add(Fault("audio"))  # the first recording's
@@ -150,7 +140,7 @@ async def test_a_failure_in_an_existing_thread_withdraws_the_reply_only(scene: S
 
 
 @pytest.mark.only_taken_back
-async def test_a_taken_back_recording_loses_its_buttons(new_scene: OpenScene) -> None:
+async def test_a_taken_back_recording_loses_its_buttons(new_scene):
     timings = replace(WATCHFUL, check_every=timedelta(seconds=0.5))
     async with new_scene(timings=timings) as scene:
         await scene.grant()
@@ -171,7 +161,7 @@ async def test_a_taken_back_recording_loses_its_buttons(new_scene: OpenScene) ->
         assert set(offered(again)) == {Action.OTHER_SIDE, Action.WAVEFORM, Action.DELETE}
 
 
-async def test_a_file_that_slack_does_not_show_is_reported(scene: Scene) -> None:
+async def test_a_file_that_slack_does_not_show_is_reported(scene):
     scene.workspace.visibility_delay_seconds = 60
     seen = await scene.ask()
     assert seen.delivery.state == "unconfirmed"
@@ -180,7 +170,7 @@ async def test_a_file_that_slack_does_not_show_is_reported(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("action", [Action.TRANSCRIPT, Action.OTHER_SIDE], ids=["text", "side"])
-async def test_a_guest_is_refused_and_audited(scene: Scene, action: Action) -> None:
+async def test_a_guest_is_refused_and_audited(scene, action):
     await scene.grant()
     scene.workspace.add_user(BOB, is_restricted=True)
     seen = await scene.ask()
@@ -201,7 +191,7 @@ async def test_a_guest_is_refused_and_audited(scene: Scene, action: Action) -> N
     assert len(scene.workspace.messages(CHANNEL)) == 2
 
 
-async def test_every_message_of_a_delivery_is_accepted_by_slack(scene: Scene) -> None:
+async def test_every_message_of_a_delivery_is_accepted_by_slack(scene):
     await scene.grant()
     await scene.ask()
     for message in scene.everything_posted():

@@ -1,10 +1,8 @@
 """*Transcript*: as personal as raw audio, never redacted, and only where raw may be heard."""
 
-import io
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
@@ -15,7 +13,7 @@ from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import SAID
 from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow, RecentRequestRow
-from tests.scenarios.conftest import WATCHFUL, OpenScene
+from tests.scenarios.conftest import WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.test_nothing_leaks import files_in, logs, seen_by_people, tables_of
 from tests.scenarios.thread import card, offered, press, press_for_more
@@ -37,7 +35,7 @@ def asked_whole(scene: Scene) -> list[str]:
     return [r.key_kind for r in scene.polyai.requests if not r.path.endswith("/audio")]
 
 
-async def test_a_transcript_is_a_text_file_beside_the_audio(scene: Scene) -> None:
+async def test_a_transcript_is_a_text_file_beside_the_audio(scene):
     message = await raw(scene)
 
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
@@ -68,8 +66,8 @@ async def test_a_transcript_is_a_text_file_beside_the_audio(scene: Scene) -> Non
 
 @pytest.mark.parametrize("change", ["right ended", "somebody joined", "channel shared"])
 async def test_a_transcript_that_may_no_longer_be_raw_is_refused_without_asking_polyai(
-    scene: Scene, change: str
-) -> None:
+    scene, change
+):
     message = await raw(scene)
     asked = len(scene.polyai.requests)
     if change == "right ended":
@@ -97,7 +95,7 @@ async def test_a_transcript_that_may_no_longer_be_raw_is_refused_without_asking_
     assert not any(f.name.endswith(".txt") for f in scene.workspace.files)
 
 
-async def test_a_presser_who_is_not_cleared_is_refused(scene: Scene) -> None:
+async def test_a_presser_who_is_not_cleared_is_refused(scene):
     message = await raw(scene)
     scene.workspace.join(CHANNEL, BOB)
     row = await press_for_more(scene, message, Action.TRANSCRIPT, user=BOB)
@@ -105,9 +103,7 @@ async def test_a_presser_who_is_not_cleared_is_refused(scene: Scene) -> None:
     assert scene.workspace.ephemerals[-1].user == BOB
 
 
-async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(
-    new_scene: OpenScene,
-) -> None:
+async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(new_scene):
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
     async with new_scene(environment=environment, timings=SOON) as scene:
         message = await raw(scene)
@@ -129,9 +125,7 @@ async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(
         assert len(scene.polyai.requests) == asked
 
 
-async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(
-    new_scene: OpenScene,
-) -> None:
+async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(new_scene):
     async with new_scene(environment={"CALLAUDIO_EXTERNAL_CHANNELS": CHANNEL}) as scene:
         message = await raw(scene)
         scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
@@ -139,7 +133,7 @@ async def test_an_allow_listed_channel_gets_redacted_audio_but_no_transcript(
         assert (row.state, row.reason) == ("refused", "external_destination")
 
 
-async def test_a_right_that_ends_before_the_share_leaves_nothing_visible(scene: Scene) -> None:
+async def test_a_right_that_ends_before_the_share_leaves_nothing_visible(scene):
     message = await raw(scene)
     scene.slack.faults.add(Fault("upload", hang=True, when="after"))
     await press(scene, message, Action.TRANSCRIPT)
@@ -157,7 +151,7 @@ async def test_a_right_that_ends_before_the_share_leaves_nothing_visible(scene: 
 
 
 @pytest.mark.only_taken_back
-async def test_a_transcript_is_taken_back_like_raw_audio(new_scene: OpenScene) -> None:
+async def test_a_transcript_is_taken_back_like_raw_audio(new_scene):
     async with new_scene(timings=SOON) as scene:
         message = await raw(scene)
         row = await press_for_more(scene, message, Action.TRANSCRIPT)
@@ -169,7 +163,7 @@ async def test_a_transcript_is_taken_back_like_raw_audio(new_scene: OpenScene) -
         assert scene.workspace.visible_files(CHANNEL) == []
 
 
-async def test_a_transcript_can_be_deleted(scene: Scene) -> None:
+async def test_a_transcript_can_be_deleted(scene):
     message = await raw(scene)
     row = await press_for_more(scene, message, Action.TRANSCRIPT)
     await press(scene, await card(scene, row, "*Unredacted*"), Action.DELETE)
@@ -193,7 +187,7 @@ async def test_a_transcript_can_be_deleted(scene: Scene) -> None:
         pytest.param({"row": {"inProgress": True}}, "transcript_not_ready", id="still going on"),
     ],
 )
-async def test_a_missing_transcript_is_reported(scene: Scene, call: dict, code: str) -> None:
+async def test_a_missing_transcript_is_reported(scene, call, code):
     await scene.grant()
     seen = await scene.ask(scene.another_call(**call))
     message = await card(scene, seen.delivery, "*Unredacted*")
@@ -208,11 +202,7 @@ async def test_a_missing_transcript_is_reported(scene: Scene, call: dict, code: 
     assert len(scene.workspace.messages(CHANNEL)) == 2, "the recording and its card"
 
 
-async def test_the_words_of_a_transcript_are_in_the_file_only(
-    new_scene: OpenScene,
-    tmp_path: Path,
-    logs: dict[str, io.StringIO],
-) -> None:
+async def test_the_words_of_a_transcript_are_in_the_file_only(new_scene, tmp_path, logs):
     async with new_scene(timings=SOON) as scene:
         message = await raw(scene)
         scene.slack.faults.add(Fault("upload", drop_connection=True, when="after"))

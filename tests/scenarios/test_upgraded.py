@@ -15,7 +15,6 @@ from bot.store.schema import alembic_config, upgrade
 from bot.wiring.clock import utc_now
 from tests.conftest import KINDS
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import digest_messages, ended
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
@@ -84,9 +83,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-async def test_after_an_upgrade_each_recording_digest_and_note_is_sent_once(
-    old_url: str, new_scene: OpenScene
-) -> None:
+async def test_after_an_upgrade_each_recording_digest_and_note_is_sent_once(old_url, new_scene):
     upgrade(async_url(old_url))
     workspace = Workspace()
     workspace.add_user(ALICE)
@@ -113,9 +110,7 @@ async def test_after_an_upgrade_each_recording_digest_and_note_is_sent_once(
         assert len(digest_messages(workspace)) == 1
 
 
-def test_after_a_downgrade_the_previous_version_repeats_nothing_that_has_ended(
-    old_url: str,
-) -> None:
+def test_after_a_downgrade_the_previous_version_repeats_nothing_that_has_ended(old_url):
     upgrade(async_url(old_url))
     command.downgrade(alembic_config(async_url(old_url)), BEFORE)
     engine = blocking(old_url)

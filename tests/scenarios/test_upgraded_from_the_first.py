@@ -18,7 +18,6 @@ from bot.store.schema import upgrade
 from bot.wiring.clock import utc_now
 from tests.conftest import KINDS
 from tests.patience import until
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import digest_messages, ended
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL
@@ -159,9 +158,7 @@ def store_digest(engine: Engine) -> None:
     insert(engine, "digest_runs", **run, lost_answers=0, state="claimed")
 
 
-async def test_each_delivery_is_posted_once_and_the_audit_chain_verifies(
-    grown: Grown, new_scene: OpenScene
-) -> None:
+async def test_each_delivery_is_posted_once_and_the_audit_chain_verifies(grown, new_scene):
     upgrade(async_url(grown.url))
     workspace = grown.workspace
     async with new_scene(

@@ -3,7 +3,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.sandbox.faults import Fault
-from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_from_outside import get
 
@@ -19,7 +18,7 @@ async def figures(scene: Scene) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_a_delivery_is_counted_in_the_metrics(new_scene: OpenScene) -> None:
+async def test_a_delivery_is_counted_in_the_metrics(new_scene):
     async with new_scene() as scene:
         await scene.grant()
         scene.slack.faults.add(

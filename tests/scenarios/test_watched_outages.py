@@ -4,9 +4,7 @@ import asyncio
 import math
 import subprocess
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +17,7 @@ from tests.contracts.test_monitoring import ALERTS, PROMTOOL
 from tests.contracts.test_project_files import ROOT
 from tests.patience import PATIENCE_SECONDS, until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import LOOPBACK, QUICK, Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import LOOPBACK, QUICK, Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.tcp_relay import DatabaseRelay
 
@@ -111,12 +109,8 @@ async def kill_worker(city: City) -> None:
     ],
 )
 async def test_the_alerts_name_the_stopped_dependency_and_the_time(
-    kill: Callable[[City], Awaitable[None]],
-    alerts: set[str],
-    nursery: Nursery,
-    migrated_postgresql: Callable[[], str],
-    tmp_path: Path,
-) -> None:
+    kill, alerts, nursery, migrated_postgresql, tmp_path
+):
     url = migrated_postgresql()
     async with (
         open_street(nursery, tmp_path, database_url=url) as street,

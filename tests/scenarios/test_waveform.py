@@ -26,7 +26,7 @@ from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.recordings.audio.test_wav_header_parser import chunk, riff
-from tests.scenarios.conftest import WATCHFUL, OpenScene, some_at_length
+from tests.scenarios.conftest import WATCHFUL, some_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
 
 UPLOAD_URL = "files.getUploadURLExternal"
@@ -108,9 +108,7 @@ async def events(scene: Scene, tag: str) -> list[Mapping[str, Any]]:
     return [event.payload for event in await scene.all_audit() if event.tag == tag]
 
 
-async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_bytes_only(
-    scene: Scene,
-) -> None:
+async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_bytes_only(scene):
     seen = await scene.ask()
 
     assert seen.delivery.outcome == "redacted"
@@ -125,7 +123,7 @@ async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_by
     assert scene.workspace.violations == []
 
 
-async def test_silence_in_a_raw_recording_is_not_called_muted(scene: Scene) -> None:
+async def test_silence_in_a_raw_recording_is_not_called_muted(scene):
     await scene.grant()
     body = wav(muted(noise(4), 1, 2))
     call = scene.another_call(recording=Recording.of(body, body))
@@ -139,9 +137,7 @@ async def test_silence_in_a_raw_recording_is_not_called_muted(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("side", ["user", "agent"])
-async def test_on_a_single_side_silence_and_mutes_are_not_distinguished(
-    scene: Scene, side: str
-) -> None:
+async def test_on_a_single_side_silence_and_mutes_are_not_distinguished(scene, side):
     seen = await scene.ask(f"{CALL} {side} redacted")
 
     assert seen.picture.name == f"{CALL}-{side}-redacted.png"
@@ -168,7 +164,7 @@ BODIES = {
 
 # How each encoding is read is tested in tests/recordings/waveform.
 @pytest.mark.parametrize("body", some_at_length(BODIES, "stereo", "A-law", "two chunks of audio"))
-async def test_every_usual_encoding_has_its_picture(scene: Scene, body: bytes) -> None:
+async def test_every_usual_encoding_has_its_picture(scene, body):
     call = scene.another_call(recording=Recording.of(body, body))
 
     seen = await scene.ask(call)
@@ -177,7 +173,7 @@ async def test_every_usual_encoding_has_its_picture(scene: Scene, body: bytes) -
     assert "1 span, 1.5 s" in card(seen)
 
 
-async def test_a_recording_in_an_unknown_encoding_has_no_picture(scene: Scene) -> None:
+async def test_a_recording_in_an_unknown_encoding_has_no_picture(scene):
     body = wav(noise(2), tag=0x1234)
     call = scene.another_call(recording=Recording.of(body, body))
 
@@ -199,9 +195,7 @@ FAULTS = {
 @pytest.mark.parametrize(
     "faults", some_at_length(FAULTS, "Slack has no room left", "its upload breaks off")
 )
-async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(
-    scene: Scene, faults: tuple[Fault, ...]
-) -> None:
+async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(scene, faults):
     for fault in faults:
         scene.slack.faults.add(Fault(fault.route))  # the upload of the recording itself passes
         scene.slack.faults.add(fault)
@@ -220,7 +214,7 @@ def of_the_picture(file: File) -> bool:
     return file.is_picture
 
 
-async def test_no_file_has_an_alt_text_because_slack_never_shows_such_files(scene: Scene) -> None:
+async def test_no_file_has_an_alt_text_because_slack_never_shows_such_files(scene):
     seen = await scene.ask()
 
     assert seen.delivery.state == "delivered"
@@ -228,9 +222,7 @@ async def test_no_file_has_an_alt_text_because_slack_never_shows_such_files(scen
     assert len(scene.workspace.called(SHARE)) == 1
 
 
-async def test_a_recording_never_visible_with_its_picture_is_shared_alone(
-    scene: Scene,
-) -> None:
+async def test_a_recording_never_visible_with_its_picture_is_shared_alone(scene):
     await scene.grant()
     scene.workspace.never_shown = of_the_picture
 
@@ -250,9 +242,7 @@ async def test_a_recording_never_visible_with_its_picture_is_shared_alone(
     assert "Waveform" not in card(seen)
 
 
-async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(
-    scene: Scene,
-) -> None:
+async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(scene):
     scene.workspace.never_shown = lambda _: True
 
     seen = await scene.ask()
@@ -263,9 +253,7 @@ async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(
     assert "Waveform" not in card(seen)
 
 
-async def test_a_hidden_recording_is_not_posted_twice_if_it_cannot_be_deleted(
-    scene: Scene,
-) -> None:
+async def test_a_hidden_recording_is_not_posted_twice_if_it_cannot_be_deleted(scene):
     scene.workspace.never_shown = of_the_picture
     scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled", times=9))
 
@@ -275,9 +263,7 @@ async def test_a_hidden_recording_is_not_posted_twice_if_it_cannot_be_deleted(
     assert len(scene.workspace.called(SHARE)) == 1
 
 
-async def test_a_recording_that_slack_cannot_find_is_not_posted_twice_if_it_may_be_hidden(
-    scene: Scene,
-) -> None:
+async def test_a_recording_that_slack_cannot_find_is_not_posted_twice_if_it_may_be_hidden(scene):
     def removes_the_bot(file: File) -> bool:
         scene.workspace.channels[CHANNEL] = replace(
             scene.workspace.channels[CHANNEL], bot_is_member=False
@@ -315,8 +301,8 @@ async def test_a_recording_that_somebody_deletes_before_it_is_visible_is_not_pos
 
 @pytest.mark.parametrize("error", ["file_not_found", "slack_connect_blocked_file_type"])
 async def test_a_share_refused_with_its_picture_is_decided_again_and_repeated_without_it(
-    scene: Scene, error: str
-) -> None:
+    scene, error
+):
     await scene.grant()
     scene.slack.faults.add(Fault(SHARE, error=error))
 
@@ -330,7 +316,7 @@ async def test_a_share_refused_with_its_picture_is_decided_again_and_repeated_wi
     assert len(seen.audio_requests) == 1
 
 
-async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scene: Scene) -> None:
+async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("upload"))  # the upload of the recording itself passes
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
@@ -348,9 +334,7 @@ async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scen
     assert seen.delivery.muted_spans == 1
 
 
-async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_refusal(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_refusal(new_scene):
     quickly = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
     async with new_scene(timings=quickly) as scene:
         await scene.grant()
@@ -389,7 +373,7 @@ async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_r
         }
 
 
-async def test_a_dropped_share_with_an_unclear_answer_is_watched_for_a_while(scene: Scene) -> None:
+async def test_a_dropped_share_with_an_unclear_answer_is_watched_for_a_while(scene):
     await scene.grant()
     scene.slack.faults.add(Fault(SHARE, hang=True, drop_connection=True))
     asking = asyncio.create_task(scene.ask())
@@ -404,7 +388,7 @@ async def test_a_dropped_share_with_an_unclear_answer_is_watched_for_a_while(sce
     assert sorted(await orphaned_files(scene)) == sorted(raw)
 
 
-async def test_a_press_shows_the_picture_and_its_muted_spans(scene: Scene) -> None:
+async def test_a_press_shows_the_picture_and_its_muted_spans(scene):
     seen = await scene.ask()
 
     assert (await press(scene, seen)).status == 200
@@ -418,7 +402,7 @@ async def test_a_press_shows_the_picture_and_its_muted_spans(scene: Scene) -> No
     ]
 
 
-async def test_a_picture_that_slack_refuses_is_reported(scene: Scene) -> None:
+async def test_a_picture_that_slack_refuses_is_reported(scene):
     seen = await scene.ask()
     scene.slack.faults.add(Fault("views.update", error="invalid_blocks"))
     await press(scene, seen)
@@ -427,9 +411,7 @@ async def test_a_picture_that_slack_refuses_is_reported(scene: Scene) -> None:
     assert "Reference" in told
 
 
-async def test_a_person_who_is_not_cleared_sees_redacted_pictures_only(
-    new_scene: OpenScene,
-) -> None:
+async def test_a_person_who_is_not_cleared_sees_redacted_pictures_only(new_scene):
     async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
         scene.workspace.join(CHANNEL, BOB)
         await scene.grant()
@@ -455,9 +437,7 @@ async def test_a_person_who_is_not_cleared_sees_redacted_pictures_only(
         await until(is_shown)
 
 
-async def test_a_person_who_presses_too_often_is_refused_and_others_are_served(
-    scene: Scene,
-) -> None:
+async def test_a_person_who_presses_too_often_is_refused_and_others_are_served(scene):
     scene.workspace.join(CHANNEL, BOB)
     seen = await scene.ask()
     for _ in range(MOST):
@@ -486,7 +466,7 @@ async def test_a_person_who_presses_too_often_is_refused_and_others_are_served(
     await until(is_shown)
 
 
-async def test_a_press_outside_the_conversation_is_refused(scene: Scene) -> None:
+async def test_a_press_outside_the_conversation_is_refused(scene):
     seen = await scene.ask()
     await press(scene, seen, BOB)
     assert "You are not in this conversation" in str(await modal(scene))
@@ -504,7 +484,7 @@ async def test_a_press_outside_the_conversation_is_refused(scene: Scene) -> None
     ],
     ids=["guest", "single-channel guest", "external"],
 )
-async def test_guests_and_external_people_are_refused(scene: Scene, person: dict[str, Any]) -> None:
+async def test_guests_and_external_people_are_refused(scene, person):
     seen = await scene.ask()
     scene.workspace.add_user(BOB, **person)
     scene.workspace.join(CHANNEL, BOB)
@@ -515,7 +495,7 @@ async def test_guests_and_external_people_are_refused(scene: Scene, person: dict
     ]
 
 
-async def test_an_old_button_does_not_show_a_picture_that_was_taken_back(scene: Scene) -> None:
+async def test_an_old_button_does_not_show_a_picture_that_was_taken_back(scene):
     seen = await scene.ask()
     for file in (seen.file, seen.picture):
         scene.workspace.file_table[file.id] = replace(file, deleted=True)
@@ -526,9 +506,7 @@ async def test_an_old_button_does_not_show_a_picture_that_was_taken_back(scene: 
     ]
 
 
-async def test_the_picture_of_a_deleted_recording_is_gone_and_the_press_audited(
-    scene: Scene,
-) -> None:
+async def test_the_picture_of_a_deleted_recording_is_gone_and_the_press_audited(scene):
     seen = await scene.ask()
     async with scene.stage.application.database.write() as session:
         row = await session.get_one(DeliveryRow, seen.delivery.id)
@@ -542,7 +520,7 @@ async def test_the_picture_of_a_deleted_recording_is_gone_and_the_press_audited(
     ]
 
 
-async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scene: Scene) -> None:
+async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scene):
     await scene.people.block_action(
         ALICE, CHANNEL, "1.1", Action.WAVEFORM.value, "+44 20 7946 0123", ephemeral=False
     )

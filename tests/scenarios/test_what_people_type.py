@@ -1,7 +1,5 @@
 """What can follow `/callaudio`, and the private answer to it."""
 
-import pytest
-
 from bot.cli.stage import AGENT_ID
 from bot.sandbox.delivery import Ack
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene, assert_redacted
@@ -19,9 +17,7 @@ def assert_private(ack: Ack, scene: Scene) -> None:
     assert scene.workspace.messages(CHANNEL) == []
 
 
-async def test_an_empty_command_and_help_show_the_help(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_an_empty_command_and_help_show_the_help(scene, subtests):
     for typed in ("", "   ", "help", "HELP", " help? ", "\u200b"):
         with subtests.test(repr(typed)):
             ack = await scene.people.command(BOB, CHANNEL, typed)
@@ -31,9 +27,7 @@ async def test_an_empty_command_and_help_show_the_help(
     assert await scene.deliveries() == []
 
 
-async def test_unreadable_input_is_answered_with_a_fix(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_unreadable_input_is_answered_with_a_fix(scene, subtests):
     scene.workspace.add_channel(OTHER, members=[ALICE])
     typed = {
         # a word too many, or an unknown one
@@ -84,9 +78,7 @@ async def test_unreadable_input_is_answered_with_a_fix(
     assert scene.everything_posted() == []
 
 
-async def test_words_are_accepted_in_any_order_and_case(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_words_are_accepted_in_any_order_and_case(scene, subtests):
     scene.workspace.add_channel(OTHER, members=[ALICE])
     # Every order, case and mark is a row of tests/slack/recordings/test_command_text.py.
     typed = {
@@ -109,9 +101,7 @@ async def test_words_are_accepted_in_any_order_and_case(
             assert got.state == "delivered"
 
 
-async def test_a_conversation_is_accepted_as_id_or_as_any_copied_link(
-    scene: Scene, subtests: pytest.Subtests
-) -> None:
+async def test_a_conversation_is_accepted_as_id_or_as_any_copied_link(scene, subtests):
     # Every form is a row of tests/recordings/references/test_reference.py.
     forms = (
         "“{call}”,",
@@ -129,7 +119,7 @@ async def test_a_conversation_is_accepted_as_id_or_as_any_copied_link(
         assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
 
 
-async def test_the_same_request_twice_at_once_is_one_request(scene: Scene) -> None:
+async def test_the_same_request_twice_at_once_is_one_request(scene):
     first = await scene.ask()
     again = await scene.people.command(ALICE, CHANNEL, f" {CALL}  combined ")
 

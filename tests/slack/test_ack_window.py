@@ -15,14 +15,14 @@ def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ack_window, "ANSWER_SECONDS", 0.05)
 
 
-async def test_an_answer_in_time_is_returned() -> None:
+async def test_an_answer_in_time_is_returned():
     async def answer() -> str:
         return "stored"
 
     assert await within_ack_window(answer()) == "stored"
 
 
-async def test_a_failure_in_time_is_raised() -> None:
+async def test_a_failure_in_time_is_raised():
     async def answer() -> None:
         raise ZeroDivisionError
 
@@ -31,9 +31,7 @@ async def test_a_failure_in_time_is_raised() -> None:
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError()])
-async def test_slow_work_is_reported_and_continues_and_its_end_is_logged(
-    error: Exception | None,
-) -> None:
+async def test_slow_work_is_reported_and_continues_and_its_end_is_logged(error):
     may_end, ended = asyncio.Event(), asyncio.Event()
 
     async def answer() -> None:
@@ -54,7 +52,7 @@ async def test_slow_work_is_reported_and_continues_and_its_end_is_logged(
     assert logs[0]["error"] == (type(error).__name__ if error else None)
 
 
-async def test_a_cancelled_request_cancels_its_work() -> None:
+async def test_a_cancelled_request_cancels_its_work():
     began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def answer() -> None:

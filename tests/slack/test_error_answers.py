@@ -47,9 +47,7 @@ def url(slack: SlackSandbox) -> str:
     return slack.workspace.issue_response_url(ALICE, CHANNEL)
 
 
-async def test_a_command_is_answered_in_the_ack(
-    answer: Answer, url: str, workspace: Workspace
-) -> None:
+async def test_a_command_is_answered_in_the_ack(answer, url, workspace):
     told = await answer({"command": "/callaudio", "response_url": url})
 
     assert told["response_type"] == "ephemeral"
@@ -57,9 +55,7 @@ async def test_a_command_is_answered_in_the_ack(
     assert workspace.ephemerals == []
 
 
-async def test_a_press_is_answered_privately_at_its_response_url(
-    answer: Answer, url: str, workspace: Workspace
-) -> None:
+async def test_a_press_is_answered_privately_at_its_response_url(answer, url, workspace):
     told = await answer({"type": "block_actions", "response_url": url})
 
     assert told is None
@@ -68,17 +64,15 @@ async def test_a_press_is_answered_privately_at_its_response_url(
     assert "A reason has" in shown.text
 
 
-async def test_a_press_that_cannot_be_answered_there_is_acknowledged(
-    answer: Answer, url: str, slack: SlackSandbox
-) -> None:
+async def test_a_press_that_cannot_be_answered_there_is_acknowledged(answer, url, slack):
     slack.faults.add(Fault("response_url", status=404))
     told = await answer({"type": "block_actions", "response_url": url})
     assert "A reason has" in told["text"]
 
 
 async def test_a_press_with_an_unconfirmed_answer_is_not_answered_again(
-    answer: Answer, slack: SlackSandbox, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    answer, slack, workspace, monkeypatch
+):
     monkeypatch.setattr("bot.slack.error_answers.RESPOND_SECONDS", 0.3)
     for loss in ({"drop_connection": True}, {"hang": True}):
         slack.faults.add(Fault("response_url", when="after", **loss))
@@ -92,7 +86,7 @@ async def test_a_press_with_an_unconfirmed_answer_is_not_answered_again(
     assert workspace.views == {}
 
 
-async def test_a_url_that_is_not_slacks_is_not_called(answer: Answer) -> None:
+async def test_a_url_that_is_not_slacks_is_not_called(answer):
     async with ScriptedServer(answers=[scripted()]) as stranger:
         elsewhere = stranger.url.replace("127.0.0.1", "localhost")
         told = await answer({"type": "block_actions", "response_url": elsewhere})
@@ -100,9 +94,7 @@ async def test_a_url_that_is_not_slacks_is_not_called(answer: Answer) -> None:
     assert "A reason has" in told["text"]
 
 
-async def test_a_form_keeps_its_input_and_shows_the_error_below_the_first_field(
-    answer: Answer,
-) -> None:
+async def test_a_form_keeps_its_input_and_shows_the_error_below_the_first_field(answer):
     blocks = [{"type": "section"}, {"type": "input", "block_id": "reason"}, {"type": "input"}]
     told = await answer({"type": "view_submission", "view": {"blocks": blocks}})
 
@@ -112,7 +104,7 @@ async def test_a_form_keeps_its_input_and_shows_the_error_below_the_first_field(
     assert not set("*`") & set(told["errors"]["reason"])
 
 
-async def test_a_form_without_a_field_is_replaced_by_the_error(answer: Answer) -> None:
+async def test_a_form_without_a_field_is_replaced_by_the_error(answer):
     told = await answer({"type": "view_submission", "view": {"blocks": []}})
 
     assert told["response_action"] == "update"
@@ -127,7 +119,7 @@ async def test_a_form_without_a_field_is_replaced_by_the_error(answer: Answer) -
         ("could not extend file: No space left on device", "no space left"),
     ],
 )
-async def test_a_failing_database_is_named(answer: Answer, said: str, told: str) -> None:
+async def test_a_failing_database_is_named(answer, said, told):
     error = OperationalError("INSERT", {}, psycopg.OperationalError(said))
     text = (await answer({"command": "/callaudio"}, error))["text"]
 
@@ -136,7 +128,7 @@ async def test_a_failing_database_is_named(answer: Answer, said: str, told: str)
     assert not [word for word in (said, "INSERT", "mistake") if word in text]
 
 
-async def test_an_unknown_error_shows_only_a_reference(answer: Answer) -> None:
+async def test_an_unknown_error_shows_only_a_reference(answer):
     blocks = [{"type": "input", "block_id": "reason"}]
     body = {"type": "view_submission", "view": {"blocks": blocks}}
     told = await answer(body, RuntimeError("the database password is hunter2"))
@@ -145,9 +137,7 @@ async def test_an_unknown_error_shows_only_a_reference(answer: Answer) -> None:
     assert "hunter2" not in str(told)
 
 
-async def test_a_shortcut_on_a_message_is_answered_at_its_response_url(
-    answer: Answer, url: str, workspace: Workspace
-) -> None:
+async def test_a_shortcut_on_a_message_is_answered_at_its_response_url(answer, url, workspace):
     body = {"type": "message_action", "response_url": url, "trigger_id": "unused"}
     told = await answer(body)
 
@@ -158,9 +148,7 @@ async def test_a_shortcut_on_a_message_is_answered_at_its_response_url(
 
 
 @pytest.mark.parametrize("kind", ["shortcut", "block_actions"])
-async def test_without_a_response_url_a_modal_shows_the_error(
-    answer: Answer, workspace: Workspace, kind: str
-) -> None:
+async def test_without_a_response_url_a_modal_shows_the_error(answer, workspace, kind):
     body = {"type": kind, "trigger_id": workspace.issue_trigger(ALICE), "view": {"type": "home"}}
     told = await answer(body)
 
@@ -170,9 +158,7 @@ async def test_without_a_response_url_a_modal_shows_the_error(
     assert "Reference" in str(view.body["blocks"])
 
 
-async def test_an_expired_response_url_leaves_the_modal(
-    answer: Answer, workspace: Workspace, slack: SlackSandbox
-) -> None:
+async def test_an_expired_response_url_leaves_the_modal(answer, workspace, slack):
     trigger_id = workspace.issue_trigger(ALICE)
     worn_out = f"{slack.origin}/commands/T0/worn-out"
     body = {"type": "block_actions", "response_url": worn_out, "trigger_id": trigger_id}
@@ -186,9 +172,7 @@ async def opened(api: SlackApi, workspace: Workspace) -> str:
     return str((await api.write("views.open", trigger_id=trigger_id, view=view))["view"]["id"])
 
 
-async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(
-    answer: Answer, api: SlackApi, workspace: Workspace
-) -> None:
+async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(answer, api, workspace):
     view_id = await opened(api, workspace)
     trigger_id = workspace.issue_trigger(ALICE, view_id)
     view = {"type": "modal", "id": view_id}
@@ -199,24 +183,20 @@ async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(
     assert "A reason has" in str(on_top.body)
 
 
-async def test_after_three_seconds_the_modal_itself_shows_the_error(
-    answer: Answer, api: SlackApi, workspace: Workspace
-) -> None:
+async def test_after_three_seconds_the_modal_itself_shows_the_error(answer, api, workspace):
     view_id = await opened(api, workspace)
     view = {"type": "modal", "id": view_id}
     assert await answer({"type": "block_actions", "trigger_id": "lapsed", "view": view}) is None
     assert "A reason has" in str(workspace.views[view_id].body)
 
 
-async def test_if_slack_accepts_no_answer_the_press_is_acknowledged(
-    answer: Answer, slack: SlackSandbox
-) -> None:
+async def test_if_slack_accepts_no_answer_the_press_is_acknowledged(answer, slack):
     del slack
     told = await answer({"type": "shortcut", "trigger_id": "lapsed"})
     assert told is not None
     assert "A reason has" in told["text"]
 
 
-async def test_a_failed_event_is_sent_again_by_slack(answers: ErrorAnswers) -> None:
+async def test_a_failed_event_is_sent_again_by_slack(answers):
     response = await answers.answer(ReasonUnusable(), {"type": "event_callback"})
     assert (response.status, response.body) == (500, "")

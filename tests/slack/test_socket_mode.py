@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Any
 
 import pytest
 from slack_bolt.async_app import AsyncApp
@@ -11,7 +10,6 @@ from structlog.testing import capture_logs
 from bot.network.outbound import direct
 from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
-from bot.sandbox.slack_server import SlackSandbox
 from bot.slack.socket_mode import SocketMode
 from bot.slack.web_api.api import build_client, build_session
 from tests.patience import until
@@ -19,9 +17,7 @@ from tests.polyai.scripted_server import ScriptedServer, answer
 
 
 @pytest.mark.usefixtures("api")
-async def test_a_connection_to_another_host_is_not_opened(
-    slack: SlackSandbox, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
     caplog.set_level(logging.ERROR)
     token = slack.workspace.app_token
     async with ScriptedServer(answers=[answer()]) as stranger, build_session() as session:
@@ -51,9 +47,7 @@ async def test_a_connection_to_another_host_is_not_opened(
         pytest.param({"hang": True}, None, id="no answer"),
     ],
 )
-async def test_startup_does_not_wait_for_an_unreachable_slack(
-    slack: SlackSandbox, fault: dict[str, Any], cause: str | None
-) -> None:
+async def test_startup_does_not_wait_for_an_unreachable_slack(slack, fault, cause):
     token = slack.workspace.app_token
     slack.faults.add(Fault("apps.connections.open", times=20, **fault))
     async with build_session() as session:

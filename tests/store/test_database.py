@@ -166,9 +166,7 @@ async def test_the_password_of_the_database_does_not_show():
     await database.close()
 
 
-async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(
-    migrated_postgresql,
-):
+async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(migrated_postgresql):
     database = Database(migrated_postgresql())
     async with database.write() as session:
         await session.execute(bot("U1"))

@@ -66,7 +66,7 @@ async def stored(database: Database) -> list[tuple[object, ...]]:
         return [tuple(row) for row in (*events, *checkpoints)]
 
 
-async def test_every_way_of_changing_a_row_is_refused(database: Database) -> None:
+async def test_every_way_of_changing_a_row_is_refused(database):
     await execute(database, f"INSERT INTO {FIRST}", f"INSERT INTO {SEALED}")
     before = await stored(database)
 
@@ -76,7 +76,7 @@ async def test_every_way_of_changing_a_row_is_refused(database: Database) -> Non
         assert await stored(database) == before, statement
 
 
-async def test_sealed_events_may_be_removed_and_new_ones_written(database: Database) -> None:
+async def test_sealed_events_may_be_removed_and_new_ones_written(database):
     await execute(database, f"INSERT INTO {EVENT.format(id=1, seq=1, actor='U0BOSS')}")
     await execute(database, f"INSERT INTO {FIRST}", f"INSERT INTO {SEALED}")
     await execute(database, "DELETE FROM audit_events WHERE seq = 1")

@@ -9,7 +9,7 @@ from tests.store.test_migration_of_cards import INSERT
 from tests.store.test_migrations_of_audit import NOON, blocking, spelt
 
 
-def test_facts_of_deliveries_and_due_work_keep_their_values(empty_url: str) -> None:
+def test_facts_of_deliveries_and_due_work_keep_their_values(empty_url):
     url = async_url(empty_url)
     upgrade(url, "0023")
     engine = blocking(empty_url)

@@ -92,8 +92,8 @@ def assert_unchangeable(url: str) -> None:
 
 
 async def test_the_chain_includes_earlier_events_and_continues_after_a_downgrade_and_upgrade(
-    old_url: str,
-) -> None:
+    old_url,
+):
     upgrade(async_url(old_url))
     assert await proven(old_url) == {TEAMS[0]: 4, TEAMS[1]: 3}
     assert_unchangeable(old_url)

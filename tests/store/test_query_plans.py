@@ -64,9 +64,7 @@ MOMENT = {
 
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
-async def test_no_statement_of_the_loop_reads_the_whole_table(
-    database: Database, rows: int
-) -> None:
+async def test_no_statement_of_the_loop_reads_the_whole_table(database, rows):
     # Of each hundred one is held, as by many workers.
     claim = "CASE WHEN n % 100 = 0 THEN 'w-' || n END"
     await fill(database, rows, LATER, FILL, RECENT, claim=claim)
@@ -92,8 +90,8 @@ async def test_no_statement_of_the_loop_reads_the_whole_table(
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 async def test_neither_does_what_removes_or_counts_deliveries_or_looks_after_visible_ones(
-    database: Database, rows: int
-) -> None:
+    database, rows
+):
     await fill(database, rows, NOON, DELIVERIES, CHECKS)
     async with database.write() as session:
         refused = AuditEvent(AuditTag.ADMIN_REFUSED, TEAM, "U1", NOON)

@@ -48,9 +48,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     "most", [0, 1, ROWS_WITH_STATEMENT - 1, *(ROWS_WITH_STATEMENT + n for n in range(2)), 1000]
 )
-async def test_every_row_is_returned_once_in_order_by_each_way_of_fetching(
-    database: Database, most: int
-) -> None:
+async def test_every_row_is_returned_once_in_order_by_each_way_of_fetching(database, most):
     expected = list(range(1, most + 1))
     async with database.read() as session:
         assert list(await session.scalars(COUNTING, {"most": most})) == expected
@@ -59,9 +57,7 @@ async def test_every_row_is_returned_once_in_order_by_each_way_of_fetching(
         assert [row.x async for row in result] == expected
 
 
-async def test_reading_is_one_hop_and_writing_is_one_a_statement(
-    database: Database, hops: list[str]
-) -> None:
+async def test_reading_is_one_hop_and_writing_is_one_a_statement(database, hops):
     async with database.read() as session:
         await session.execute(text("SELECT * FROM notes"))
     assert len(hops) == 1
@@ -72,9 +68,7 @@ async def test_reading_is_one_hop_and_writing_is_one_a_statement(
     assert len(hops) == 2, "BEGIN IMMEDIATE with the statement, COMMIT"
 
 
-async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(
-    database: Database, hops: list[str]
-) -> None:
+async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(database, hops):
     adding = text("INSERT INTO notes VALUES (:note)")
     async with database.write(is_short=True) as session:
         await session.execute(adding, {"note": "one"})
@@ -89,9 +83,7 @@ async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(
     assert len(hops) == 3, "the next transaction on that connection is not short"
 
 
-async def test_a_short_read_takes_no_hop_and_the_next_one_on_that_connection_does(
-    database: Database, hops: list[str]
-) -> None:
+async def test_a_short_read_takes_no_hop_and_the_next_one_on_that_connection_does(database, hops):
     assert await database.rows(text("SELECT * FROM notes")) == []
     async with database.read(is_short=True) as session:
         await session.execute(text("SELECT * FROM notes"))
@@ -103,9 +95,7 @@ async def test_a_short_read_takes_no_hop_and_the_next_one_on_that_connection_doe
     assert len(hops) == 1
 
 
-async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_yet(
-    database: Database,
-) -> None:
+async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_yet(database):
     adding = text("INSERT INTO notes VALUES ('one')")
     async with database.write() as session:
         await session.execute(adding)
@@ -113,9 +103,7 @@ async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_ye
     assert await database.rows(text("SELECT * FROM notes")) == [("one",)]
 
 
-async def test_writers_of_one_process_write_in_the_order_in_which_they_came(
-    database: Database,
-) -> None:
+async def test_writers_of_one_process_write_in_the_order_in_which_they_came(database):
     adding, order = text("INSERT INTO notes VALUES (:note)"), []
 
     async def write(number: int) -> None:
@@ -130,8 +118,8 @@ async def test_writers_of_one_process_write_in_the_order_in_which_they_came(
 
 @pytest.mark.parametrize("is_short", [False, True])
 async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it_was(
-    database: Database, is_short: bool
-) -> None:
+    database, is_short
+):
     adding = text("INSERT INTO notes VALUES (:note)")
 
     async def write_and_break() -> None:
@@ -152,9 +140,7 @@ async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it
 
 
 @pytest.mark.parametrize("is_short", [False, True])
-async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(
-    database: Database, is_short: bool
-) -> None:
+async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(database, is_short):
     adding, order = text("INSERT INTO notes VALUES (:note)"), []
 
     async def write() -> None:
@@ -173,8 +159,8 @@ async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(
 
 @pytest.mark.parametrize("is_short", [False, True])
 async def test_a_cancelled_writer_waits_no_longer_for_one_that_keeps_the_lock(
-    database: Database, monkeypatch: pytest.MonkeyPatch, is_short: bool
-) -> None:
+    database, monkeypatch, is_short
+):
     monkeypatch.setattr("bot.store.engines.BUSY_TIMEOUT_MS", 3_600_000)
     await database.engine.dispose()
     with closing(sqlite3.connect(database.url.database or "", isolation_level=None)) as other:
@@ -196,9 +182,7 @@ async def test_a_cancelled_writer_waits_no_longer_for_one_that_keeps_the_lock(
         assert await session.scalar(text("PRAGMA busy_timeout")) == 3_600_000
 
 
-async def test_changes_in_a_transaction_begun_for_reading_are_committed(
-    database: Database, hops: list[str]
-) -> None:
+async def test_changes_in_a_transaction_begun_for_reading_are_committed(database, hops):
     async with database.read() as session:
         await session.execute(text("INSERT INTO notes VALUES ('kept')"))
     assert len(hops) == 2, "the commit waits for the disk, so the event loop must not"
@@ -207,8 +191,8 @@ async def test_changes_in_a_transaction_begun_for_reading_are_committed(
 
 
 async def test_a_statement_that_is_given_up_leaves_nothing_and_the_connections_go_on(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    database, monkeypatch
+):
     execute = Connection._execute
     given_up: list[str] = []
 

@@ -44,9 +44,7 @@ async def use_several(database: Database, first: int = 0) -> None:
     await asyncio.gather(*(write(database, f"U{first + each}") for each in range(AT_ONCE)))
 
 
-async def test_connections_cut_while_idle_are_replaced_before_any_statement(
-    database: Database, relay: DatabaseRelay
-) -> None:
+async def test_connections_cut_while_idle_are_replaced_before_any_statement(database, relay):
     await use_several(database)
     assert relay.connections == AT_ONCE
     await relay.cut()
@@ -59,9 +57,7 @@ async def test_connections_cut_while_idle_are_replaced_before_any_statement(
     assert (await database.rows(text("SELECT count(*) FROM standings"))) == [(2 * AT_ONCE,)]
 
 
-async def test_connections_ended_by_the_server_while_idle_are_replaced(
-    database: Database, relay: DatabaseRelay
-) -> None:
+async def test_connections_ended_by_the_server_while_idle_are_replaced(database, relay):
     await use_several(database)
     other = Database(relay.url)
     await until(lambda: relay.connections)
@@ -71,9 +67,7 @@ async def test_connections_ended_by_the_server_while_idle_are_replaced(
     await other.close()
 
 
-async def test_a_connection_cut_within_a_transaction_raises_and_changes_nothing(
-    database: Database, relay: DatabaseRelay
-) -> None:
+async def test_a_connection_cut_within_a_transaction_raises_and_changes_nothing(database, relay):
     async def broken_off() -> None:
         async with database.write() as session:
             await session.execute(text("SELECT 1"))
@@ -85,9 +79,7 @@ async def test_a_connection_cut_within_a_transaction_raises_and_changes_nothing(
     await write(database, "U1")
 
 
-async def test_no_transaction_pays_for_it_with_a_round_trip(
-    database: Database, relay: DatabaseRelay
-) -> None:
+async def test_no_transaction_pays_for_it_with_a_round_trip(database, relay):
     await write(database, "U0")
     before = relay.asked
 
@@ -97,7 +89,7 @@ async def test_no_transaction_pays_for_it_with_a_round_trip(
     assert relay.asked - before == begun_written_and_committed
 
 
-async def test_a_closed_port_is_reported_at_once(database: Database, relay: DatabaseRelay) -> None:
+async def test_a_closed_port_is_reported_at_once(database, relay):
     await write(database, "U0")
     relay.is_open = False
     await relay.cut()

@@ -21,17 +21,17 @@ from tests.tables import each_row
         ("a\u00a0b\u3000c\td", "a\u00a0b\u3000c\td"),
     ],
 )
-def test_a_typed_word_is_made_plain(typed: str, plain: str) -> None:
+def test_a_typed_word_is_made_plain(typed, plain):
     assert made_plain(typed) == plain
 
 
 @given(st.text())
-def test_plain_text_is_unchanged(text: str) -> None:
+def test_plain_text_is_unchanged(text):
     assert made_plain(made_plain(text)) == made_plain(text)
     assert len(made_plain(text)) <= len(text)
 
 
-def test_text_keeps_all_but_control_characters() -> None:
+def test_text_keeps_all_but_control_characters():
     assert (
         without_control("night\x00 shift \u2013 می\u200cخواهم\n")
         == "night shift \u2013 می\u200cخواهم\n"
@@ -39,7 +39,7 @@ def test_text_keeps_all_but_control_characters() -> None:
 
 
 @given(st.text())
-def test_nothing_printed_steers_the_terminal(text: str) -> None:
+def test_nothing_printed_steers_the_terminal(text):
     assert all(each.isprintable() or each == "\n" for each in printable(text))
     assert printable(text, keep="").isprintable()
 
@@ -55,5 +55,5 @@ def test_nothing_printed_steers_the_terminal(text: str) -> None:
         ("Zażółć 日本 🎉", "Zażółć 日本 🎉"),
     ],
 )
-def test_steering_characters_are_spelt_out_and_letters_stay(text: str, shown: str) -> None:
+def test_steering_characters_are_spelt_out_and_letters_stay(text, shown):
     assert printable(text) == shown

@@ -28,13 +28,11 @@ def ids(found: FileShares) -> list[str]:
         pytest.param([FileShares((SharedIn(OTHER),))], (OTHER,), [OTHER], id="both told of it"),
     ],
 )
-def test_every_conversation_except_the_destination_is_listed(
-    shares: list[FileShares], told: tuple[str, ...], places: list[str]
-) -> None:
+def test_every_conversation_except_the_destination_is_listed(shares, told, places):
     assert ids(elsewhere(shares, told, OWN)) == places
 
 
-def test_the_person_who_forwarded_the_file_is_kept_if_slack_names_them() -> None:
+def test_the_person_who_forwarded_the_file_is_kept_if_slack_names_them():
     shares = [FileShares((SharedIn(OTHER, "2.0", "U0ALICE"),))]
     (place,) = elsewhere(shares, (OTHER,), OWN).places
     assert place.shared_by == "U0ALICE"
@@ -50,19 +48,17 @@ def test_the_person_who_forwarded_the_file_is_kept_if_slack_names_them() -> None
         ((), False),
     ],
 )
-def test_a_known_public_link_takes_precedence_over_an_unknown_one(
-    links: tuple[bool | None, ...], has_link: bool | None
-) -> None:
+def test_a_known_public_link_takes_precedence_over_an_unknown_one(links, has_link):
     shares = [FileShares(has_public_link=each) for each in links]
     assert elsewhere(shares, (), OWN).has_public_link is has_link
 
 
-def test_a_truncated_list_is_incomplete() -> None:
+def test_a_truncated_list_is_incomplete():
     assert elsewhere([AT_HOME], (), OWN).is_complete
     assert not elsewhere([AT_HOME, FileShares(is_complete=False)], (), OWN).is_complete
 
 
-def test_a_list_beyond_the_limit_is_incomplete() -> None:
+def test_a_list_beyond_the_limit_is_incomplete():
     many = tuple(SharedIn(f"C0PLACE{number:03}") for number in range(MOST_PLACES + 1))
     found = elsewhere([FileShares(many)], (), OWN)
     assert (len(found.places), found.is_complete) == (MOST_PLACES, False)

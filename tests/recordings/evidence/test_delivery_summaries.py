@@ -81,9 +81,7 @@ Told = tuple[AuditTag, dict[str, Any]]
         ),
     ],
 )
-def test_each_sequence_of_events_has_its_summary(
-    course: list[Told], expected: dict[str, Any]
-) -> None:
+def test_each_sequence_of_events_has_its_summary(course, expected):
     asked = {
         "conversation_id": "CA1",
         "kind": "audio",

@@ -84,9 +84,7 @@ async def packed(database: Database, path: Path, **wanted) -> Packed:
         return await pack(session, path, AuditFilter(**(wanted or {"conversation_id": CALL})))
 
 
-async def test_a_pack_of_a_call_verifies_and_contains_its_events(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_a_pack_of_a_call_verifies_and_contains_its_events(database, tmp_path):
     await stored(database)
     told = await packed(database, tmp_path / "pack.zip")
     assert (told.events, told.faults) == (4, ())
@@ -107,9 +105,7 @@ EDITED = (
 )
 
 
-async def test_an_edited_row_is_named_and_does_not_change_the_pack(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_an_edited_row_is_named_and_does_not_change_the_pack(database, tmp_path):
     await stored(database)
     await overrule(database, *EDITED)
     told = await packed(database, tmp_path / "pack.zip")
@@ -130,9 +126,7 @@ async def test_an_edited_row_is_named_and_does_not_change_the_pack(
     assert b"U0FORGER0" not in held
 
 
-async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(database, tmp_path):
     await stored(database)
     later = NOON + timedelta(hours=1)
     async with database.write() as session:
@@ -147,9 +141,7 @@ async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(
     assert {delivery["source"], check["source"]} == {"row"}
 
 
-async def test_a_pack_of_a_period_contains_the_events_of_that_period(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_a_pack_of_a_period_contains_the_events_of_that_period(database, tmp_path):
     await stored(database)
     told = await packed(database, tmp_path / "pack.zip", since=NOON)
     assert told.events == 5
@@ -159,7 +151,7 @@ async def test_a_pack_of_a_period_contains_the_events_of_that_period(
     assert list(faults(tmp_path / "empty.zip")) == []
 
 
-async def test_a_change_of_any_byte_is_found(sqlite_store: Database, tmp_path: Path) -> None:
+async def test_a_change_of_any_byte_is_found(sqlite_store, tmp_path):
     await stored(sqlite_store)
     path = tmp_path / "pack.zip"
     await packed(sqlite_store, path)
@@ -174,9 +166,7 @@ async def test_a_change_of_any_byte_is_found(sqlite_store: Database, tmp_path: P
         assert main([str(path)]) == 1
 
 
-async def test_the_verifier_in_the_pack_needs_only_python(
-    sqlite_store: Database, tmp_path: Path
-) -> None:
+async def test_the_verifier_in_the_pack_needs_only_python(sqlite_store, tmp_path):
     await stored(sqlite_store)
     path = tmp_path / "pack.zip"
     told = await packed(sqlite_store, path)
@@ -207,9 +197,7 @@ async def test_the_verifier_in_the_pack_needs_only_python(
     assert nothing[0] == 2
 
 
-async def test_a_rewritten_pack_does_not_match_the_anchor(
-    sqlite_store: Database, migrated_sqlite: Path, tmp_path: Path
-) -> None:
+async def test_a_rewritten_pack_does_not_match_the_anchor(sqlite_store, migrated_sqlite, tmp_path):
     await stored(sqlite_store)
     (anchor,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
     shutil.copy(migrated_sqlite, tmp_path / "other.db")
@@ -253,9 +241,7 @@ def by_another(events: bytes) -> bytes:
     return b"".join(told)
 
 
-async def test_a_head_that_is_not_a_packed_event_proves_nothing(
-    sqlite_store: Database, tmp_path: Path
-) -> None:
+async def test_a_head_that_is_not_a_packed_event_proves_nothing(sqlite_store, tmp_path):
     await stored(sqlite_store)
     (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
     forged = written_anew(tmp_path / "true.zip", by_another, tmp_path / "forged.zip")
@@ -263,9 +249,7 @@ async def test_a_head_that_is_not_a_packed_event_proves_nothing(
     assert list(faults(forged, (head,))) == [f"anchor {head}: {NO_EVENT}"]
 
 
-async def test_an_anchor_proves_the_gapless_events_up_to_it(
-    sqlite_store: Database, tmp_path: Path
-) -> None:
+async def test_an_anchor_proves_the_gapless_events_up_to_it(sqlite_store, tmp_path):
     """A call's events are not consecutive: those before a gap may belong to any other chain."""
     await stored(sqlite_store)
     (head,) = (await packed(sqlite_store, tmp_path / "true.zip")).heads
@@ -283,7 +267,7 @@ async def test_an_anchor_proves_the_gapless_events_up_to_it(
     ]
 
 
-async def test_two_anchors_count_each_event_once(sqlite_store: Database, tmp_path: Path) -> None:
+async def test_two_anchors_count_each_event_once(sqlite_store, tmp_path):
     await stored(sqlite_store)
     (head,) = (await packed(sqlite_store, tmp_path / "pack.zip", since=NOON)).heads
     with zipfile.ZipFile(tmp_path / "pack.zip") as files:
@@ -314,12 +298,8 @@ async def test_two_anchors_count_each_event_once(sqlite_store: Database, tmp_pat
     ],
 )
 async def test_changes_of_content_without_a_hash_are_found(
-    sqlite_store: Database,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    forged: bytes,
-    finding: str,
-) -> None:
+    sqlite_store, tmp_path, capsys, forged, finding
+):
     await stored(sqlite_store)
     await packed(sqlite_store, tmp_path / "true.zip")
     out = tmp_path / "forged.zip"
@@ -328,7 +308,7 @@ async def test_changes_of_content_without_a_hash_are_found(
     assert capsys.readouterr().out == f"{finding}\n"
 
 
-async def test_an_existing_pack_is_not_overwritten(sqlite_store: Database, tmp_path: Path) -> None:
+async def test_an_existing_pack_is_not_overwritten(sqlite_store, tmp_path):
     (tmp_path / "pack.zip").write_bytes(b"kept")
     with pytest.raises(FileExistsError):
         await packed(sqlite_store, tmp_path / "pack.zip")
@@ -336,9 +316,7 @@ async def test_an_existing_pack_is_not_overwritten(sqlite_store: Database, tmp_p
 
 
 @pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=pytest.mark.long)])
-async def test_many_events_are_packed_in_constant_memory(
-    sqlite_store: Database, tmp_path: Path, count: int
-) -> None:
+async def test_many_events_are_packed_in_constant_memory(sqlite_store, tmp_path, count):
     async with sqlite_store.write() as session:
         head = await locked_head(session, TEAM)
         for _ in range(count // 500):

@@ -15,7 +15,7 @@ from tests.recordings.references.test_agents import AGENTS
 ALICE, MALLORY = "U0ALICE", "U0MALLORY"
 
 
-def test_a_person_over_the_limit_is_refused_for_a_minute_and_others_are_not() -> None:
+def test_a_person_over_the_limit_is_refused_for_a_minute_and_others_are_not():
     now = 1000.0
     limit = LookupLimit(lambda: now)
     for _ in range(MOST):
@@ -50,7 +50,7 @@ class Spent:
         raise TooManyLookups
 
 
-async def test_a_refused_press_looks_nothing_up_and_is_audited() -> None:
+async def test_a_refused_press_looks_nothing_up_and_is_audited():
     limit, membership = LookupLimit(lambda: 0.0), Membership()
     for _ in range(MOST):
         limit.count(MALLORY)
@@ -87,7 +87,7 @@ async def test_a_refused_press_looks_nothing_up_and_is_audited() -> None:
     ]
 
 
-def test_fifty_presses_within_five_minutes_are_accepted() -> None:
+def test_fifty_presses_within_five_minutes_are_accepted():
     now = 0.0
     limit = LookupLimit(lambda: now)
     for _ in range(50):

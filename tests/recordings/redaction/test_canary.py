@@ -14,7 +14,6 @@ from bot.polyai.client import PolyAIClient
 from bot.recordings.redaction.canary import CanaryCheck, canary_of
 from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict
 from bot.sandbox import recordings
-from bot.store.database import Database
 from bot.store.due_work import Due
 from tests.access.outside import AGENT
 from tests.conftest import NOON
@@ -137,16 +136,14 @@ async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
         ),
     ],
 )
-async def test_each_sequence_of_answers_has_its_finding(
-    answer: Answer, verdict: CanaryVerdict, found: str | None
-) -> None:
+async def test_each_sequence_of_answers_has_its_finding(answer, verdict, found):
     told = await looked(check_of(answer))
     assert told[0] is verdict
     if found:
         assert told[1] == found
 
 
-async def test_answers_that_are_too_slow_give_no_finding() -> None:
+async def test_answers_that_are_too_slow_give_no_finding():
     check = check_of(plain_brings(RAW), slow_seconds=5, longest_seconds=0.05)
     assert await looked(check) == (INCONCLUSIVE, "too_slow")
 
@@ -161,8 +158,8 @@ async def test_answers_that_are_too_slow_give_no_finding() -> None:
     ids=["held", "broken", "cannot tell"],
 )
 async def test_the_next_check_follows_within_a_period_and_sooner_without_a_finding(
-    sqlite_store: Database, answer: Answer, again_after: timedelta
-) -> None:
+    sqlite_store, answer, again_after
+):
     store = CanaryStore(database=sqlite_store, clock=lambda: NOON)
     due = Due("check_canary", "canary", 0, "w", 0, was_held=False)
     assert await check_of(answer, store=store).run(due) == NOON + again_after

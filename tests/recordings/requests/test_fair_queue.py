@@ -96,14 +96,14 @@ def queue(database: Database) -> Queue:
         pytest.param(7, 7, 8, id="they have one in that round"),
     ],
 )
-def test_which_round_a_new_request_comes_into(opens, last, turn) -> None:
+def test_which_round_a_new_request_comes_into(opens, last, turn):
     queue = FairQueue({FLOW: opens}, {} if last is None else {("me", FLOW): last}, {})
 
     assert queue.take("me", FLOW) == Turn("me", FLOW, turn)
     assert queue.take("me", FLOW) == Turn("me", FLOW, turn + 1)
 
 
-async def test_one_request_behind_five_hundred_of_another_person_is_served_next(queue) -> None:
+async def test_one_request_behind_five_hundred_of_another_person_is_served_next(queue):
     await queue.ask("U0MANY000", 100)
     assert await queue.served(3) == ["U0MANY000"] * 3
 
@@ -112,7 +112,7 @@ async def test_one_request_behind_five_hundred_of_another_person_is_served_next(
     assert "U0ONE0000" in await queue.served(3)
 
 
-async def test_each_waiting_person_is_served_once_in_every_round(queue) -> None:
+async def test_each_waiting_person_is_served_once_in_every_round(queue):
     await queue.ask("U0A", 6)
     await queue.ask("U0B", 3)
     await queue.ask("U0C", 2)
@@ -137,7 +137,7 @@ async def test_each_waiting_person_is_served_once_in_every_round(queue) -> None:
 @pytest.mark.parametrize("at_once", [1, 8])
 async def test_one_person_beside_many_in_another_flow_is_served_within_two_claims(
     queue, many, one, at_once
-) -> None:
+):
     for number in range(20):
         await queue.ask(f"U0PERSON{number:02}", 3, **many)
     await queue.served(3, at_once)
@@ -147,7 +147,7 @@ async def test_one_person_beside_many_in_another_flow_is_served_within_two_claim
     assert "U0ONE0000" in await queue.served(2, at_once)
 
 
-async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(queue) -> None:
+async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(queue):
     for number in range(20):
         await queue.ask(f"U0PERSON{number:02}", 5, team="T0MANY")
     await queue.ask("U0ONE0000", 10, team="T0ONE")
@@ -161,7 +161,7 @@ async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(q
 @pytest.mark.parametrize("is_before", [True, False], ids=["before it", "after it"])
 async def test_a_flow_that_asks_for_almost_a_claim_at_a_time_leaves_half_to_one_that_waits(
     queue, is_before
-) -> None:
+):
     teams = sorted(("T0ONE", "T0TWO"), key=lambda team: flow_of(team, "default"))
     busy, many = teams if is_before else reversed(teams)
     await queue.ask("U0MANY000", 60, team=many)
@@ -177,7 +177,7 @@ async def test_a_flow_that_asks_for_almost_a_claim_at_a_time_leaves_half_to_one_
     assert served.count("U0BUSY000") >= 14
 
 
-async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue) -> None:
+async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue):
     await queue.ask("U0A", 3, agent="sales")
     await queue.ask("U0B", 2, agent="care")
     sales = flow_of(TEAM, "sales")
@@ -189,7 +189,7 @@ async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue) -> None:
     assert await queue.served(1, at_once=9) == ["U0A"] * 3
 
 
-async def test_work_stored_by_a_version_without_flows_is_served_in_turn(queue) -> None:
+async def test_work_stored_by_a_version_without_flows_is_served_in_turn(queue):
     before = await queue.ask("U0OLD", 4)
     async with queue.database.write() as session:
         rounds = DueWorkRow.turn - first_of(flow_of(TEAM, "default"))
@@ -203,7 +203,7 @@ async def test_work_stored_by_a_version_without_flows_is_served_in_turn(queue) -
     assert Counter(served) == {"U0OLD": len(before) + 1, "U0NEW": 4}
 
 
-async def test_people_who_arrive_later_do_not_delay_those_who_wait(queue) -> None:
+async def test_people_who_arrive_later_do_not_delay_those_who_wait(queue):
     await queue.ask("U0MANY000", 5)
     served = []
     for number in range(10):
@@ -213,7 +213,7 @@ async def test_people_who_arrive_later_do_not_delay_those_who_wait(queue) -> Non
     assert served.count("U0MANY000") >= 4
 
 
-async def test_postponed_work_is_first_in_its_round(queue) -> None:
+async def test_postponed_work_is_first_in_its_round(queue):
     await queue.ask("U0A")
     (due,) = await queue.take()
     await queue.ask("U0B", 2)
@@ -224,7 +224,7 @@ async def test_postponed_work_is_first_in_its_round(queue) -> None:
     assert await queue.served(1) == ["U0A"]
 
 
-async def test_requests_of_a_person_are_served_in_the_order_of_their_arrival(queue) -> None:
+async def test_requests_of_a_person_are_served_in_the_order_of_their_arrival(queue):
     asked = await queue.ask("U0A", 60)
 
     taken = await queue.take(100)
@@ -232,9 +232,7 @@ async def test_requests_of_a_person_are_served_in_the_order_of_their_arrival(que
     assert [each.key for each in taken] == asked
 
 
-async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_time_to_return(
-    queue,
-) -> None:
+async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_time_to_return(queue):
     queue.max_waiting = 20
     assert len(await queue.ask("U0MANY000", 25)) == 20
     assert len(await queue.ask("U0B")) == 1
@@ -266,7 +264,7 @@ async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_tim
     assert not stored.is_repeat
 
 
-async def test_a_repeated_request_joins_its_first_one_and_is_not_counted(queue) -> None:
+async def test_a_repeated_request_joins_its_first_one_and_is_not_counted(queue):
     queue.max_waiting = 1
     book = RequestStore(database=queue.database, clock=lambda: queue.now, max_waiting=1)
     asked = request_of("U0A", next(NUMBERS))
@@ -275,7 +273,7 @@ async def test_a_repeated_request_joins_its_first_one_and_is_not_counted(queue) 
     assert (await book.store(replace_trigger(asked))).delivery_id == first.delivery_id
 
 
-async def test_an_ended_delivery_whose_note_is_due_does_not_count(queue) -> None:
+async def test_an_ended_delivery_whose_note_is_due_does_not_count(queue):
     queue.max_waiting = 1
     await queue.ask("U0A")
     async with queue.database.write() as session:
@@ -288,7 +286,7 @@ async def test_an_ended_delivery_whose_note_is_due_does_not_count(queue) -> None
 @each_row(
     ("people", "when"), [(1, "a minute"), (25, "a minute"), (26, "2 minutes"), (100, "4 minutes")]
 )
-def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when) -> None:
+def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when):
     assert f"in about {when}:" in TooManyWaiting.among(people, most=20).fix
 
 
@@ -297,7 +295,7 @@ def replace_trigger(request: NewRequest) -> NewRequest:
 
 
 @pytest.mark.long
-async def test_a_newcomer_behind_two_thousand_is_next_and_memory_stays_bounded(queue) -> None:
+async def test_a_newcomer_behind_two_thousand_is_next_and_memory_stays_bounded(queue):
     """Half of them are one person's; the memory is that of the queue alone."""
     await queue.ask("U0MANY000", 1000)
     for number in range(50):

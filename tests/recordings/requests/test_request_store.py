@@ -252,9 +252,7 @@ async def test_a_request_that_cannot_be_stored_leaves_nothing_and_wakes_no_worke
     assert not (await sqlite_setup.store()).is_repeat
 
 
-async def test_two_processes_that_store_the_same_requests_do_not_deadlock(
-    migrated_postgresql,
-):
+async def test_two_processes_that_store_the_same_requests_do_not_deadlock(migrated_postgresql):
     url, broken_off = migrated_postgresql(), []
     desks = [RequestStoreSetup(Database(url)), RequestStoreSetup(Database(url))]
     for setup in desks:

@@ -52,8 +52,8 @@ class Overtaken(DeliveryStore):
     ],
 )
 async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
-    database: Database, meanwhile: dict[str, str | datetime], left: list[str]
-) -> None:
+    database, meanwhile, left
+):
     stored = await RequestStoreSetup(database).store(replace(REQUEST))
     log = Overtaken(database, **meanwhile)
     check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
@@ -158,8 +158,8 @@ def ending(sqlite_store: Database) -> Ending:
     ("outcome", "reason"), [("raw", "cleared"), ("redacted", "audience"), ("redacted", "asked")]
 )
 async def test_a_shared_file_ends_with_its_event_and_the_work_that_follows(
-    ending: Ending, outcome: str, reason: str, ts: str | None
-) -> None:
+    ending, outcome, reason, ts
+):
     columns = {"outcome": outcome, "reason": reason, "size_bytes": 42, "recheck_at": NOON}
     delivery = await ending.uploaded(**columns, response_url="https://hooks.invalid/1")
     completion = ending.completion(ts)
@@ -197,7 +197,7 @@ async def test_a_shared_file_ends_with_its_event_and_the_work_that_follows(
     }
 
 
-async def test_without_samples_a_redacted_file_needs_no_more_work(ending: Ending) -> None:
+async def test_without_samples_a_redacted_file_needs_no_more_work(ending):
     delivery = await ending.uploaded(outcome="redacted", reason="asked")
     completion = ending.completion("2.0", samples=False)
     assert await completion.confirm(delivery.id, was_shared=True) == "delivered"
@@ -210,8 +210,8 @@ async def test_without_samples_a_redacted_file_needs_no_more_work(ending: Ending
     [("2.0", False, "delivered"), (None, False, "unconfirmed"), (None, True, None)],
 )
 async def test_an_accepted_share_has_one_event_before_its_end_or_its_drop(
-    ending: Ending, before: State, ts: str | None, drops: bool, ends_as: str | None
-) -> None:
+    ending, before, ts, drops, ends_as
+):
     delivery = await ending.uploaded(state=before.value, reason="cleared")
     completion = ending.completion(ts, drops=drops)
 
@@ -227,9 +227,7 @@ async def test_an_accepted_share_has_one_event_before_its_end_or_its_drop(
 
 
 @pytest.mark.parametrize("end", ["confirm", "refuse", "fail"])
-async def test_an_end_that_another_worker_stored_meanwhile_is_not_counted(
-    ending: Ending, end: str
-) -> None:
+async def test_an_end_that_another_worker_stored_meanwhile_is_not_counted(ending, end):
     delivery = await ending.uploaded(reason="cleared")
     completion = ending.completion(
         "2.0", deliveries=Overtaken(ending.database, state=State.UNCONFIRMED.value)
@@ -246,7 +244,7 @@ async def test_an_end_that_another_worker_stored_meanwhile_is_not_counted(
     assert ending.figures() == {("delivery_seconds_sum",): 0}
 
 
-async def test_a_refusal_ends_with_its_reason(ending: Ending) -> None:
+async def test_a_refusal_ends_with_its_reason(ending):
     await ending.uploaded(outcome="refused", reason="external", recheck_at=NOON)
     completion = ending.completion()
     delivery = await ending.deliveries.read((await ending.row()).id)
@@ -262,7 +260,7 @@ async def test_a_refusal_ends_with_its_reason(ending: Ending) -> None:
     assert ending.figures() == expected
 
 
-async def test_a_failure_ends_with_its_problem(ending: Ending) -> None:
+async def test_a_failure_ends_with_its_problem(ending):
     delivery = await ending.uploaded(recheck_at=NOON)
     problem = replace(PROBLEM, correlation_id="0123456789ab")
     completion = ending.completion()

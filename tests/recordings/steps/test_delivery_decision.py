@@ -59,7 +59,7 @@ class Evaluator:
 )
 async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_closed(
     sqlite_url, outcome, error, waited, asks_again
-) -> None:
+):
     database = Database(sqlite_url)
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
     delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
@@ -124,7 +124,7 @@ class Frozen:
 )  # fmt: skip
 async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     sqlite_url, decided, now, error, code
-) -> None:
+):
     database = Database(sqlite_url)
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
     delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)

@@ -120,9 +120,7 @@ def setup(database: Database) -> NotificationSetup:
     return NotificationSetup(database)
 
 
-async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(
-    setup: NotificationSetup,
-) -> None:
+async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(setup):
     delivery = await setup.failed()
 
     assert await setup.notify(delivery) is None
@@ -134,9 +132,7 @@ async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(
     assert (told.notified_at, told.response_url) == (NOON, None)
 
 
-async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(
-    setup: NotificationSetup,
-) -> None:
+async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(setup):
     delivery = await setup.failed()
     setup.gateway.tell_errors = [Away(), Away(retry_after_seconds=30)]
 
@@ -148,9 +144,7 @@ async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(
     assert setup.gateway.notes[0].response_url
 
 
-async def test_a_failed_card_update_is_retried_and_the_note_is_not(
-    setup: NotificationSetup,
-) -> None:
+async def test_a_failed_card_update_is_retried_and_the_note_is_not(setup):
     delivery = await setup.failed()
     setup.gateway.card_errors = [Away()]
 
@@ -161,9 +155,7 @@ async def test_a_failed_card_update_is_retried_and_the_note_is_not(
     assert setup.gateway.cards == ["withdrawn"]
 
 
-async def test_retries_come_at_growing_intervals_and_end_after_a_day(
-    setup: NotificationSetup,
-) -> None:
+async def test_retries_come_at_growing_intervals_and_end_after_a_day(setup):
     delivery = await setup.failed()
     setup.gateway.tell_errors = [Away() for _ in range(1000)]
     waits = []
@@ -179,9 +171,7 @@ async def test_retries_come_at_growing_intervals_and_end_after_a_day(
 
 
 @pytest.mark.both_databases
-async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(
-    setup: NotificationSetup,
-) -> None:
+async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(setup):
     delivery = await setup.failed()
     setup.gateway.tell_errors = [Refused()]
 
@@ -191,7 +181,7 @@ async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(
 
 
 @pytest.mark.both_databases
-async def test_a_refused_card_update_does_not_prevent_the_note(setup: NotificationSetup) -> None:
+async def test_a_refused_card_update_does_not_prevent_the_note(setup):
     delivery = await setup.failed()
     setup.gateway.card_errors = [Refused()]
 
@@ -200,7 +190,7 @@ async def test_a_refused_card_update_does_not_prevent_the_note(setup: Notificati
     assert len(setup.gateway.notes) == 1
 
 
-async def test_an_unfinished_delivery_has_no_note(setup: NotificationSetup) -> None:
+async def test_an_unfinished_delivery_has_no_note(setup):
     delivery = await setup.stored()
 
     assert await setup.notify(delivery) is None
@@ -211,9 +201,7 @@ async def test_an_unfinished_delivery_has_no_note(setup: NotificationSetup) -> N
 
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
 @pytest.mark.both_databases
-async def test_the_card_says_once_that_the_delivery_waits(
-    setup: NotificationSetup, has_card: bool
-) -> None:
+async def test_the_card_says_once_that_the_delivery_waits(setup, has_card):
     card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
     delivery = await setup.stored(**card)
     setup.gateway.card_errors, setup.gateway.tell_errors = [Away()], [Away()]
@@ -252,9 +240,7 @@ class AwayAtFirst(DeliveryStore):
 
 
 @pytest.mark.parametrize("kind", [PrivateNoteKind.FAILED, PrivateNoteKind.WAITING])
-async def test_a_note_is_not_repeated_if_the_database_fails_after_it(
-    sqlite_store: Database, kind: PrivateNoteKind
-) -> None:
+async def test_a_note_is_not_repeated_if_the_database_fails_after_it(sqlite_store, kind):
     setup = NotificationSetup(sqlite_store)
     setup.telling._deliveries = AwayAtFirst(database=sqlite_store, clock=lambda: NOON)
     delivery = await (setup.failed() if kind is PrivateNoteKind.FAILED else setup.stored())

@@ -128,7 +128,7 @@ TRIED, UNTRIED = True, False
 )  # fmt: skip
 async def test_an_attempt_is_forgotten_only_if_it_certainly_had_no_effect(
     sqlite_store, answer, picture, is_first, result, row
-) -> None:
+):
     attempt = Attempt(sqlite_store, Slack(answer))
     delivery = await attempt.claimed(picture)
     with capture_logs() as logs:
@@ -142,7 +142,7 @@ async def test_an_attempt_is_forgotten_only_if_it_certainly_had_no_effect(
 @pytest.mark.parametrize("picture", [ALONE, PICTURE], ids=["alone", "with a picture"])
 async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(
     sqlite_store, answer, picture
-) -> None:
+):
     slack = Slack(answer)
     attempt = Attempt(sqlite_store, slack)
     delivery = await attempt.claimed(picture)
@@ -161,7 +161,7 @@ async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(
 @pytest.mark.parametrize("is_overtaken", [False, True])
 async def test_an_outdated_decision_shares_nothing_and_forgets_its_own_attempt_only(
     sqlite_store, is_overtaken
-) -> None:
+):
     slack = Slack()
     attempt = Attempt(sqlite_store, slack)
     delivery = await attempt.claimed(ALONE)
@@ -178,7 +178,7 @@ async def test_an_outdated_decision_shares_nothing_and_forgets_its_own_attempt_o
 
 
 @pytest.mark.parametrize("picture", [ALONE, PICTURE], ids=["alone", "with its picture"])
-async def test_the_upload_is_shared_in_its_thread_with_its_picture(sqlite_store, picture) -> None:
+async def test_the_upload_is_shared_in_its_thread_with_its_picture(sqlite_store, picture):
     slack = Slack()
     attempt = Attempt(sqlite_store, slack)
     delivery = await attempt.claimed(picture)
@@ -189,7 +189,7 @@ async def test_the_upload_is_shared_in_its_thread_with_its_picture(sqlite_store,
 
 
 @pytest.mark.parametrize("missing", ["file_id", "channel_id", "parent_ts"])
-async def test_without_a_file_or_a_thread_there_is_nothing_to_share(sqlite_store, missing) -> None:
+async def test_without_a_file_or_a_thread_there_is_nothing_to_share(sqlite_store, missing):
     slack = Slack()
     attempt = Attempt(sqlite_store, slack)
     delivery = replace(await attempt.claimed(ALONE), **{missing: None})
@@ -205,7 +205,7 @@ async def test_without_a_file_or_a_thread_there_is_nothing_to_share(sqlite_store
 )
 async def test_a_share_that_another_worker_decided_against_is_taken_back(
     sqlite_store, meanwhile, can_be_deleted
-) -> None:
+):
     slack = Slack()
     slack.deletion = None if can_be_deleted else Refused()
     attempt = Attempt(sqlite_store, slack)

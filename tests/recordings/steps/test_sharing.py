@@ -163,9 +163,7 @@ def setup(database: Database) -> SharingSetup:
     return SharingSetup(database)
 
 
-async def test_an_upload_shared_while_another_worker_drops_it_is_still_tracked(
-    setup: SharingSetup,
-) -> None:
+async def test_an_upload_shared_while_another_worker_drops_it_is_still_tracked(setup):
     delivery = await setup.uploaded()
 
     async def share_and_be_killed() -> None:
@@ -184,8 +182,8 @@ class Refused(CallAudioError):
 @pytest.mark.parametrize("second", [UploadGone(), Refused()], ids=["gone", "refused"])
 @pytest.mark.parametrize("picture", [None, "F2"], ids=["alone", "with its picture"])
 async def test_an_upload_shared_by_another_worker_is_not_mistaken_for_a_lost_one(
-    setup: SharingSetup, second: CallAudioError, picture: str | None
-) -> None:
+    setup, second, picture
+):
     delivery = await setup.uploaded(picture_file_id=picture)
     setup.slack.second = second
 
@@ -204,9 +202,7 @@ async def test_an_upload_shared_by_another_worker_is_not_mistaken_for_a_lost_one
 
 
 @pytest.mark.parametrize("is_dropped", [True, False], ids=["dropped", "shared"])
-async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(
-    setup: SharingSetup, is_dropped: bool
-) -> None:
+async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(setup, is_dropped):
     delivery = await setup.uploaded()
 
     async def dealt_with() -> None:
@@ -226,7 +222,7 @@ def taken(setup: SharingSetup, *, before: timedelta) -> Evaluation:
     return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, setup.now - before)
 
 
-async def test_a_recent_decision_is_not_repeated(setup: SharingSetup) -> None:
+async def test_a_recent_decision_is_not_repeated(setup):
     delivery, decider = await setup.uploaded(), Decider(Outcome.REFUSED)
 
     shared = await setup.share(delivery, decider, taken(setup, before=LONGEST_DECISION_AGE))
@@ -234,7 +230,7 @@ async def test_a_recent_decision_is_not_repeated(setup: SharingSetup) -> None:
     assert (shared, decider.decided) == (ShareResult.SHARED, 0)
 
 
-async def test_an_outdated_decision_is_repeated(setup: SharingSetup) -> None:
+async def test_an_outdated_decision_is_repeated(setup):
     delivery = await setup.uploaded()
     older = taken(setup, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
 
@@ -242,7 +238,7 @@ async def test_an_outdated_decision_is_repeated(setup: SharingSetup) -> None:
     assert setup.slack.visible == set()
 
 
-async def test_a_wait_for_slacks_limits_repeats_the_decision(setup: SharingSetup) -> None:
+async def test_a_wait_for_slacks_limits_repeats_the_decision(setup):
     delivery, evaluation = await setup.uploaded(), taken(setup, before=timedelta(0))
 
     async def minute_long() -> None:
@@ -257,9 +253,7 @@ async def test_a_wait_for_slacks_limits_repeats_the_decision(setup: SharingSetup
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RAW, Outcome.REFUSED])
-async def test_a_process_that_stalled_after_its_decision_decides_again(
-    setup: SharingSetup, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_that_stalled_after_its_decision_decides_again(setup, outcome, monkeypatch):
     delivery, decider = await setup.uploaded(), Decider(Outcome.RAW, outcome)
     usual = setup.deliveries.change
 
@@ -281,8 +275,8 @@ async def test_a_process_that_stalled_after_its_decision_decides_again(
 
 @pytest.mark.parametrize("is_visible", [True, False], ids=["visible", "not visible"])
 async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_again(
-    setup: SharingSetup, is_visible: bool
-) -> None:
+    setup, is_visible
+):
     delivery = await setup.uploaded(
         outcome=Outcome.REDACTED.value,
         share_tried_at=NOON - timedelta(minutes=2),
@@ -300,8 +294,8 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
 
 @pytest.mark.parametrize("moment", ["Slack is asked for the file", "its turn is awaited"])
 async def test_an_upload_whose_freeze_is_lifted_while_it_is_looked_for_is_not_shared_again(
-    setup: SharingSetup, moment: str
-) -> None:
+    setup, moment
+):
     delivery = await setup.uploaded(
         outcome=Outcome.REDACTED.value, share_tried_at=NOON - timedelta(minutes=2)
     )
@@ -317,9 +311,7 @@ async def test_an_upload_whose_freeze_is_lifted_while_it_is_looked_for_is_not_sh
     assert "F1" in await setup.known_files(delivery), "the lost share may become visible later"
 
 
-async def test_an_upload_that_another_worker_fetched_after_a_thaw_is_not_dropped(
-    setup: SharingSetup,
-) -> None:
+async def test_an_upload_that_another_worker_fetched_after_a_thaw_is_not_dropped(setup):
     delivery = await setup.uploaded(
         outcome=Outcome.REDACTED.value,
         share_tried_at=NOON - timedelta(minutes=2),
@@ -338,8 +330,8 @@ async def test_an_upload_that_another_worker_fetched_after_a_thaw_is_not_dropped
 
 
 async def test_an_upload_tried_by_a_worker_whose_clock_is_fast_is_not_shared_again_after_a_thaw(
-    setup: SharingSetup,
-) -> None:
+    setup,
+):
     fast = NOON + timedelta(minutes=5)
     delivery = await setup.uploaded(outcome=Outcome.REDACTED.value, share_tried_at=fast)
     await setup.freeze()
@@ -350,9 +342,7 @@ async def test_an_upload_tried_by_a_worker_whose_clock_is_fast_is_not_shared_aga
     assert (result, setup.slack.visible) == (ShareResult.GONE, set())
 
 
-async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
-    setup: SharingSetup, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(setup, monkeypatch):
     delivery = await setup.uploaded(share_tried_at=NOON - timedelta(minutes=1))
     usual = setup.deliveries.change
 
@@ -374,9 +364,7 @@ TRIED = NOON - timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("is_lost", [True, False], ids=["it is not visible", "it is visible"])
-async def test_after_a_second_lost_answer_slack_is_asked_once_more(
-    sqlite_store: Database, is_lost: bool
-) -> None:
+async def test_after_a_second_lost_answer_slack_is_asked_once_more(sqlite_store, is_lost):
     setup = SharingSetup(sqlite_store)
     delivery = await setup.uploaded(share_tried_at=TRIED)
     setup.slack.lost_answer, setup.slack.is_lost = True, is_lost
@@ -386,9 +374,7 @@ async def test_after_a_second_lost_answer_slack_is_asked_once_more(
     assert found is (ShareResult.UNCLEAR if is_lost else ShareResult.SHARED)
 
 
-async def test_a_share_by_another_worker_during_a_second_try_is_found(
-    sqlite_store: Database,
-) -> None:
+async def test_a_share_by_another_worker_during_a_second_try_is_found(sqlite_store):
     setup = SharingSetup(sqlite_store)
     delivery = await setup.uploaded(share_tried_at=TRIED)
 
@@ -399,9 +385,7 @@ async def test_a_share_by_another_worker_during_a_second_try_is_found(
     assert await setup.share(delivery, Decider(Outcome.RAW, meanwhile=share)) is ShareResult.SHARED
 
 
-async def test_a_stricter_decision_after_a_lost_answer_deletes_and_tracks_the_files(
-    sqlite_store: Database,
-) -> None:
+async def test_a_stricter_decision_after_a_lost_answer_deletes_and_tracks_the_files(sqlite_store):
     setup = SharingSetup(sqlite_store)
     delivery = await setup.uploaded(picture_file_id="F2", share_tried_at=TRIED)
 
@@ -418,9 +402,7 @@ async def test_a_stricter_decision_after_a_lost_answer_deletes_and_tracks_the_fi
     )
 
 
-async def test_a_stricter_decision_is_stored_although_the_upload_was_dropped(
-    sqlite_store: Database,
-) -> None:
+async def test_a_stricter_decision_is_stored_although_the_upload_was_dropped(sqlite_store):
     setup = SharingSetup(sqlite_store)
     delivery = await setup.uploaded(file_id=None)
     now = Evaluation(Decision(Outcome.REFUSED, Reason.ASKED), EVERYTHING_SPEAKS_FOR_RAW, NOON)

@@ -57,7 +57,7 @@ def sharing(setup: SharingSetup, slack: Slack, waits: list[float]) -> Sharing:
     ("looks", "ts", "waited"),
     [(1, "2.0", []), (2, "2.0", [1]), (3, "2.0", [1, 2]), (4, None, [1, 2])],
 )
-async def test_a_file_is_looked_for_until_the_waits_are_over(setup, looks, ts, waited) -> None:
+async def test_a_file_is_looked_for_until_the_waits_are_over(setup, looks, ts, waited):
     slack, waits = Slack(looks=looks), []
     found = await sharing(setup, slack, waits).find(await setup.uploaded())
     assert (found, waits) == (ts, waited)
@@ -65,16 +65,14 @@ async def test_a_file_is_looked_for_until_the_waits_are_over(setup, looks, ts, w
 
 
 @pytest.mark.parametrize("missing", ["file_id", "channel_id"])
-async def test_without_a_file_or_destination_nothing_is_looked_for(setup, missing) -> None:
+async def test_without_a_file_or_destination_nothing_is_looked_for(setup, missing):
     slack = Slack(looks=1)
     delivery = replace(await setup.uploaded(), **{missing: None})
     assert await sharing(setup, slack, []).find(delivery) is None
     assert slack.asked == []
 
 
-async def test_files_that_slack_shows_nowhere_are_deleted_and_sent_again_without_the_picture(
-    setup,
-) -> None:
+async def test_files_that_slack_shows_nowhere_are_deleted_and_sent_again_without_the_picture(setup):
     slack = Slack()
     delivery = await setup.uploaded(picture_file_id="F2")
     assert await sharing(setup, slack, []).drop_unshown(delivery) is True
@@ -96,7 +94,7 @@ async def test_files_that_slack_shows_nowhere_are_deleted_and_sent_again_without
         pytest.param("F2", Slack(deletes=False), id="they cannot be deleted"),
     ],
 )
-async def test_unshown_files_stay_if_a_second_post_could_follow(setup, picture, slack) -> None:
+async def test_unshown_files_stay_if_a_second_post_could_follow(setup, picture, slack):
     delivery = await setup.uploaded(picture_file_id=picture)
     with capture_logs() as logs:
         assert await sharing(setup, slack, []).drop_unshown(delivery) is False
@@ -106,7 +104,7 @@ async def test_unshown_files_stay_if_a_second_post_could_follow(setup, picture, 
     assert logs == ([] if slack.deletes else [{**warning, "log_level": "warning"}])
 
 
-async def test_unshown_files_that_another_worker_replaced_are_not_dropped_twice(setup) -> None:
+async def test_unshown_files_that_another_worker_replaced_are_not_dropped_twice(setup):
     delivery = await setup.uploaded(picture_file_id="F2")
     await setup.deliveries.change(delivery, {"file_id": "F3"})
     assert await sharing(setup, Slack(), []).drop_unshown(delivery) is False

@@ -99,7 +99,7 @@ def conversations(*channels: str) -> list[str]:
     return [conversation_key(TEAM, each) for each in channels]
 
 
-async def test_the_files_of_a_conversation_are_checked_together(store: Store) -> None:
+async def test_the_files_of_a_conversation_are_checked_together(store):
     await store.put("d1", ONE)
     await store.put("d2", TWO, late=2 * MINUTE)
     await store.put("d3", TWO)
@@ -111,7 +111,7 @@ async def test_the_files_of_a_conversation_are_checked_together(store: Store) ->
     assert sorted(each.id for each in found) == ["d2", "d3"]
 
 
-async def test_a_new_file_does_not_postpone_the_check_of_its_conversation(store: Store) -> None:
+async def test_a_new_file_does_not_postpone_the_check_of_its_conversation(store):
     await store.put("d1", ONE)
     await store.put("d2", ONE, late=-MINUTE)
 
@@ -119,7 +119,7 @@ async def test_a_new_file_does_not_postpone_the_check_of_its_conversation(store:
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MINUTE, 400 * DAY])
-async def test_a_check_after_an_event_precedes_any_backlog(store: Store, late: timedelta) -> None:
+async def test_a_check_after_an_event_precedes_any_backlog(store, late):
     for number in range(5):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
@@ -128,7 +128,7 @@ async def test_a_check_after_an_event_precedes_any_backlog(store: Store, late: t
     assert await store.claim() == conversations(THREE)
 
 
-async def test_a_requested_deletion_precedes_any_backlog(database: Database) -> None:
+async def test_a_requested_deletion_precedes_any_backlog(database):
     store = Store(database, keep=timedelta(0))
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO)
@@ -137,7 +137,7 @@ async def test_a_requested_deletion_precedes_any_backlog(database: Database) -> 
     assert await store.claim(TAKE_BACK) == ["d2"]
 
 
-async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store: Store) -> None:
+async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store):
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO, late=-MINUTE)
     await store.early_checks.follow(TEAM, TWO, THREE)
@@ -145,7 +145,7 @@ async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store: St
     assert await store.claim() == conversations(THREE)
 
 
-async def test_the_earlier_of_two_events_is_handled_first(store: Store) -> None:
+async def test_the_earlier_of_two_events_is_handled_first(store):
     await store.put("d1", ONE)
     await store.put("d2", TWO)
     await store.early_checks.check_now(TEAM, TWO)
@@ -166,11 +166,8 @@ async def test_the_earlier_of_two_events_is_handled_first(store: Store) -> None:
 )
 @pytest.mark.both_databases
 async def test_an_event_checks_only_the_files_in_its_conversation(
-    store: Store,
-    channel: str | None,
-    looked_at: list[str],
-    conversations_looked_at: list[str],
-) -> None:
+    store, channel, looked_at, conversations_looked_at
+):
     await store.put("d1", TWO, late=-DAY)
     await store.put("d2", ONE, late=-DAY)
     await store.early_checks.check_file(TEAM, "Fd1", THREE)
@@ -183,9 +180,7 @@ async def test_an_event_checks_only_the_files_in_its_conversation(
 
 
 @pytest.mark.parametrize("channel", [ONE, None], ids=["the conversation", "the workspace"])
-async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(
-    store: Store, channel: str | None
-) -> None:
+async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(store, channel):
     """Its last decision may be older than the event."""
     await store.put("d1", ONE, state="uploaded")
     await store.put("d2", TWO, state="uploaded")
@@ -202,7 +197,7 @@ async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(
     assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
 
 
-async def test_retention_ends_on_time_whatever_else_hangs(database: Database) -> None:
+async def test_retention_ends_on_time_whatever_else_hangs(database):
     store = Store(database, keep=DAY)
     await store.put("d1", late=-MINUTE)
 
@@ -212,7 +207,7 @@ async def test_retention_ends_on_time_whatever_else_hangs(database: Database) ->
     assert await store.claim(TAKE_BACK) == ["d1"]
 
 
-async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store: Store) -> None:
+async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store):
     for number in range(3):
         await store.put(f"d{number}", late=MINUTE)
 
@@ -231,8 +226,8 @@ async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store: St
     ("count", "minutes"), [(36, 6), pytest.param(60, 9, marks=pytest.mark.long)]
 )
 async def test_every_file_is_checked_within_the_documented_time_and_the_newest_sooner(
-    store: Store, count: int, minutes: int
-) -> None:
+    store, count, minutes
+):
     newest = {f"d{number}" for number in range(5)}
     for number in range(count):
         await store.put(f"d{number}", late=MINUTE, age=timedelta(minutes=number))
@@ -251,7 +246,7 @@ async def test_every_file_is_checked_within_the_documented_time_and_the_newest_s
     assert minutes * 19 <= asks <= minutes * 21, "twenty a minute"
 
 
-async def test_a_check_after_an_event_ignores_the_rate_limit(store: Store) -> None:
+async def test_a_check_after_an_event_ignores_the_rate_limit(store):
     for number in range(3):
         await store.put(f"d{number}", late=400 * DAY)
     assert await store.ask()
@@ -270,15 +265,15 @@ async def test_a_check_after_an_event_ignores_the_rate_limit(store: Store) -> No
     ],
 )
 async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
-    store: Store, team: str, file_id: str, channel: str
-) -> None:
+    store, team, file_id, channel
+):
     await store.put("d1", late=-MINUTE)
     await store.early_checks.check_file(team, file_id, channel)
     assert await store.ask() is None
 
 
 @pytest.mark.postgresql_at_length
-async def test_reported_channels_are_kept_once_and_bounded(store: Store) -> None:
+async def test_reported_channels_are_kept_once_and_bounded(store):
     await store.put("d1")
     for number in range(20):
         for _ in range(2):
@@ -289,7 +284,7 @@ async def test_reported_channels_are_kept_once_and_bounded(store: Store) -> None
 
 
 @pytest.mark.postgresql_at_length
-async def test_an_unverified_file_is_checked_first_in_the_next_round(store: Store) -> None:
+async def test_an_unverified_file_is_checked_first_in_the_next_round(store):
     for number in range(4):
         await store.put(f"d{number}", late=timedelta(minutes=4 - number))
     claimed = await store.due.next_in_turn()

@@ -70,9 +70,7 @@ def pass_on(setup: TakeBackSetup, *places: str, file_id: str = "Fd1") -> None:
         pytest.param(None, "withheld", id="one that the bot cannot see"),
     ],
 )
-async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(
-    setup: TakeBackSetup, channel: Channel | None, because: str
-) -> None:
+async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(setup, channel, because):
     setup.world.channels.pop(OTHER)
     if channel:
         setup.world.channels[OTHER] = channel
@@ -84,9 +82,7 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(
     assert setup.gateway.taken_back == ["forwarded"]
 
 
-async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes(setup):
     pass_on(setup, OTHER)
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
     assert await setup.check(LONGEST_UNVERIFIED) == {"Fd1"}
@@ -100,9 +96,7 @@ async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes
 
 
 @pytest.mark.parametrize("person", [ALICE, BOB])
-async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(
-    setup: TakeBackSetup, person: str
-) -> None:
+async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(setup, person):
     setup.world.channels[OTHER] = Channel({person}, is_external=None, im_user_id=person)
     pass_on(setup, OTHER)
 
@@ -110,7 +104,7 @@ async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(
     assert await setup.causes() == ([] if person == ALICE else ["forwarded"])
 
 
-async def test_a_public_link_takes_it_back(setup: TakeBackSetup) -> None:
+async def test_a_public_link_takes_it_back(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
 
     assert await setup.check(CHECK_EVERY) == set()
@@ -119,7 +113,7 @@ async def test_a_public_link_takes_it_back(setup: TakeBackSetup) -> None:
 
 
 @pytest.mark.both_databases
-async def test_a_share_known_only_from_an_event_is_checked(setup: TakeBackSetup) -> None:
+async def test_a_share_known_only_from_an_event_is_checked(setup):
     await setup.check()
     await setup.early_checks.check_file(TEAM, "Fd1", UNSEEN)
 
@@ -131,9 +125,7 @@ async def test_a_share_known_only_from_an_event_is_checked(setup: TakeBackSetup)
     ("change", "value"),
     [("has_public_link", None), ("is_told_whole", False), ("is_found", False)],
 )
-async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(
-    setup: TakeBackSetup, change: str, value: bool | None
-) -> None:
+async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(setup, change, value):
     setattr(setup.gateway.visible["Fd1"], change, value)
 
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
@@ -142,9 +134,7 @@ async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(
     assert await setup.causes() == ["doubt"]
 
 
-async def test_a_check_of_the_conversation_does_not_verify_the_shares(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_check_of_the_conversation_does_not_verify_the_shares(setup):
     setup.world.away = frozenset({"shares"})
     await setup.check()
     for _ in range(14):
@@ -153,7 +143,7 @@ async def test_a_check_of_the_conversation_does_not_verify_the_shares(
     assert await setup.causes() == ["doubt"]
 
 
-async def test_an_answer_in_between_verifies_the_shares(setup: TakeBackSetup) -> None:
+async def test_an_answer_in_between_verifies_the_shares(setup):
     for _ in range(3):
         setup.world.away = frozenset({"shares"})
         with capture_logs() as logs:
@@ -163,9 +153,7 @@ async def test_an_answer_in_between_verifies_the_shares(setup: TakeBackSetup) ->
         assert await setup.check(CHECK_EVERY) == {"Fd1"}
 
 
-async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
     setup.world.away = frozenset({"delete"})
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
@@ -178,9 +166,7 @@ async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(
 
 
 @pytest.mark.both_databases
-async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
     delivery = await setup.due.by_id("d1")
     assert delivery
@@ -199,7 +185,7 @@ async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(
 
 
 @pytest.mark.both_databases
-async def test_a_forwarded_picture_takes_its_recording_back(setup: TakeBackSetup) -> None:
+async def test_a_forwarded_picture_takes_its_recording_back(setup):
     setup.gateway.visible["Fp1"] = setup.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
     async with setup.database.write() as session:
         row = await session.get(DeliveryRow, "d1")
@@ -214,8 +200,8 @@ async def test_a_forwarded_picture_takes_its_recording_back(setup: TakeBackSetup
 
 @pytest.mark.parametrize("place", [CHANNEL, OTHER], ids=["where it is", "where it went"])
 async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners_and_audio_does_not(
-    sqlite_store: Database, place: str
-) -> None:
+    sqlite_store, place
+):
     setup = TakeBackSetup(sqlite_store, audience_must_be_cleared=False)
     await setup.clear()
     for delivery_id, kind in (("d1", DeliveryKind.TRANSCRIPT), ("d2", DeliveryKind.AUDIO)):
@@ -231,9 +217,7 @@ async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners_and
     assert await setup.causes() == ["audience" if place == CHANNEL else "forwarded"]
 
 
-async def test_a_file_is_unverified_while_slack_does_not_describe_where_it_was_forwarded_to(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_file_is_unverified_while_slack_does_not_describe_where_it_was_forwarded_to(setup):
     pass_on(setup, OTHER)
     setup.world.away = frozenset({"conversation"})
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
@@ -241,7 +225,7 @@ async def test_a_file_is_unverified_while_slack_does_not_describe_where_it_was_f
     assert (await setup.causes(), await passed_on(setup)) == (["doubt"], [])
 
 
-async def test_the_requesters_right_counts_in_other_conversations(setup: TakeBackSetup) -> None:
+async def test_the_requesters_right_counts_in_other_conversations(setup):
     pass_on(setup, OTHER)
     await setup.check()
     await setup.clear(effect=Effect.DENY)
@@ -251,7 +235,7 @@ async def test_the_requesters_right_counts_in_other_conversations(setup: TakeBac
     assert await setup.causes() == ["right_ended"]
 
 
-async def test_a_redacted_file_may_be_forwarded(setup: TakeBackSetup) -> None:
+async def test_a_redacted_file_may_be_forwarded(setup):
     await setup.put("d2", outcome="redacted")
     setup.gateway.visible["Fd2"].has_public_link = True
     await setup.early_checks.check_file(TEAM, "Fd2", UNSEEN)
@@ -264,7 +248,7 @@ async def test_a_redacted_file_may_be_forwarded(setup: TakeBackSetup) -> None:
     assert await passed_on(setup) == []
 
 
-async def test_a_hanging_check_of_one_file_delays_no_other(setup: TakeBackSetup) -> None:
+async def test_a_hanging_check_of_one_file_delays_no_other(setup):
     asked, answers = asyncio.Event(), asyncio.Event()
     tell = setup.gateway.file_shares
 

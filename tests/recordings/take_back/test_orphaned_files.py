@@ -33,9 +33,7 @@ async def setup(sqlite_store: Database) -> TakeBackSetup:
     return setup
 
 
-async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(
-    setup: TakeBackSetup,
-) -> None:
+async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(setup):
     for later in (timedelta(0), STAYS_UNSEEN_AFTER - timedelta(seconds=1)):
         setup.now = NOON + later
         setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
@@ -50,7 +48,7 @@ async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(
     assert setup.gateway.deleted == [("F1", CHANNEL)] * 3, "it must provably be gone from there"
 
 
-async def test_a_refused_deletion_is_repeated_however_late(setup: TakeBackSetup) -> None:
+async def test_a_refused_deletion_is_repeated_however_late(setup):
     setup.now = NOON + STAYS_UNSEEN_AFTER
     setup.world.away = frozenset({"delete"})
     with capture_logs() as logs:
@@ -64,9 +62,7 @@ async def test_a_refused_deletion_is_repeated_however_late(setup: TakeBackSetup)
 
 
 @pytest.mark.parametrize("share_ts", [None, "9.0"], ids=["not shown yet", "shown"])
-async def test_a_file_taken_back_before_slack_showed_it_is_watched_for_a_while(
-    setup: TakeBackSetup, share_ts: str | None
-) -> None:
+async def test_a_file_taken_back_before_slack_showed_it_is_watched_for_a_while(setup, share_ts):
     await setup.put("d1", "delivered" if share_ts else "unconfirmed")
     delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
     setup.now += CHECK_EVERY

@@ -65,9 +65,7 @@ async def taken_back(
 
 
 @pytest.mark.parametrize("cause", TakeBackCause)
-async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(
-    database: Database, cause: TakeBackCause
-) -> None:
+async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(database, cause):
     follower = await taken_back(database, await raw_file(database), cause)
     assert (follower is not None) == (cause in FOLLOWED)
     async with database.read() as session:
@@ -84,18 +82,14 @@ async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(
         pytest.param({}, False, id="switched off"),
     ],
 )
-async def test_no_redacted_variant_follows(
-    database: Database, columns: dict[str, object], is_on: bool
-) -> None:
+async def test_no_redacted_variant_follows(database, columns, is_on):
     delivery = await raw_file(database, **columns)
     # Read before *Delete* was pressed: the state within the transaction counts.
     stale = replace(delivery, delete_asked_by=None)
     assert await taken_back(database, stale, TakeBackCause.AUDIENCE, is_on=is_on) is None
 
 
-async def test_the_redacted_variant_has_the_same_requester_and_card(
-    database: Database,
-) -> None:
+async def test_the_redacted_variant_has_the_same_requester_and_card(database):
     delivery = await raw_file(database)
     follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
     assert follower
@@ -111,9 +105,7 @@ async def test_the_redacted_variant_has_the_same_requester_and_card(
         assert (await session.scalars(work)).all() == [], "the card says first that raw is gone"
 
 
-async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(
-    database: Database,
-) -> None:
+async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(database):
     for number in range(3):
         delivery = await raw_file(database, f"d{number}")
         follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)

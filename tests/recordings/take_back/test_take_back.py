@@ -230,7 +230,7 @@ async def setup(database: Database) -> TakeBackSetup:
 
 
 @pytest.mark.parametrize("state", ["delivered", "unconfirmed"])
-async def test_a_raw_file_that_may_be_visible_is_checked(setup: TakeBackSetup, state: str) -> None:
+async def test_a_raw_file_that_may_be_visible_is_checked(setup, state):
     await setup.put("d1", state)
     assert await setup.check() == {"Fd1"}
 
@@ -239,7 +239,7 @@ async def test_a_raw_file_that_may_be_visible_is_checked(setup: TakeBackSetup, s
     assert await setup.causes() == ["audience"]
 
 
-async def test_a_redacted_file_is_not_checked(setup: TakeBackSetup) -> None:
+async def test_a_redacted_file_is_not_checked(setup):
     await setup.put("d1", outcome="redacted")
     setup.world.channels[CHANNEL].is_external = True
 
@@ -247,9 +247,7 @@ async def test_a_redacted_file_is_not_checked(setup: TakeBackSetup) -> None:
 
 
 @pytest.mark.both_databases
-async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
-    setup: TakeBackSetup,
-) -> None:
+async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(setup):
     await setup.put("d1", "failed", due=False)
     await setup.early_checks.check_now(TEAM)
     assert await setup.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
@@ -266,8 +264,8 @@ async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(
 
 @pytest.mark.parametrize(("private", "cause"), [(False, "public"), (None, "doubt")])
 async def test_a_public_channel_is_taken_back_and_a_possibly_public_one_is_unverified(
-    setup: TakeBackSetup, private: bool | None, cause: str
-) -> None:
+    setup, private, cause
+):
     await setup.put("d1")
     setup.world.channels[CHANNEL].is_private = private
 
@@ -277,7 +275,7 @@ async def test_a_public_channel_is_taken_back_and_a_possibly_public_one_is_unver
 
 
 @pytest.mark.both_databases
-async def test_one_check_covers_all_files_of_a_conversation(setup: TakeBackSetup) -> None:
+async def test_one_check_covers_all_files_of_a_conversation(setup):
     await setup.clear(BOB)
     setup.world.channels[CHANNEL].members |= {BOB}
     for number in range(20):
@@ -311,8 +309,8 @@ NO_MEMBERS = [
 @pytest.mark.parametrize(("person", "standing", "cause"), NO_MEMBERS)
 @pytest.mark.parametrize("is_notified", [True, False])
 async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_without(
-    database: Database, person: str, standing: Standing, cause: str, is_notified: bool
-) -> None:
+    database, person, standing, cause, is_notified
+):
     """Their rights come from a group, so a guest has none."""
     setup = TakeBackSetup(database)
     await setup.clear(GROUP, SubjectKind.GROUP)
@@ -332,14 +330,14 @@ async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_w
     assert await setup.causes() == [cause]
 
 
-async def test_the_file_of_a_guest_with_a_grant_by_name_stays(setup: TakeBackSetup) -> None:
+async def test_the_file_of_a_guest_with_a_grant_by_name_stays(setup):
     await setup.put("d1")
     await setup.check()
     setup.world.standing[ALICE] = Standing.GUEST
     assert await setup.check(STANDING_VALID_FOR) == {"Fd1"}
 
 
-async def test_an_unknown_standing_is_unverified(setup: TakeBackSetup) -> None:
+async def test_an_unknown_standing_is_unverified(setup):
     await setup.put("d1")
     setup.world.away = frozenset({"standing"})
     assert await setup.check() == {"Fd1"}
@@ -347,9 +345,7 @@ async def test_an_unknown_standing_is_unverified(setup: TakeBackSetup) -> None:
     assert await setup.causes() == ["doubt"]
 
 
-async def test_files_of_different_times_are_soon_checked_together(
-    setup: TakeBackSetup,
-) -> None:
+async def test_files_of_different_times_are_soon_checked_together(setup):
     for number in range(12):
         await setup.put(f"d{number}")
         await setup.check(timedelta(seconds=5))
@@ -363,7 +359,7 @@ async def test_files_of_different_times_are_soon_checked_together(
 
 
 @pytest.mark.both_databases
-async def test_no_fact_is_kept_from_one_check_for_the_next(setup: TakeBackSetup) -> None:
+async def test_no_fact_is_kept_from_one_check_for_the_next(setup):
     await setup.put("d1")
     assert await setup.check() == {"Fd1"}
     setup.world.channels[CHANNEL].members.add(BOB)
@@ -384,8 +380,8 @@ async def test_no_fact_is_kept_from_one_check_for_the_next(setup: TakeBackSetup)
 )
 @pytest.mark.both_databases
 async def test_a_forwarded_file_is_checked_at_once_when_its_conversation_changes(
-    setup: TakeBackSetup, told: str, happens: str, where: str | None, cause: str
-) -> None:
+    setup, told, happens, where, cause
+):
     boss = "U0LISTENER"
     setup.world.standing[boss] = Standing.MEMBER
     await setup.clear(boss)
@@ -413,7 +409,7 @@ async def test_a_forwarded_file_is_checked_at_once_when_its_conversation_changes
     assert set(await setup.causes()) == {cause}
 
 
-async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(setup: TakeBackSetup) -> None:
+async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(setup):
     moved = "C0MOVED000"
     await setup.put("d1")
     await setup.early_checks.check_file(TEAM, "Fd1", OTHER)
@@ -429,9 +425,7 @@ async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(setup: Tak
     assert await setup.causes() == ["forwarded"]
 
 
-async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(setup):
     setup.directory.hangs = CHANNEL
     await setup.put("slow")
     first = asyncio.create_task(setup.work_off())
@@ -449,9 +443,7 @@ async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(
     assert sorted(await setup.causes()) == ["audience", "external"]
 
 
-async def test_an_unconditional_deletion_does_not_wait_for_a_hanging_conversation(
-    database: Database,
-) -> None:
+async def test_an_unconditional_deletion_does_not_wait_for_a_hanging_conversation(database):
     setup = TakeBackSetup(database, keep=timedelta(hours=1))
     await setup.clear()
     setup.directory.hangs = CHANNEL
@@ -470,9 +462,7 @@ async def test_an_unconditional_deletion_does_not_wait_for_a_hanging_conversatio
 
 
 @pytest.mark.parametrize("away", ["conversation", "members"])
-async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(
-    setup: TakeBackSetup, away: str
-) -> None:
+async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(setup, away):
     await setup.put("d1")
     setup.world.away = frozenset({away})
 
@@ -491,8 +481,8 @@ async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(
     ],
 )
 async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
-    database: Database, by_name: tuple[str, ...], effect: Effect, members: set[str]
-) -> None:
+    database, by_name, effect, members
+):
     setup = TakeBackSetup(database)
     for user_id in by_name:
         await setup.clear(user_id)
@@ -508,9 +498,7 @@ async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
 
 
 @pytest.mark.both_databases
-async def test_a_readable_group_verifies_or_takes_back(
-    database: Database,
-) -> None:
+async def test_a_readable_group_verifies_or_takes_back(database):
     setup = TakeBackSetup(database)
     await setup.clear(GROUP, SubjectKind.GROUP)
     await setup.put("d1")
@@ -525,7 +513,7 @@ async def test_a_readable_group_verifies_or_takes_back(
     assert await setup.causes() == ["right_ended"]
 
 
-async def test_an_answer_in_between_verifies_the_file(setup: TakeBackSetup) -> None:
+async def test_an_answer_in_between_verifies_the_file(setup):
     await setup.put("d1")
     for _ in range(3):
         setup.world.away = frozenset({"members"})
@@ -535,9 +523,7 @@ async def test_an_answer_in_between_verifies_the_file(setup: TakeBackSetup) -> N
 
 
 @pytest.mark.parametrize(("keep", "left"), [(timedelta(hours=24), set()), (None, {"Fd1"})])
-async def test_retention_is_counted_from_the_end_of_the_delivery(
-    database: Database, keep: timedelta | None, left: set[str]
-) -> None:
+async def test_retention_is_counted_from_the_end_of_the_delivery(database, keep, left):
     setup = TakeBackSetup(database, keep)
     await setup.clear()
     await setup.put("d1")
@@ -548,9 +534,7 @@ async def test_retention_is_counted_from_the_end_of_the_delivery(
 
 
 @pytest.mark.both_databases
-async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_deletion(
-    setup: TakeBackSetup,
-) -> None:
+async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_deletion(setup):
     await setup.put("d1")
     await setup.check()
     setup.world.channels[CHANNEL].members.add(BOB)
@@ -564,9 +548,7 @@ async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_del
     assert await setup.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
 
 
-async def test_without_an_event_the_delay_is_counted_from_the_previous_check(
-    setup: TakeBackSetup,
-) -> None:
+async def test_without_an_event_the_delay_is_counted_from_the_previous_check(setup):
     await setup.put("d1")
     await setup.check()
     setup.world.channels[CHANNEL].members.add(BOB)
@@ -574,16 +556,14 @@ async def test_without_an_event_the_delay_is_counted_from_the_previous_check(
     assert await setup.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
 
 
-async def test_the_delay_is_not_counted_from_before_the_end_of_the_delivery(
-    setup: TakeBackSetup,
-) -> None:
+async def test_the_delay_is_not_counted_from_before_the_end_of_the_delivery(setup):
     setup.world.channels[CHANNEL].members.add(BOB)
     await setup.put("d1")
     assert await setup.check(timedelta(seconds=0.26)) == set()
     assert await setup.after_seconds() == [0.3]
 
 
-async def test_the_delay_of_retention_is_counted_from_its_end(database: Database) -> None:
+async def test_the_delay_of_retention_is_counted_from_its_end(database):
     setup = TakeBackSetup(database, timedelta(hours=24))
     await setup.clear()
     await setup.put("d1")
@@ -591,9 +571,7 @@ async def test_the_delay_of_retention_is_counted_from_its_end(database: Database
     assert (await setup.causes(), await setup.after_seconds()) == (["time_over"], [7])
 
 
-async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_grace_time(
-    setup: TakeBackSetup,
-) -> None:
+async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_grace_time(setup):
     await setup.put("d1")
     setup.world.away = frozenset({"members"})
     await setup.check()
@@ -602,7 +580,7 @@ async def test_the_delay_of_an_unverified_file_is_counted_from_the_end_of_its_gr
 
 
 @pytest.mark.both_databases
-async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
+async def test_a_file_is_taken_back_once(setup):
     await setup.put("d1")
     (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
     await setup.put("d2")
@@ -615,7 +593,7 @@ async def test_a_file_is_taken_back_once(setup: TakeBackSetup) -> None:
     assert [each.id for each in watched] == ["d2"], "no other file counts as deleted"
 
 
-async def test_a_cause_is_stored_once_and_for_its_raw_file_only(setup: TakeBackSetup) -> None:
+async def test_a_cause_is_stored_once_and_for_its_raw_file_only(setup):
     await setup.put("d1")
     await setup.put("d2")
     await setup.put("d3", outcome="redacted")
@@ -629,7 +607,7 @@ async def test_a_cause_is_stored_once_and_for_its_raw_file_only(setup: TakeBackS
     assert stored == ["audience", None, None]
 
 
-async def test_a_deletion_requested_meanwhile_is_the_cause(setup: TakeBackSetup) -> None:
+async def test_a_deletion_requested_meanwhile_is_the_cause(setup):
     await setup.put("d1")
     (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
     assert await setup.files.ask_deletion(delivery, BOB)
@@ -641,9 +619,7 @@ async def test_a_deletion_requested_meanwhile_is_the_cause(setup: TakeBackSetup)
 
 @pytest.mark.parametrize("outcome", ["raw", "redacted"])
 @pytest.mark.both_databases
-async def test_a_requested_deletion_happens_whoever_may_hear_the_file(
-    setup: TakeBackSetup, outcome: str
-) -> None:
+async def test_a_requested_deletion_happens_whoever_may_hear_the_file(setup, outcome):
     await setup.put("d1", outcome=outcome, due=False)
     delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
 
@@ -669,15 +645,13 @@ async def test_a_requested_deletion_happens_whoever_may_hear_the_file(
 
 @pytest.mark.parametrize("state", ["uploaded", "refused", "failed"])
 @pytest.mark.both_databases
-async def test_a_missing_file_cannot_be_deleted(setup: TakeBackSetup, state: str) -> None:
+async def test_a_missing_file_cannot_be_deleted(setup, state):
     await setup.put("d1", state, due=False)
     delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
     assert not await setup.files.ask_deletion(delivery, ALICE)
 
 
-async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(setup):
     await setup.put("d1")
     (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
     await setup.gateway.delete_file("Fd1")
@@ -692,9 +666,7 @@ async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(
 
 
 @pytest.mark.both_databases
-async def test_a_changed_channel_id_is_stored_and_recorded_once(
-    setup: TakeBackSetup,
-) -> None:
+async def test_a_changed_channel_id_is_stored_and_recorded_once(setup):
     await setup.put("d1")
     await setup.put("d2", outcome="redacted")
 

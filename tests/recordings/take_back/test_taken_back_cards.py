@@ -44,9 +44,7 @@ async def is_follower_due(setup: TakeBackSetup) -> bool:
         return len((await session.scalars(work)).all()) == 1
 
 
-async def test_the_card_says_why_and_that_the_redacted_recording_follows(
-    setup: TakeBackSetup,
-) -> None:
+async def test_the_card_says_why_and_that_the_redacted_recording_follows(setup):
     assert await setup.check() == set()
     assert setup.gateway.cards == await shown(setup, "audience", is_followed=True)
     assert setup.gateway.deleted == [("Fd1", CHANNEL)], "it must provably be gone from there"
@@ -55,7 +53,7 @@ async def test_the_card_says_why_and_that_the_redacted_recording_follows(
     assert setup.gateway.taken_back == ["audience"]
 
 
-async def test_the_card_names_the_person_who_requested_the_deletion(setup: TakeBackSetup) -> None:
+async def test_the_card_names_the_person_who_requested_the_deletion(setup):
     (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
     assert await setup.files.ask_deletion(delivery, BOB)
     assert await setup.take_back.delete_visible(DUE) is None
@@ -63,9 +61,7 @@ async def test_the_card_names_the_person_who_requested_the_deletion(setup: TakeB
     assert not await is_follower_due(setup)
 
 
-async def test_an_unanswered_update_is_repeated_before_the_redacted_recording_follows(
-    setup: TakeBackSetup,
-) -> None:
+async def test_an_unanswered_update_is_repeated_before_the_redacted_recording_follows(setup):
     setup.world.away = frozenset({"card"})
     with capture_logs() as logs:
         assert await setup.check() == set()
@@ -81,7 +77,7 @@ async def test_an_unanswered_update_is_repeated_before_the_redacted_recording_fo
     assert await setup.causes() == ["audience"]
 
 
-async def test_a_refused_update_is_not_repeated(setup: TakeBackSetup) -> None:
+async def test_a_refused_update_is_not_repeated(setup):
     async def refuse(ts: str, taken_back: TakenBack) -> None:
         del ts, taken_back
         raise CallAudioError
@@ -100,9 +96,7 @@ async def test_a_refused_update_is_not_repeated(setup: TakeBackSetup) -> None:
         pytest.param({}, "delivered", id="the redacted recording has put its end on it"),
     ],
 )
-async def test_a_card_is_not_overwritten(
-    setup: TakeBackSetup, columns: dict[str, object], follower: str | None
-) -> None:
+async def test_a_card_is_not_overwritten(setup, columns, follower):
     async with setup.database.write() as session:
         row = await session.get(DeliveryRow, "d1")
         assert row

@@ -70,11 +70,11 @@ READ_AS = {
 
 
 @each_row("typed", READ_AS)
-def test_each_command_is_parsed_as_meant(typed: str) -> None:
+def test_each_command_is_parsed_as_meant(typed):
     assert parse_admin_command(typed) == READ_AS[typed]
 
 
-def test_the_asterisks_and_dashes_of_a_timetable_are_kept() -> None:
+def test_the_asterisks_and_dashes_of_a_timetable_are_kept():
     cron = parse_admin_command("digest add access <#C0QUALITY0|q> 0 9 * * 1–5 Europe/London")
     assert isinstance(cron, AddDigest)
     assert (cron.draft.kind, cron.draft.timetable) == (DigestKind.ACCESS, "0 9 * * 1-5")
@@ -101,7 +101,7 @@ REFUSED = {
 
 
 @each_row("typed", REFUSED)
-def test_unreadable_input_is_answered_with_the_right_form(typed: str) -> None:
+def test_unreadable_input_is_answered_with_the_right_form(typed):
     what, cause = REFUSED[typed]
     with pytest.raises(UsageError) as refused:
         parse_admin_command(typed)
@@ -114,7 +114,7 @@ def test_unreadable_input_is_answered_with_the_right_form(typed: str) -> None:
 
 @each_row("parse", [parse_command, parse_admin_command])
 @each_row("part", ["<", "< ", "a<", "&lt;", "_*", "{", "\u200b", "id:"])
-def test_text_longer_than_any_command_is_not_parsed(parse: object, part: str) -> None:
+def test_text_longer_than_any_command_is_not_parsed(parse, part):
     assert callable(parse)
     with pytest.raises(TextTooLong):
         parse(part * MAX_TYPED_CHARACTERS * 2)
@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.text() | st.lists(PIECES | st.text(max_size=3)).map(" ".join))
-def test_any_text_is_a_command_or_a_refusal(text: str) -> None:
+def test_any_text_is_a_command_or_a_refusal(text):
     def described() -> str:
         try:
             return str(parse_admin_command(text))

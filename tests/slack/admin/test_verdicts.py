@@ -78,7 +78,7 @@ ALONE = {"audience_must_be_cleared": False}
         ({"asked_redacted": True}, "*Redacted* because that was asked for."),
     ],
 )
-def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -> None:
+def test_the_fact_that_decided_is_named(changes, says):
     facts = replace(RAW, **changes)
     assert verdict("U1", "C1", Evaluation(decide(facts), facts)) == says
 
@@ -91,7 +91,7 @@ def test_the_fact_that_decided_is_named(changes: dict[str, object], says: str) -
         (["U2", "U3", "U4"], "<@U2>, <@U3> and <@U4> in <#C1> are not cleared"),
     ],
 )
-def test_listeners_who_are_not_cleared_are_named(not_cleared: list[str], says: str) -> None:
+def test_listeners_who_are_not_cleared_are_named(not_cleared, says):
     facts = replace(RAW, audience=Audience.NOT_CLEARED)
     told = verdict("U1", "C1", Evaluation(decide(facts), facts), not_cleared)
     assert told == f"*Redacted* because {says} to hear unredacted recordings."

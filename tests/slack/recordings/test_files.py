@@ -18,7 +18,7 @@ def share(ts: str, **more: str) -> dict[str, Any]:
     return {"ts": ts, "team_id": "T0TEAM0000", **more}
 
 
-def test_every_conversation_is_listed_once_with_its_first_message() -> None:
+def test_every_conversation_is_listed_once_with_its_first_message():
     found = shares_of(
         {
             **WHOLE,
@@ -72,7 +72,7 @@ def test_every_conversation_is_listed_once_with_its_first_message() -> None:
         ),
     ],
 )
-def test_a_missing_field_is_unknown_and_not_false(file: object, found: FileShares) -> None:
+def test_a_missing_field_is_unknown_and_not_false(file, found):
     assert shares_of(file) == found
 
 
@@ -87,9 +87,7 @@ NAMES = st.sampled_from(
 
 
 @given(st.dictionaries(NAMES, anything))
-def test_any_object_is_read_and_only_a_false_flag_excludes_a_public_link(
-    file: dict[str, Any],
-) -> None:
+def test_any_object_is_read_and_only_a_false_flag_excludes_a_public_link(file):
     found = shares_of(file)
     is_no = file.get("public_url_shared") is False
     assert (found.has_public_link is False) == is_no
@@ -100,9 +98,7 @@ ids = st.lists(st.sampled_from(("C1", "C2", "C3")), unique=True)
 
 
 @given(ids, ids, ids, ids)
-def test_no_list_of_shares_hides_another(
-    public: list[str], private: list[str], channels: list[str], ims: list[str]
-) -> None:
+def test_no_list_of_shares_hides_another(public, private, channels, ims):
     messages = {"public": {each: [share("1.0")] for each in public}}
     messages["private"] = {each: [share("1.0")] for each in private}
     found = shares_of({**WHOLE, "shares": messages, "channels": channels, "ims": ims})

@@ -47,7 +47,7 @@ async def spend_all(limiter: RateLimiter) -> None:
         await enter(limiter, Urgency.DELIVERY)
 
 
-async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual) -> None:
+async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual):
     limiter = limiter_on(virtual)
 
     async def story() -> float:
@@ -59,7 +59,7 @@ async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_ove
     assert 59 < await virtual.until_done(story()) < 63
 
 
-async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual) -> None:
+async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual):
     limiter, order = limiter_on(virtual), []
 
     async def ask(name: str, urgency: Urgency) -> None:
@@ -80,7 +80,7 @@ async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual) ->
     assert order == ["check", "first", "second", "upkeep"]
 
 
-async def test_a_look_up_that_began_to_list_members_lists_all_of_them(virtual) -> None:
+async def test_a_look_up_that_began_to_list_members_lists_all_of_them(virtual):
     limiter = limiter_on(virtual)
     await enter(limiter, Urgency.LOOKUP, MEMBERS)
     for page in range(75):  # of a channel of fifteen thousand
@@ -91,9 +91,7 @@ async def test_a_look_up_that_began_to_list_members_lists_all_of_them(virtual) -
 
 
 @pytest.mark.parametrize("webs", [1, 3])
-async def test_one_member_look_up_of_each_process_exceeds_the_share_of_look_ups(
-    virtual, webs
-) -> None:
+async def test_one_member_look_up_of_each_process_exceeds_the_share_of_look_ups(virtual, webs):
     store, read_at, results = MemoryRateLimitStore(virtual.monotonic), [], Counter[str]()
     pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
 
@@ -121,7 +119,7 @@ async def test_one_member_look_up_of_each_process_exceeds_the_share_of_look_ups(
     assert results["answered"] >= 1, "and people are still answered"
 
 
-async def test_look_ups_of_many_people_do_not_delay_admins(virtual) -> None:
+async def test_look_ups_of_many_people_do_not_delay_admins(virtual):
     limiter = limiter_on(virtual)
     for _ in range(60):
         await enter(limiter, Urgency.LOOKUP, USER)
@@ -132,7 +130,7 @@ async def test_look_ups_of_many_people_do_not_delay_admins(virtual) -> None:
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.LOOKUP, Urgency.TAKE_BACK])
-async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency) -> None:
+async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency):
     limiter = limiter_on(virtual)
 
     async def story() -> float:
@@ -146,9 +144,7 @@ async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency
 
 @pytest.mark.parametrize("webs", [1, 3])
 @pytest.mark.parametrize("method", [INFO, MEMBERS, USER])
-async def test_many_presses_of_buttons_do_not_stop_checks_and_deliveries(
-    virtual, webs, method
-) -> None:
+async def test_many_presses_of_buttons_do_not_stop_checks_and_deliveries(virtual, webs, method):
     store, waited, put_off = MemoryRateLimitStore(virtual.monotonic), [], []
     pressed_at = [limiter_on(virtual, store) for _ in range(webs)]
     worker = limiter_on(virtual, store)
@@ -182,7 +178,7 @@ async def test_many_presses_of_buttons_do_not_stop_checks_and_deliveries(
     assert max(put_off) <= 62, "they may try again in a minute, as they are told"
 
 
-async def test_a_person_who_presses_rarely_is_never_refused_and_costs_no_query(virtual) -> None:
+async def test_a_person_who_presses_rarely_is_never_refused_and_costs_no_query(virtual):
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
     limiter.take = None
     for _ in range(50):
@@ -190,7 +186,7 @@ async def test_a_person_who_presses_rarely_is_never_refused_and_costs_no_query(v
         virtual.now += 30
 
 
-async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual) -> None:
+async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual):
     limiter = limiter_on(virtual)
     for _ in range(25):
         await enter(limiter, Urgency.PROGRESS, UPDATE)
@@ -200,7 +196,7 @@ async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual) -> N
     await enter(limiter, Urgency.DELIVERY, UPDATE)
 
 
-async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual) -> None:
+async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual):
     store = MemoryRateLimitStore(virtual.monotonic)
     one, other = limiter_on(virtual, store), limiter_on(virtual, store)
 
@@ -216,7 +212,7 @@ async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual)
     assert await virtual.until_done(story()) >= 30
 
 
-async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(virtual) -> None:
+async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(virtual):
     store = MemoryRateLimitStore(virtual.monotonic)
     web, worker = limiter_on(virtual, store), limiter_on(virtual, store)
 
@@ -236,9 +232,7 @@ async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(vir
 
 
 @pytest.mark.parametrize(("seconds", "waits"), [(5.0, True), (31.0, False), (600.0, False)])
-async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(
-    virtual, seconds, waits
-) -> None:
+async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(virtual, seconds, waits):
     limiter = limiter_on(virtual)
     await limiter.hold(INFO, {}, seconds)
     if waits:
@@ -252,7 +246,7 @@ async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(
     assert put_off.value.retryable
 
 
-async def test_without_published_limits_a_limit_applies_from_the_first_refusal(virtual) -> None:
+async def test_without_published_limits_a_limit_applies_from_the_first_refusal(virtual):
     limiter = limiter_on(virtual, is_published=False)
 
     async def story() -> float:
@@ -272,14 +266,14 @@ class UnavailableStore(MemoryRateLimitStore):
         raise ConnectionError
 
 
-async def test_while_the_table_is_unavailable_slack_alone_limits_the_calls(virtual) -> None:
+async def test_while_the_table_is_unavailable_slack_alone_limits_the_calls(virtual):
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
 
     await virtual.until_done(spend_all(limiter))
     await virtual.until_done(enter(limiter, Urgency.DELIVERY))
 
 
-async def test_the_first_deliveries_of_an_idle_process_never_query_the_table(virtual) -> None:
+async def test_the_first_deliveries_of_an_idle_process_never_query_the_table(virtual):
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
     limiter.take = None
     admission = Admission(limiter, virtual.monotonic)
@@ -356,7 +350,7 @@ class Worker:
 @pytest.mark.parametrize("workers", [1, 4])
 async def test_two_hundred_deliveries_take_the_time_of_the_limits_without_a_refusal(
     virtual, workers
-) -> None:
+):
     queue, slack = deque(f"d{number}" for number in range(200)), Slack(virtual)
     store = MemoryRateLimitStore(virtual.monotonic)
 
@@ -377,7 +371,7 @@ async def test_two_hundred_deliveries_take_the_time_of_the_limits_without_a_refu
     assert seconds <= 1.1 * least_seconds
 
 
-async def test_metrics_show_the_limit_and_the_delay_of_each_method(virtual) -> None:
+async def test_metrics_show_the_limit_and_the_delay_of_each_method(virtual):
     metrics = Metrics()
 
     def told(name: str, method: str) -> float | None:

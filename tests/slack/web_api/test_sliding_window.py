@@ -40,13 +40,13 @@ NOW = 1000.0
         ),
     ],
 )
-def test_how_many_calls_are_allowed(spent, since, wanted, allowed, again) -> None:
+def test_how_many_calls_are_allowed(spent, since, wanted, allowed, again):
     _, found = spend(Spent(spent), LIMIT, wanted=wanted, now=NOW, since=since)
 
     assert (found.calls, found.again_seconds) == (allowed, pytest.approx(again))
 
 
-def test_a_call_that_was_made_later_than_it_was_taken_counts_once_and_for_longer() -> None:
+def test_a_call_that_was_made_later_than_it_was_taken_counts_once_and_for_longer():
     taken = Spent(((NOW - 50 + LASTS, 10),))
 
     spent, _ = spend(taken, LIMIT, wanted=0, now=NOW, since=Since([NOW - 20], [NOW - 50]))
@@ -54,7 +54,7 @@ def test_a_call_that_was_made_later_than_it_was_taken_counts_once_and_for_longer
     assert spent.calls == ((NOW - 50 + LASTS, 9), (NOW - 20 + LASTS, 1))
 
 
-def test_nothing_is_allowed_while_slack_asks_to_wait() -> None:
+def test_nothing_is_allowed_while_slack_asks_to_wait():
     held = hold(Spent(), seconds=30, now=NOW)
 
     assert spend(held, LIMIT, wanted=1, now=NOW)[1].calls == 0
@@ -79,7 +79,7 @@ async def stores(
 
 
 @pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_what_one_process_takes_the_other_does_not_have(stores) -> None:
+async def test_what_one_process_takes_the_other_does_not_have(stores):
     one, other = stores
 
     assert (await one.take("m", LIMIT, 7, since=Since())).calls == 7
@@ -91,7 +91,7 @@ async def test_what_one_process_takes_the_other_does_not_have(stores) -> None:
 
 
 @pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_a_retry_after_that_one_process_saw_holds_the_other(stores) -> None:
+async def test_a_retry_after_that_one_process_saw_holds_the_other(stores):
     one, other = stores
 
     await one.hold("m", 45)
@@ -101,14 +101,14 @@ async def test_a_retry_after_that_one_process_saw_holds_the_other(stores) -> Non
     assert 40 < held.again_seconds <= 45
 
 
-def test_the_limits_are_those_that_the_stand_in_enforces() -> None:
+def test_the_limits_are_those_that_the_stand_in_enforces():
     for method, calls in PUBLISHED_LIMITS.items():
         if method in PUBLISHED:
             assert PUBLISHED[method] == Limit(calls, 60.0), method
     assert PUBLISHED.keys() <= PUBLISHED_LIMITS.keys()
 
 
-def test_posts_are_counted_by_their_conversation() -> None:
+def test_posts_are_counted_by_their_conversation():
     keys = {limited_by("chat.postMessage", {"channel": each}) for each in ("C1", "C2")}
 
     assert {key for key, _ in keys if key} == {"chat.postMessage C1", "chat.postMessage C2"}

@@ -76,9 +76,7 @@ async def setup(sqlite_url: str) -> AsyncIterator[GroupsSetup]:
         pytest.param(timedelta(hours=-1), 2, {ALICE, BOB}, id="a clock that is set back"),
     ],
 )
-async def test_a_group_is_cached_for_a_minute(
-    setup: GroupsSetup, later: timedelta, calls: int, members: set[str]
-) -> None:
+async def test_a_group_is_cached_for_a_minute(setup, later, calls, members):
     assert await setup.members() == {ALICE}
     setup.workspace.usergroups[ONE] = (ALICE, BOB)
     setup.now += later
@@ -87,7 +85,7 @@ async def test_a_group_is_cached_for_a_minute(
     assert setup.calls() == calls
 
 
-async def test_a_change_empties_the_cache_of_every_process(setup: GroupsSetup) -> None:
+async def test_a_change_empties_the_cache_of_every_process(setup):
     await setup.members()
     await setup.other.members(setup.workspace.team_id, ONE)
     setup.workspace.usergroups[ONE] = ()
@@ -98,7 +96,7 @@ async def test_a_change_empties_the_cache_of_every_process(setup: GroupsSetup) -
     assert await setup.other.members(setup.workspace.team_id, ONE) == set()
 
 
-async def test_a_change_during_the_read_counts(setup: GroupsSetup) -> None:
+async def test_a_change_during_the_read_counts(setup):
     await setup.members()
     setup.workspace.usergroups[ONE] = ()
     await setup.changed()
@@ -106,7 +104,7 @@ async def test_a_change_during_the_read_counts(setup: GroupsSetup) -> None:
     assert await setup.members() == set()
 
 
-async def test_a_change_noted_by_a_slow_clock_counts(setup: GroupsSetup) -> None:
+async def test_a_change_noted_by_a_slow_clock_counts(setup):
     await setup.members()
     setup.workspace.usergroups[ONE] = ()
     setup.now -= timedelta(seconds=30)
@@ -116,7 +114,7 @@ async def test_a_change_noted_by_a_slow_clock_counts(setup: GroupsSetup) -> None
     assert await setup.members() == set()
 
 
-async def test_after_a_change_the_new_members_are_cached(setup: GroupsSetup) -> None:
+async def test_after_a_change_the_new_members_are_cached(setup):
     await setup.members()
     setup.now += timedelta(seconds=1)
     await setup.changed()
@@ -128,7 +126,7 @@ async def test_after_a_change_the_new_members_are_cached(setup: GroupsSetup) -> 
     assert setup.calls() == 2
 
 
-async def test_a_change_of_one_group_keeps_the_others_cached(setup: GroupsSetup) -> None:
+async def test_a_change_of_one_group_keeps_the_others_cached(setup):
     assert await setup.members(ONE) == {ALICE}
     assert await setup.members(TWO) == {BOB}
     setup.now += timedelta(seconds=1)
@@ -139,7 +137,7 @@ async def test_a_change_of_one_group_keeps_the_others_cached(setup: GroupsSetup)
     assert setup.calls() == 2
 
 
-async def test_a_failure_is_raised_and_not_cached(setup: GroupsSetup) -> None:
+async def test_a_failure_is_raised_and_not_cached(setup):
     setup.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
 
     with pytest.raises(CallAudioError):
@@ -148,9 +146,7 @@ async def test_a_failure_is_raised_and_not_cached(setup: GroupsSetup) -> None:
     assert await setup.members() == {ALICE}
 
 
-async def test_a_cached_group_expires_after_its_minute_even_if_slack_fails(
-    setup: GroupsSetup,
-) -> None:
+async def test_a_cached_group_expires_after_its_minute_even_if_slack_fails(setup):
     await setup.members()
     setup.now += timedelta(seconds=60)
     setup.slack.faults.add(Fault(route=METHOD, error="no_such_subteam", times=1))
@@ -165,13 +161,13 @@ def page(users: list[str], cursor: str, times: int = 1) -> Fault:
     return Fault(METHOD, body=json.dumps(body).encode(), headers=headers, times=times)
 
 
-async def test_a_group_of_several_pages_is_read_completely(setup: GroupsSetup) -> None:
+async def test_a_group_of_several_pages_is_read_completely(setup):
     setup.slack.faults.add(page([BOB], "more"))
 
     assert await setup.members() == {ALICE, BOB}
 
 
-async def test_a_list_with_a_repeating_cursor_is_refused(setup: GroupsSetup) -> None:
+async def test_a_list_with_a_repeating_cursor_is_refused(setup):
     setup.slack.faults.add(page([ALICE], "again", times=50))
 
     with pytest.raises(PagingStuck):
