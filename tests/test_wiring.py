@@ -156,10 +156,7 @@ async def test_nothing_runs_after_the_close(standing, sqlite_url):
 
 # They end a moment later by themselves: a stand-in that sees its connection closed, and the driver
 # that closes a connection whose statement was broken off.
-OF_OTHERS = {
-    "RequestHandler.start",
-    "AsyncAdapt_aiosqlite_connection._terminate_graceful_close",
-}
+OF_OTHERS = {"RequestHandler.start", "AsyncAdapt_aiosqlite_connection._terminate_graceful_close"}
 
 
 def tasks_of_the_bot() -> set[asyncio.Task]:

@@ -208,10 +208,7 @@ def _rules(facts: Facts) -> tuple[tuple[bool, Decision], ...]:
         ),
         (external, Decision(Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)),
         (facts.asked_redacted, Decision(Outcome.REDACTED, Reason.ASKED)),
-        (
-            facts.requester_is_cleared is not True,
-            Decision(Outcome.REDACTED, Reason.NOT_CLEARED),
-        ),
+        (facts.requester_is_cleared is not True, Decision(Outcome.REDACTED, Reason.NOT_CLEARED)),
         (not facts.has_raw_key, Decision(Outcome.REDACTED, Reason.NO_RAW_KEY)),
         (
             facts.audience_must_be_cleared and not all_listeners_cleared,

@@ -13,14 +13,7 @@ from bot.access.exposure import Exposure, ExposureFacts, exposure_of
 from bot.access.grants import Right
 from bot.access.members import Members
 from bot.access.place import ConversationFacts, Place
-from bot.access.policy import (
-    Audience,
-    Decision,
-    Facts,
-    Reason,
-    decide,
-    raw_or_nothing,
-)
+from bot.access.policy import Audience, Decision, Facts, Reason, decide, raw_or_nothing
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both
 from bot.errors import CallAudioError, TooManyLookups

@@ -37,11 +37,7 @@ class Eligibility:
     """Checks the requester when the form opens, and again when it is sent."""
 
     def __init__(
-        self,
-        *,
-        deliveries: DeliveryStore,
-        membership: WorkspaceMembership,
-        clearances: Clearances,
+        self, *, deliveries: DeliveryStore, membership: WorkspaceMembership, clearances: Clearances
     ) -> None:
         self._deliveries = deliveries
         self._membership = membership

@@ -134,12 +134,7 @@ class AccessRequests:
 
 
 async def close(
-    session: AsyncSession,
-    request_id: str,
-    state: AccessState,
-    *,
-    by: str | None,
-    now: datetime,
+    session: AsyncSession, request_id: str, state: AccessState, *, by: str | None, now: datetime
 ) -> AccessRequestRow | None:
     """End a pending request in the caller's transaction; None if it has ended before.
 

@@ -65,10 +65,7 @@ async def seal(
     removed = await session.execute(
         delete(AuditEventRow).where(AuditEventRow.team_id == team_id, sealed)
     )
-    return Sealed(
-        removed=cast("CursorResult[Any]", removed).rowcount,
-        anchor=anchor,
-    )
+    return Sealed(removed=cast("CursorResult[Any]", removed).rowcount, anchor=anchor)
 
 
 async def _last(session: AsyncSession, team_id: str, before: datetime) -> Row[int, str] | None:

@@ -49,8 +49,7 @@ _ESCAPED_PLAIN: Final = re.compile(
     r"(?<!\\)(?:\\\\)*\\(?:/|u00(?:[2-6][0-9a-f]|7[0-9a-e]))", re.IGNORECASE
 )
 _CHECKPOINTS: Final = table(
-    "audit_checkpoints",
-    *(column(name) for name in (*_OF_CHECKPOINTS, "sealed_at")),
+    "audit_checkpoints", *(column(name) for name in (*_OF_CHECKPOINTS, "sealed_at"))
 )
 
 

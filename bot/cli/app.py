@@ -37,12 +37,7 @@ ENTRIES: Final = (
         "run",
         "Serve Slack, deliver and schedule in one process; a SQLite file is migrated first.",
     ),
-    Entry(
-        "web",
-        "bot.cli.serve",
-        "web",
-        "Serve Slack: store requests and answer at once.",
-    ),
+    Entry("web", "bot.cli.serve", "web", "Serve Slack: store requests and answer at once."),
     Entry(
         "worker",
         "bot.cli.serve",

@@ -111,13 +111,7 @@ def seal_(
 
     async def work() -> Sealed | None:
         async with console.store() as database, database.write() as session:
-            return await seal(
-                session,
-                team,
-                before=older_than,
-                by=operator(),
-                now=now,
-            )
+            return await seal(session, team, before=older_than, by=operator(), now=now)
 
     sealed = console.run_async(work())
     if sealed is None:

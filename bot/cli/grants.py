@@ -52,11 +52,7 @@ def add(  # noqa: PLR0917 - one parameter per option
 
 
 def deny(
-    team: Team,
-    reason: Why,
-    user: User = None,
-    group: Group = None,
-    right: WhichRight = Right.PII,
+    team: Team, reason: Why, user: User = None, group: Group = None, right: WhichRight = Right.PII
 ) -> None:
     """Deny a right; a deny beats every grant until it is revoked."""
     subject = _subject(team, user, group)

@@ -67,10 +67,7 @@ async def open_stage(
     worker elsewhere does what it stores.
     """
     workspace = workspace or Workspace()
-    async with (
-        SlackSandbox(workspace, tls=tls) as slack,
-        PolyAISandbox(region, tls=tls) as polyai,
-    ):
+    async with SlackSandbox(workspace, tls=tls) as slack, PolyAISandbox(region, tls=tls) as polyai:
         polyai.add_key(PLAIN_KEY, region=region)
         polyai.add_key(RAW_KEY, pii=True, region=region)
         polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])

@@ -78,8 +78,7 @@ class AccessReporter:
 
 
 def _in(
-    column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
-    period: Period,
+    column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], period: Period
 ) -> ColumnElement[bool]:
     return and_(column >= period.since, column < period.until)
 

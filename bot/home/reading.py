@@ -151,8 +151,7 @@ class HomeReader:
         if Right.ADMIN not in held:
             return ()
         query = select(AccessRequestRow).where(
-            AccessRequestRow.team_id == team_id,
-            AccessRequestRow.state == AccessState.PENDING.value,
+            AccessRequestRow.team_id == team_id, AccessRequestRow.state == AccessState.PENDING.value
         )
         ordered = query.order_by(AccessRequestRow.requested_at, AccessRequestRow.id)
         async with self._database.read() as session:

@@ -48,9 +48,7 @@ def start_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
 
 def trace_with(processor: Any) -> Callable[[], None]:  # noqa: ANN401 - of an extra
     """Instrument aiohttp, which httpx uses too; returns a function that ends it."""
-    from opentelemetry.instrumentation.aiohttp_client import (  # noqa: PLC0415 - extra
-        AioHttpClientInstrumentor,
-    )
+    from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor  # noqa: PLC0415 - extra
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - extra
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - extra
 

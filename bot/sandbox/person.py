@@ -124,11 +124,7 @@ class SlackPerson(AppEvents):
         )
 
     async def choose(
-        self,
-        user_id: str,
-        view_id: str,
-        action: Mapping[str, Any],
-        values: Mapping[str, Any],
+        self, user_id: str, view_id: str, action: Mapping[str, Any], values: Mapping[str, Any]
     ) -> Ack:
         """Choose in a modal's element that sends choices at once; ``values`` is the new input.
 
@@ -162,11 +158,7 @@ class SlackPerson(AppEvents):
         }
 
     async def view_submission(
-        self,
-        user_id: str,
-        view_id: str,
-        values: Mapping[str, Any],
-        **view_fields: object,
+        self, user_id: str, view_id: str, values: Mapping[str, Any], **view_fields: object
     ) -> Ack:
         """Submit the modal ``views.open`` opened; ``values`` as in ``view.state.values``."""
         opened = self.workspace.views[view_id]

@@ -47,11 +47,7 @@ class Answers:
         self._kind_of = kind_of
 
     def refuse(
-        self,
-        request: web.Request,
-        status: int,
-        code: str,
-        headers: Mapping[str, str] | None = None,
+        self, request: web.Request, status: int, code: str, headers: Mapping[str, str] | None = None
     ) -> web.Response:
         """The documented error envelope."""
         words = code.replace("_", " ").capitalize()

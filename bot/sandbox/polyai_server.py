@@ -36,10 +36,7 @@ class PolyAISandbox(LoopbackServer):
     """PolyAI in one region; ``async with PolyAISandbox() as polyai``."""
 
     def __init__(
-        self,
-        region: str = "us",
-        faults: Faults | None = None,
-        tls: ssl.SSLContext | None = None,
+        self, region: str = "us", faults: Faults | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(faults, tls)
         self.region = region

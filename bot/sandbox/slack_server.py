@@ -19,10 +19,7 @@ class SlackSandbox(LoopbackServer):
     """Slack, as far as it is documented; ``async with SlackSandbox(workspace) as slack``."""
 
     def __init__(
-        self,
-        workspace: Workspace,
-        faults: Faults | None = None,
-        tls: ssl.SSLContext | None = None,
+        self, workspace: Workspace, faults: Faults | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(faults, tls)
         self.workspace = workspace

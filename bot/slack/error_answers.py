@@ -78,11 +78,7 @@ class ErrorAnswers:
         return False
 
     async def respond(
-        self,
-        body: Mapping[str, Any],
-        message: Mapping[str, Any],
-        *,
-        replace_original: bool = False,
+        self, body: Mapping[str, Any], message: Mapping[str, Any], *, replace_original: bool = False
     ) -> bool:
         """Answer privately by the response URL of a button; returns whether Slack accepted it."""
         response_url = body.get("response_url")

@@ -13,13 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.ids import new_id

@@ -62,9 +62,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     membership = build_membership(core)
     delivery_requests = DeliveryRequests(
         store=RequestStore(
-            database=core.database,
-            clock=core.clock,
-            max_waiting=settings.callaudio_max_waiting,
+            database=core.database, clock=core.clock, max_waiting=settings.callaudio_max_waiting
         ),
         deliveries=core.deliveries,
         membership=membership,
@@ -74,9 +72,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     submission = AccessRequestSubmission(
         requests=core.access_requests,
         eligibility=Eligibility(
-            deliveries=core.deliveries,
-            membership=membership,
-            clearances=core.clearances,
+            deliveries=core.deliveries, membership=membership, clearances=core.clearances
         ),
         reviewers=core.reviewers,
         max_hours=settings.callaudio_max_grant_hours,

@@ -150,11 +150,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     due_slots = DueSlots(claims=claims, rule=timings.catch_up)
     digests = build_digest_workflow(core, outlets, timings)
     take_back = TakeBack(
-        due=DueFiles(
-            database=core.database,
-            clock=core.clock,
-            check_schedule=check_schedule,
-        ),
+        due=DueFiles(database=core.database, clock=core.clock, check_schedule=check_schedule),
         files=core.take_back_store,
         orphaned_files=core.orphaned_files,
         evaluator=core.policy_evaluator,

@@ -67,9 +67,7 @@ def row(sentence: str, found: Exposure, **changes: object):
             destination_is_private=None,
         ),
         row(
-            "somebody who is not cleared came in",
-            Exposure.AUDIENCE,
-            audience=Audience.NOT_CLEARED,
+            "somebody who is not cleared came in", Exposure.AUDIENCE, audience=Audience.NOT_CLEARED
         ),
         row("too many came in to tell", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
         row("Slack does not tell who", Exposure.UNVERIFIED, audience=Audience.UNKNOWN),

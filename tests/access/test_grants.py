@@ -147,8 +147,7 @@ async def test_admins_may_make_themselves_admin_and_deny_themselves_raw(sqlite_s
 
 
 @pytest.mark.parametrize(
-    ("effect", "tag"),
-    [(Effect.GRANT, "admin:grant:added"), (Effect.DENY, "admin:grant:denied")],
+    ("effect", "tag"), [(Effect.GRANT, "admin:grant:added"), (Effect.DENY, "admin:grant:denied")]
 )
 async def test_each_grant_and_deny_is_audited_with_giver_subject_and_right(database, effect, tag):
     grant = await give(database, ALICE, effect=effect, lasting=HOUR)

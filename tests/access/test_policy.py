@@ -74,12 +74,7 @@ TABLE = [
         NOT_IN,
         requester_in_destination=None,
     ),
-    row(
-        "row 3: a shared destination is refused",
-        REFUSED,
-        EXTERNAL,
-        destination_is_external=True,
-    ),
+    row("row 3: a shared destination is refused", REFUSED, EXTERNAL, destination_is_external=True),
     row(
         "row 3: a destination that may be shared is refused",
         REFUSED,
@@ -108,10 +103,7 @@ TABLE = [
     ),
     row("row 5: who asks for redacted gets it", REDACTED, Reason.ASKED, asked_redacted=True),
     row(
-        "row 6: who is not cleared gets redacted",
-        REDACTED,
-        Reason.NOT_CLEARED,
-        held=RightHeld.NOT,
+        "row 6: who is not cleared gets redacted", REDACTED, Reason.NOT_CLEARED, held=RightHeld.NOT
     ),
     row("row 6: a member in a granted group goes on", RAW, Reason.CLEARED, held=RightHeld.BY_GROUP),
     *(

@@ -86,11 +86,7 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     # The page that showed the requester is not fetched again for the audience.
     # Nor is Slack asked once more who the requester is.
     assert sorted(workspace.calls[:3]) == CHEAP, "at the same time"
-    assert workspace.calls[3:] == [
-        f"standing of {BOB}",
-        "members from 2",
-        f"standing of {ROBOT}",
-    ]
+    assert workspace.calls[3:] == [f"standing of {BOB}", "members from 2", f"standing of {ROBOT}"]
 
 
 async def test_a_look_up_that_was_not_made_raises_instead_of_deciding(sqlite_store):
@@ -130,16 +126,10 @@ CHEAP = ["conversation", "members from 0", f"standing of {ALICE}"]
     ("ask", "arranged", "expected"),
     [
         pytest.param(
-            question(redacted=True),
-            {},
-            (Outcome.REDACTED, Reason.ASKED),
-            id="asked for redacted",
+            question(redacted=True), {}, (Outcome.REDACTED, Reason.ASKED), id="asked for redacted"
         ),
         pytest.param(
-            question(raw_key=False),
-            {},
-            (Outcome.REDACTED, Reason.NO_RAW_KEY),
-            id="no raw key",
+            question(raw_key=False), {}, (Outcome.REDACTED, Reason.NO_RAW_KEY), id="no raw key"
         ),
         pytest.param(
             question(),

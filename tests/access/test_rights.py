@@ -160,11 +160,7 @@ async def test_rights_do_not_apply_to_another_workspace_or_right(database, right
             id="who is denied elsewhere is",
         ),
         pytest.param(
-            [(GIVE, ALICE), (DENY, ONE), (DENY, BOB)],
-            [ONE],
-            set(),
-            {ALICE},
-            id="or by their name",
+            [(GIVE, ALICE), (DENY, ONE), (DENY, BOB)], [ONE], set(), {ALICE}, id="or by their name"
         ),
         pytest.param(
             [(GIVE, ONE), (DENY, TWO)],

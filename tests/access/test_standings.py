@@ -12,16 +12,7 @@ from bot.access.standings import AT_ONCE, KEPT_FOR, STANDING_VALID_FOR, Standing
 from bot.errors import CallAudioError, TooManyLookups
 from bot.store.database import Database
 from bot.store.tables import StandingRow
-from tests.access.builders import (
-    ALICE,
-    BOB,
-    CAROL,
-    OTHER_TEAM,
-    TEAM,
-    Clock,
-    Silent,
-    Workspace,
-)
+from tests.access.builders import ALICE, BOB, CAROL, OTHER_TEAM, TEAM, Clock, Silent, Workspace
 
 pytestmark = pytest.mark.postgresql_at_length
 

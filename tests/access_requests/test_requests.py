@@ -214,11 +214,7 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
         assert (await setup.requests.expire(request)).state is AccessState.EXPIRED
     async with setup.database.read() as session:
         tags = list(await session.scalars(select(AuditEventRow.tag)))
-    assert tags == [
-        "slack:access:requested",
-        "slack:admin:refused",
-        "worker:access:expired",
-    ]
+    assert tags == ["slack:access:requested", "slack:admin:refused", "worker:access:expired"]
 
 
 @pytest.mark.parametrize("verb", ["approve", "deny"])

@@ -20,9 +20,7 @@ def filled() -> dict[str, str]:
 
 @pytest.fixture(params=KINDS)
 def chained_url(
-    request: pytest.FixtureRequest,
-    filled: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, filled: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The URL of a store with the three chains, once on SQLite and once on PostgreSQL."""
     if request.param in filled:

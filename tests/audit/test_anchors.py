@@ -83,9 +83,7 @@ async def test_a_forged_checkpoint_cannot_prove_an_earlier_anchor(database):
     await write(database, range(1, 6))
     anchor = await newest(database)
     await overrule(
-        database,
-        "DELETE FROM audit_events",
-        f"UPDATE audit_heads SET seq = 6, hash = '{FORGED}'",
+        database, "DELETE FROM audit_events", f"UPDATE audit_heads SET seq = 6, hash = '{FORGED}'"
     )
     await seal_as_before(database, 6, FORGED)
     await write(database, (50, 51, 52))

@@ -6,15 +6,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import insert, text
 
-from bot.access.grants import (
-    Effect,
-    NewGrant,
-    Right,
-    Subject,
-    SubjectKind,
-    add_grant,
-    revoke,
-)
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.seal import seal

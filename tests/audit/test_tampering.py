@@ -108,21 +108,10 @@ ALTERING: list[Case] = [
     (
         "it was moved to another workspace's chain",
         (event(f"team_id = '{OTHER}'"),),
-        [
-            *at((3, REMOVED)),
-            *at((3, UNLINKED), (3, ALTERED), (3, HEAD), team_id=OTHER),
-        ],
+        [*at((3, REMOVED)), *at((3, UNLINKED), (3, ALTERED), (3, HEAD), team_id=OTHER)],
     ),
-    (
-        "the first is another",
-        (event("actor_id = 'U0OTHER00'", seq=1),),
-        at((1, ALTERED)),
-    ),
-    (
-        "the last is another",
-        (event("actor_id = 'U0OTHER00'", seq=LAST),),
-        at((LAST, ALTERED)),
-    ),
+    ("the first is another", (event("actor_id = 'U0OTHER00'", seq=1),), at((1, ALTERED))),
+    ("the last is another", (event("actor_id = 'U0OTHER00'", seq=LAST),), at((LAST, ALTERED))),
 ]
 
 REMOVING: list[Case] = [
@@ -149,11 +138,7 @@ INSERTING: list[Case] = [
     (
         "one before the first, which it pushes back",
         (events("seq = seq + 1", "seq > 0"), inserted(FIRST_LINK)),
-        at(
-            (2, UNLINKED),
-            *((seq, ALTERED) for seq in range(2, LAST + 2)),
-            (LAST + 1, HEAD),
-        ),
+        at((2, UNLINKED), *((seq, ALTERED) for seq in range(2, LAST + 2)), (LAST + 1, HEAD)),
     ),
     (
         "one in the middle, which pushes back the rest",
@@ -332,11 +317,7 @@ UNREADABLE: list[Case] = [
     ("no hash", (event("hash = NULL"),), at((3, ALTERED), (4, UNLINKED))),
     ("no id", (event("id = NULL"),), at((3, REORDERED))),
     ("a time in year 1", (event("occurred_at = '0001-01-01 00:00:00+00:00'"),), at((3, ALTERED))),
-    (
-        "a tag that would write to the terminal",
-        (event("tag = '\x1b[31m'"),),
-        at((3, ALTERED)),
-    ),
+    ("a tag that would write to the terminal", (event("tag = '\x1b[31m'"),), at((3, ALTERED))),
 ]
 
 OF_SQLITE: list[Case] = [

@@ -12,10 +12,7 @@ from typing import Final
 from tests.bench.rows import OURS, ROUNDS, Row, medians
 
 ROOT: Final = Path(__file__).parents[2]
-COMMANDS: Final = {
-    "--help": ("--help", "500"),
-    "grants list": ("grants list", "1000"),
-}
+COMMANDS: Final = {"--help": ("--help", "500"), "grants list": ("grants list", "1000")}
 
 
 async def run() -> list[Row]:

@@ -54,11 +54,7 @@ def product(
 ) -> Iterator[Running]:
     """Run `callaudio run` on a new SQLite file in which some people are cleared."""
     port = free_port()
-    environ = {
-        **environment,
-        "DATABASE_URL": f"sqlite:///{folder}/callaudio.db",
-        "PORT": str(port),
-    }
+    environ = {**environment, "DATABASE_URL": f"sqlite:///{folder}/callaudio.db", "PORT": str(port)}
     callaudio = [sys.executable, "-m", module]
     quiet = {"env": {**os.environ, **environ}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
     subprocess.run([*callaudio, "migrate"], check=True, **quiet)

@@ -61,10 +61,7 @@ ROWS: Final = (
 
 async def run() -> list[Row]:
     """Measure both bots, round after round."""
-    starts: dict[str, Start] = {
-        OURS: contestants.product,
-        "afternoon": contestants.afternoon,
-    }
+    starts: dict[str, Start] = {OURS: contestants.product, "afternoon": contestants.afternoon}
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
     for _ in range(ROUNDS):
         for name, start in starts.items():

@@ -152,10 +152,7 @@ async def bare_relay(
     size, _ = CALLS[call]
     headers = {"x-api-key": PLAIN_KEY, "Accept": "audio/wav"}
     async with session.get(audio_url(where, call), headers=headers) as recording:
-        upload_headers = {
-            "Content-Length": str(size),
-            "Content-Type": "application/octet-stream",
-        }
+        upload_headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         chunks = recording.content.iter_any()
         async with session.post(upload_url, data=chunks, headers=upload_headers) as answer:
             assert await answer.text() == f"OK - {size}"

@@ -63,11 +63,7 @@ async def serve() -> None:
             polyai.add_call(conversation_id, agent_id=AGENT_ID, recording=recording, shape=shape)
         print(
             json.dumps(
-                {
-                    "slack_url": slack.url,
-                    "polyai_url": polyai.url,
-                    "bot_token": workspace.bot_token,
-                }
+                {"slack_url": slack.url, "polyai_url": polyai.url, "bot_token": workspace.bot_token}
             ),
             flush=True,
         )

@@ -75,10 +75,7 @@ def test_a_digest_is_removed_and_run(run):
     (digest,) = listed(run, "--team", TEAM)
     assert (digest["kind"], digest["agent"]) == ("access", None)
     asked = run("digests", "run", digest["id"])
-    assert (asked.exit_code, asked.stdout) == (
-        0,
-        f"A worker posts {digest['id']} in {CHANNEL}.\n",
-    )
+    assert (asked.exit_code, asked.stdout) == (0, f"A worker posts {digest['id']} in {CHANNEL}.\n")
     removed = run("digests", "remove", digest["id"])
     assert (removed.exit_code, removed.stdout) == (0, f"Removed {digest['id']}.\n")
     assert listed(run) == []

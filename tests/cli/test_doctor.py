@@ -302,16 +302,10 @@ async def test_scopes_that_the_manifest_does_not_ask_for_are_named(workspace, en
             id="a private one the bot cannot see",
         ),
         pytest.param(
-            {"is_ext_shared": True},
-            Status.WRONG,
-            "another organisation",
-            id="outsiders read along",
+            {"is_ext_shared": True}, Status.WRONG, "another organisation", id="outsiders read along"
         ),
         pytest.param(
-            {"is_pending_ext_shared": True},
-            Status.WRONG,
-            "another organisation",
-            id="soon they do",
+            {"is_pending_ext_shared": True}, Status.WRONG, "another organisation", id="soon they do"
         ),
         pytest.param(
             {"omit": ("is_ext_shared",)},
@@ -420,10 +414,7 @@ async def over_tls(
 
 
 async def test_with_proxy_and_authority_all_is_well_and_both_are_named(workspace, sqlite_url):
-    async with (
-        over_tls(workspace, sqlite_url) as environ,
-        ForwardProxy(login="u:hunter2") as proxy,
-    ):
+    async with over_tls(workspace, sqlite_url) as environ, ForwardProxy(login="u:hunter2") as proxy:
         findings = await found(
             environ, HTTPS_PROXY=proxy.url, NO_PROXY="poly.ai", SSL_CERT_FILE=str(AUTHORITY)
         )
@@ -509,11 +500,7 @@ UNTOLD = f"this call does not show it; {NAME_A_CALL}"
         ),
         pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, UNTOLD, "", id="plain"),
         pytest.param(
-            {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
-            Status.SET,
-            UNTOLD,
-            "",
-            id="two plain keys",
+            {"POLYAI_PII_API_KEY": "AnotherPlainKey"}, Status.SET, UNTOLD, "", id="two plain keys"
         ),
     ],
 )

@@ -227,11 +227,7 @@ ROWS = {
     "a URL without TLS": Row(setting(POLYAI_API_URL="http://polyai.test"), **SETTINGS),
     # The way to the outside.
     "a company's own authority": Row(
-        setting(),
-        "trusted authorities",
-        FIXES[CERTIFICATE_UNKNOWN],
-        OF_CALLS,
-        tls=BOTH,
+        setting(), "trusted authorities", FIXES[CERTIFICATE_UNKNOWN], OF_CALLS, tls=BOTH
     ),
     "a proxy that is away": Row(
         setting(HTTPS_PROXY="http://u:hunter2@127.0.0.1:{port}", **TRUSTED),
@@ -287,10 +283,7 @@ ROWS = {
         OF_STORE | {"migrations", "writing to the database"},
     ),
     "a new database": Row(
-        new_postgresql_database,
-        "migrations",
-        "Run `callaudio migrate`.",
-        OF_STORE,
+        new_postgresql_database, "migrations", "Run `callaudio migrate`.", OF_STORE
     ),
     "an older revision": Row(revision("0001"), "migrations", "Run `callaudio migrate`.", OF_STORE),
     "a newer version's revision": Row(

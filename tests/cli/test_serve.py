@@ -212,11 +212,7 @@ async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_pa
         }
         process = await start("run", **environ)
         try:
-            assert await ready(port) == {
-                "database": True,
-                "migrations": True,
-                "worker": True,
-            }
+            assert await ready(port) == {"database": True, "migrations": True, "worker": True}
             second = await start("worker", **{**environ, "PORT": str(free_port())})
             _, told = await asyncio.wait_for(second.communicate(), 30)
             process.send_signal(signal.SIGTERM)

@@ -194,10 +194,6 @@ def test_systemd_takes_the_unit(tmp_path):
     )
     unit.write_text(installed)
     done = subprocess.run(
-        [SYSTEMD, "verify", unit],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+        [SYSTEMD, "verify", unit], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")

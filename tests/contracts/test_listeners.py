@@ -57,13 +57,7 @@ from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
 from tests.drawn import dispatched
 from tests.slack.digests.builders import full_calls
-from tests.slack.recordings.test_cards import (
-    DELIVERY,
-    REASONS,
-    announcement,
-    delivered,
-    note,
-)
+from tests.slack.recordings.test_cards import DELIVERY, REASONS, announcement, delivered, note
 from tests.tables import each_row
 
 FINDER = finder_view.finder(

@@ -47,11 +47,7 @@ ALARMS = {
         "0+0.5x19",
     ),
     "CallaudioRawFilesStay": ("callaudio_raw_files_overdue", "1x19", "0x19"),
-    "CallaudioChecksLate": (
-        'callaudio_work_late_seconds{kind="check_audience"}',
-        "61x19",
-        "60x19",
-    ),
+    "CallaudioChecksLate": ('callaudio_work_late_seconds{kind="check_audience"}', "61x19", "60x19"),
     "CallaudioDigestsLate": ("callaudio_digest_late_seconds", "901x19", "60x19"),
     # The test's time begins at 0, so that a moment before 1970 is long ago.
     "CallaudioCanaryUnseen": ("callaudio_canary_held_timestamp_seconds", "-10800x19", "0x19"),
@@ -70,7 +66,7 @@ ALARMS = {
 """For each alert: a series by minutes that makes it fire, and one that does not."""
 BESIDE = {
     # Somebody works, on which nothing hangs but the alert that nobody does.
-    "CallaudioNobodyWorks": ('callaudio_work_held{kind="deliver"}', "0x19"),
+    "CallaudioNobodyWorks": ('callaudio_work_held{kind="deliver"}', "0x19")
 }
 
 

@@ -41,10 +41,7 @@ async def test_an_incomplete_period_names_the_gap_and_has_no_comparison(source):
     report = await reporter(source).report(digest(), PERIOD)
     assert report.is_partial
     assert report.figures.conversations == report.gap.read == 4
-    assert (report.gap.earliest, report.gap.latest) == (
-        listed(1).started_at,
-        listed(4).started_at,
-    )
+    assert (report.gap.earliest, report.gap.latest) == (listed(1).started_at, listed(4).started_at)
     assert report.gap.problem.code == PolyAIUnavailable.code
     assert (report.before, report.before_problem) == (None, None)
     assert len(source.asked) == 1  # a list that fails is not asked for more

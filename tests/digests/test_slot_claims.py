@@ -164,10 +164,7 @@ async def test_a_post_on_request_does_not_change_the_slots(setup):
 
     await setup.worker().check("g1")
 
-    assert await setup.to_post() == [
-        "digest:g1:2026-06-04T09:00",
-        "digest:g1:2026-06-04T12:00:00",
-    ]
+    assert await setup.to_post() == ["digest:g1:2026-06-04T09:00", "digest:g1:2026-06-04T12:00:00"]
     assert (await setup.tags()).count("admin:digest:asked") == 1
 
 

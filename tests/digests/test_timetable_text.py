@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.digests.timetable_text import (
-    TimetableUnclear,
-    TooOften,
-    timetable_for_people,
-)
+from bot.digests.timetable_text import TimetableUnclear, TooOften, timetable_for_people
 from bot.errors import UsageError
 from tests.examples import examples
 from tests.tables import each_row

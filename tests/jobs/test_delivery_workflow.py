@@ -95,11 +95,7 @@ ROUND = ["upload", "share"]
 
 def workflow_of(play: Play, rule: RetryRule = RULE) -> DeliveryWorkflow:
     return DeliveryWorkflow(
-        steps=play,
-        completion=play,
-        notification=play,
-        retry=rule,
-        clock=lambda: NOON,
+        steps=play, completion=play, notification=play, retry=rule, clock=lambda: NOON
     )
 
 

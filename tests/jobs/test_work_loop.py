@@ -395,9 +395,7 @@ async def test_a_stop_waits_for_what_is_soon_done():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     loop = WorkLoop(
-        due_work=table,
-        kinds=[WorkKind("deliver", runs, at_once=1)],
-        clock=lambda: table.now,
+        due_work=table, kinds=[WorkKind("deliver", runs, at_once=1)], clock=lambda: table.now
     )
     async with in_background(loop.run()):
         await until(lambda: runs.now == 1)
@@ -420,9 +418,7 @@ async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be():
                     raise
 
     loop = WorkLoop(
-        due_work=table,
-        kinds=[WorkKind("deliver", run, at_once=2)],
-        clock=lambda: table.now,
+        due_work=table, kinds=[WorkKind("deliver", run, at_once=2)], clock=lambda: table.now
     )
     async with in_background(loop.run()):
         await until(lambda: len(table.held) == 2)

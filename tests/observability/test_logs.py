@@ -10,13 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bot.observability.logs import (
-    MASK,
-    QUIET_LOGGERS,
-    Masker,
-    configure_logging,
-    get_logger,
-)
+from bot.observability.logs import MASK, QUIET_LOGGERS, Masker, configure_logging, get_logger
 from tests.examples import examples
 from tests.tables import each_row
 

@@ -57,9 +57,7 @@ async def approval(story: Story) -> Html:
     reason = {"type": "plain_text_input", "value": "A caller disputes what was agreed on the phone"}
     hours = {"type": "static_select", "selected_option": {"value": "4"}}
     await story.people.view_submission(
-        AGENT,
-        view.id,
-        {Input.REASON: {Input.REASON: reason}, Input.HOURS: {Input.HOURS: hours}},
+        AGENT, view.id, {Input.REASON: {Input.REASON: reason}, Input.HOURS: {Input.HOURS: hours}}
     )
     channel_id = await until(lambda: _direct_messages(story, ADMIN))
     return channel_page(story.workspace, channel_id, story.reader(ADMIN), since=began)

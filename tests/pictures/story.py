@@ -89,11 +89,7 @@ class Story:
             await add_grant(session, grant)
 
     async def ask(
-        self,
-        user_id: str,
-        channel_id: str,
-        conversation_id: str,
-        people: SlackPerson | None = None,
+        self, user_id: str, channel_id: str, conversation_id: str, people: SlackPerson | None = None
     ) -> DeliveryRow:
         """Type `/callaudio` and a conversation, and wait until what came of it is there."""
         people = people or self.people

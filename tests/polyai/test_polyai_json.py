@@ -31,11 +31,7 @@ from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
 ROUTES = {"facts": "conversation", "transcript": "conversation", "list": "conversations"}
-MAX_BYTES = {
-    "facts": FACTS.max_bytes,
-    "transcript": TRANSCRIPT.max_bytes,
-    "list": MAX_PAGE_BYTES,
-}
+MAX_BYTES = {"facts": FACTS.max_bytes, "transcript": TRANSCRIPT.max_bytes, "list": MAX_PAGE_BYTES}
 
 
 @pytest.fixture

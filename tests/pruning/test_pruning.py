@@ -30,12 +30,7 @@ from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison, Verdict
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
-from bot.store.tables import (
-    AccessRequestRow,
-    AuditEventRow,
-    DeliveryRow,
-    RedactionCheckRow,
-)
+from bot.store.tables import AccessRequestRow, AuditEventRow, DeliveryRow, RedactionCheckRow
 from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
 from tests.pruning.test_prunable import ALICE, CHANNEL, TEAM, access_request
@@ -349,10 +344,7 @@ def pruning(
         return now
 
     return Pruning(
-        database=database,
-        clock=lambda: now,
-        keep=keep,
-        counted_since=counted_since or since_now,
+        database=database, clock=lambda: now, keep=keep, counted_since=counted_since or since_now
     )
 
 

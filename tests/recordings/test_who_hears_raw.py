@@ -80,10 +80,7 @@ class UseCases:
         self.database, self.team_id = database, f"T{next(teams):08d}"
         world = World(
             standing={ALICE: Standing.MEMBER, PERSON: case.standing, ROBOT: Standing.BOT},
-            channels={
-                ALONE: Channel({PERSON, ROBOT}),
-                SHARED: Channel({ALICE, PERSON, ROBOT}),
-            },
+            channels={ALONE: Channel({PERSON, ROBOT}), SHARED: Channel({ALICE, PERSON, ROBOT})},
             groups={
                 GRANTED: {PERSON} if case.is_in_granted_group else set(),
                 DENIED: {PERSON} if case.is_in_denied_group else set(),

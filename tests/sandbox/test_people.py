@@ -197,13 +197,7 @@ async def test_a_modal_without_a_button_cannot_be_sent(people, api, workspace):
 
 
 TITLE = {"type": "plain_text", "text": "T"}
-MODAL = {
-    "type": "modal",
-    "title": TITLE,
-    "submit": TITLE,
-    "blocks": [],
-    "private_metadata": "ids",
-}
+MODAL = {"type": "modal", "title": TITLE, "submit": TITLE, "blocks": [], "private_metadata": "ids"}
 
 
 async def open_modal(api, workspace):

@@ -327,11 +327,7 @@ class Street:
 
 @asynccontextmanager
 async def open_street(
-    nursery: Nursery,
-    folder: Path,
-    *,
-    database_url: str | None = None,
-    template: Path | None = None,
+    nursery: Nursery, folder: Path, *, database_url: str | None = None, template: Path | None = None
 ) -> AsyncIterator[Street]:
     """Open the stand-ins, and a migrated database copied from ``template`` unless one is given."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet

@@ -204,11 +204,7 @@ class Scene:
         )
 
     async def _seen(
-        self,
-        ack: Ack,
-        delivery_id: str,
-        user: str,
-        before: tuple[int, int, set[str], set[str]],
+        self, ack: Ack, delivery_id: str, user: str, before: tuple[int, int, set[str], set[str]]
     ) -> Seen:
         private, requests, messages, files = before
         delivery = await self.ended(delivery_id)

@@ -398,11 +398,7 @@ async def test_a_right_that_ended_with_a_group_disappears(scene):
 
     scene.workspace.usergroups[GROUP] = (BOB,)
     await scene.people.event(
-        {
-            "type": "subteam_members_changed",
-            "subteam_id": GROUP,
-            "team_id": scene.workspace.team_id,
-        }
+        {"type": "subteam_members_changed", "subteam_id": GROUP, "team_id": scene.workspace.team_id}
     )
     await shows(scene, ALICE, "You are not cleared")
 

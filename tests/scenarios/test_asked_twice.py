@@ -170,9 +170,7 @@ async def test_two_simultaneous_repeats_of_a_trigger_are_one_request(books):
     for number in range(20):
         trigger = f"{number}.1.1"
         call = f"CA{number:032x}"
-        stored = await books.at_once(
-            *(request(trigger, conversation_id=call) for _ in range(4)),
-        )
+        stored = await books.at_once(*(request(trigger, conversation_id=call) for _ in range(4)))
         assert len({each.delivery_id for each in stored}) == 1
         assert sorted(each.is_repeat for each in stored) == [False, True, True, True]
     assert await books.counts() == (20, 20)
@@ -183,7 +181,7 @@ async def test_two_simultaneous_submits_of_the_same_words_are_one_request(books)
     for number in range(20):
         call = f"CA{number:032x}"
         stored = await books.at_once(
-            *(request(f"{number}.{twin}.1", conversation_id=call) for twin in range(4)),
+            *(request(f"{number}.{twin}.1", conversation_id=call) for twin in range(4))
         )
         assert len({each.delivery_id for each in stored}) == 1
         assert sorted(each.is_repeat for each in stored) == [False, True, True, True]

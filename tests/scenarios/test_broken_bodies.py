@@ -18,15 +18,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from tests.patience import until
 from tests.scenarios.conftest import QUICK
-from tests.scenarios.scene import (
-    ALICE,
-    BROKEN_OFF,
-    CALL,
-    CHANNEL,
-    RAW_SPAN,
-    Scene,
-    assert_failed,
-)
+from tests.scenarios.scene import ALICE, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene, assert_failed
 
 MEGABYTE = 2**20
 RAW = recordings.load("combined", redacted=False)

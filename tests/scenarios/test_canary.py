@@ -22,14 +22,7 @@ from bot.wiring.clock import utc_now
 from tests.loopback import http_client
 from tests.patience import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
-from tests.scenarios.scene import (
-    BOB,
-    BOSS,
-    CHANNEL,
-    Scene,
-    assert_failed,
-    assert_redacted,
-)
+from tests.scenarios.scene import BOB, BOSS, CHANNEL, Scene, assert_failed, assert_redacted
 from tests.tables import each_row
 
 CANARY_CALL = "CA" + "c0ffee00" * 4
@@ -48,9 +41,7 @@ def with_canary(new_scene: OpenScene):
     async def opened(recording: Recording | None = None, **changes) -> AsyncIterator[Scene]:
         async with new_scene(environment=AGREED, **changes) as scene:
             scene.polyai.add_call(
-                CANARY_CALL,
-                agent_id=AGENT_ID,
-                recording=recording or Recording.speech(),
+                CANARY_CALL, agent_id=AGENT_ID, recording=recording or Recording.speech()
             )
             await looked(scene)
             yield scene

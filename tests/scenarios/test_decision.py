@@ -4,15 +4,7 @@ import asyncio
 import json
 from datetime import timedelta
 
-from bot.access.grants import (
-    Effect,
-    NewGrant,
-    Right,
-    Subject,
-    SubjectKind,
-    add_grant,
-    revoke,
-)
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.sandbox.faults import Fault
 from bot.wiring.clock import utc_now
 from tests.scenarios.scene import (
@@ -37,11 +29,7 @@ OWN_DM = f"D{ALICE[1:]}"
 
 
 async def write_grant(
-    scene: Scene,
-    user_id: str,
-    *,
-    team_id: str | None = None,
-    starts_in: timedelta = timedelta(),
+    scene: Scene, user_id: str, *, team_id: str | None = None, starts_in: timedelta = timedelta()
 ) -> None:
     new = NewGrant(
         subject=Subject(team_id or scene.workspace.team_id, SubjectKind.USER, user_id),

@@ -124,11 +124,7 @@ async def test_a_request_between_two_people_goes_to_the_requesters_own_direct_me
 
 async def test_an_upload_that_the_workspace_refuses_is_reported_and_withdrawn(scene, subtests):
     await scene.grant()
-    for error in (
-        "file_uploads_disabled",
-        "storage_limit_reached",
-        "file_type_not_allowed",
-    ):
+    for error in ("file_uploads_disabled", "storage_limit_reached", "file_type_not_allowed"):
         with subtests.test(error):
             scene.slack.faults.add(Fault("files.getUploadURLExternal", error=error))
             seen = await scene.ask(scene.another_call())

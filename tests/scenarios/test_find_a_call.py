@@ -224,11 +224,7 @@ async def test_a_day_and_an_outcome_filter_the_calls(scene):
     await press(scene, view_id, Action.FIND_DAY, type="datepicker", selected_date="2026-03-02")
     assert values(scene, view_id) == ["CA-march"]
     await press(
-        scene,
-        view_id,
-        Action.FIND_HANDOFF,
-        type="static_select",
-        selected_option={"value": "yes"},
+        scene, view_id, Action.FIND_HANDOFF, type="static_select", selected_option={"value": "yes"}
     )
     assert values(scene, view_id) == []
     assert "submit" not in body(scene, view_id)
@@ -260,11 +256,7 @@ async def test_an_error_of_polyai_is_shown_in_the_modal(scene, kind, logged):
 
 @pytest.mark.parametrize(
     "standing",
-    [
-        {"is_restricted": True},
-        {"is_stranger": True},
-        {"omit": ["is_bot"]},
-    ],
+    [{"is_restricted": True}, {"is_stranger": True}, {"omit": ["is_bot"]}],
     ids=["guest", "external", "unknown"],
 )
 async def test_a_person_who_may_not_request_recordings_may_not_list_calls(scene, standing):

@@ -11,13 +11,7 @@ from structlog.testing import capture_logs
 from bot.errors import Unexpected
 from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL
-from tests.scenarios.test_full_database import (
-    ask_until_refused,
-    is_ready,
-    lines,
-    not_ready,
-    taken,
-)
+from tests.scenarios.test_full_database import ask_until_refused, is_ready, lines, not_ready, taken
 
 DISK_BYTES = 4 * 2**20
 

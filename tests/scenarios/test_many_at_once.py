@@ -128,10 +128,7 @@ async def test_one_call_requested_in_every_channel_at_once_is_delivered_in_each(
 
 @pytest.mark.parametrize(
     "shape",
-    [
-        pytest.param(Shape.CONTENT_LENGTH, marks=pytest.mark.long),
-        Shape.CHUNKED_SIZES_UNKNOWN,
-    ],
+    [pytest.param(Shape.CONTENT_LENGTH, marks=pytest.mark.long), Shape.CHUNKED_SIZES_UNKNOWN],
 )
 async def test_a_large_recording_passes_in_little_memory_and_without_the_disk(
     scene, shape, own_folder

@@ -201,10 +201,7 @@ async def test_several_calls_are_a_choice_and_the_preview_follows_it(scene):
     assert labels == [CALL, second]
     before = len(scene.polyai.requests)
     ack = await scene.people.choose(
-        ALICE,
-        view.id,
-        {"type": "radio_buttons", "action_id": Action.CHOOSE_CALL},
-        chosen(call="1"),
+        ALICE, view.id, {"type": "radio_buttons", "action_id": Action.CHOOSE_CALL}, chosen(call="1")
     )
     assert ack.arrived
     asked = await until(lambda: scene.polyai.requests[before:])

@@ -53,12 +53,7 @@ async def test_commands_of_another_workspace_are_refused_even_with_an_admins_id(
         assert await outcome(scene) == before
         audit = [e for e in await scene.all_audit() if e.actor_id == BOSS and "refused" in e.tag]
         assert [e.payload for e in audit] == [
-            {
-                "name": command,
-                "code": "outsider",
-                "channel_id": CHANNEL,
-                "actor_team_id": ELSEWHERE,
-            }
+            {"name": command, "code": "outsider", "channel_id": CHANNEL, "actor_team_id": ELSEWHERE}
             for command, _ in COMMANDS
         ]
         assert {(e.team_id, e.tag) for e in audit} == {

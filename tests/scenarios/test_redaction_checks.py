@@ -161,10 +161,7 @@ async def test_a_sample_is_checked_after_its_delivery(opened):
             "sample",
             seen.delivery.id,
         )
-        assert [e.tag for e in await scene.audit(seen.delivery.id)] == [
-            *DELIVERED_TAGS,
-            *OF_CHECKS,
-        ]
+        assert [e.tag for e in await scene.audit(seen.delivery.id)] == [*DELIVERED_TAGS, *OF_CHECKS]
 
 
 async def test_with_the_setting_off_nothing_is_checked(opened):

@@ -6,12 +6,7 @@ import pytest
 
 from bot.cli.stage import AGENT_ID
 from bot.sandbox import recordings
-from tests.scenarios.scene import (
-    CALL,
-    RAW_SPAN,
-    assert_failed,
-    assert_raw,
-)
+from tests.scenarios.scene import CALL, RAW_SPAN, assert_failed, assert_raw
 
 SALES = "PROJECT-SALES"
 SALES_KEY, SALES_RAW_KEY = "PlainKeyOfSales0123456789abcdef", "RawKeyOfSales0123456789abcdefgh"

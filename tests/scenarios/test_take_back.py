@@ -332,12 +332,7 @@ async def test_the_card_offers_the_redacted_variant_instead(scene):
     message = await parent(scene, "The unredacted recording can no longer be heard in Slack")
 
     await scene.people.block_action(
-        BOB,
-        CHANNEL,
-        message.ts,
-        Action.REDACTED_INSTEAD.value,
-        seen.delivery.id,
-        ephemeral=False,
+        BOB, CHANNEL, message.ts, Action.REDACTED_INSTEAD.value, seen.delivery.id, ephemeral=False
     )
 
     await until(lambda: scene.workspace.visible_recordings(CHANNEL))

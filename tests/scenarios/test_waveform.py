@@ -477,11 +477,7 @@ async def test_a_press_outside_the_conversation_is_refused(scene):
 
 @pytest.mark.parametrize(
     "person",
-    [
-        {"is_restricted": True},
-        {"is_ultra_restricted": True},
-        {"is_stranger": True},
-    ],
+    [{"is_restricted": True}, {"is_ultra_restricted": True}, {"is_stranger": True}],
     ids=["guest", "single-channel guest", "external"],
 )
 async def test_guests_and_external_people_are_refused(scene, person):

@@ -266,9 +266,7 @@ def test_the_v3_list_is_on_with_account_and_key():
 
 def test_a_raw_key_lists_no_conversations():
     (problem,) = problems(
-        POLYAI_PII_API_KEY="rawKey1",
-        POLYAI_ACCOUNT_ID="ws-1",
-        POLYAI_PLATFORM_API_KEY="rawKey1",
+        POLYAI_PII_API_KEY="rawKey1", POLYAI_ACCOUNT_ID="ws-1", POLYAI_PLATFORM_API_KEY="rawKey1"
     )
     assert problem.startswith("POLYAI_PLATFORM_API_KEY equals a raw key")
     assert "rawKey1" not in problem

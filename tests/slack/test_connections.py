@@ -121,10 +121,7 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
     )
     database = Database("sqlite:///never-opened.db")
     application = Application(
-        web=web,
-        database=database,
-        metrics=found.metrics,
-        clearances=nobody_cleared(database),
+        web=web, database=database, metrics=found.metrics, clearances=nobody_cleared(database)
     )
     try:
         async with serving(application, limits) as origin:

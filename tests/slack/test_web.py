@@ -63,12 +63,7 @@ class Door:
     """The HTTP endpoints in memory; an exception inside fails the test."""
 
     def __init__(
-        self,
-        web,
-        metrics: Metrics,
-        database: Database,
-        in_flight: InFlight,
-        slack: SlackRequests,
+        self, web, metrics: Metrics, database: Database, in_flight: InFlight, slack: SlackRequests
     ) -> None:
         self.metrics, self.database, self.in_flight = metrics, database, in_flight
         self.slack = slack

@@ -166,10 +166,7 @@ def test_all_facts_are_shown_in_a_fixed_order():
     assert "2026-06-03 12:00 UTC" in line
 
 
-@each_row(
-    ("count", "said"),
-    [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1000, "1,000 calls")],
-)
+@each_row(("count", "said"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1000, "1,000 calls")])
 def test_one_is_singular_and_other_numbers_are_plural(count, said):
     assert wording.counted(count, "call") == said
 

@@ -14,11 +14,7 @@ from sqlalchemy import create_engine, inspect
 from bot.store.database import Database
 from bot.store.engines import async_url
 from bot.store.revision import is_migrated, newest_revision
-from bot.store.schema import (
-    alembic_config,
-    sync_url,
-    upgrade,
-)
+from bot.store.schema import alembic_config, sync_url, upgrade
 from bot.store.tables import Base
 from tests.migrated import current_revision
 

@@ -30,7 +30,7 @@ REINSTALL: Final = (
 
 OF_SOCKET_MODE: Final[dict[type[CallAudioError], str]] = {
     SlackTokenRejected: "At https://api.slack.com/apps make a token with connections:write under "
-    "Basic Information → App-Level Tokens, and set SLACK_APP_TOKEN to it.",
+    "Basic Information → App-Level Tokens, and set SLACK_APP_TOKEN to it."
 }
 
 

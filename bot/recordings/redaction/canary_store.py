@@ -165,9 +165,7 @@ class CanaryStore:
 def _redacted_under_way() -> Update:
     row = DeliveryRow
     return update(row).where(
-        row.id.in_(under_way()),
-        row.ended_at.is_(None),
-        row.outcome == Outcome.REDACTED.value,
+        row.id.in_(under_way()), row.ended_at.is_(None), row.outcome == Outcome.REDACTED.value
     )
 
 

@@ -63,9 +63,7 @@ class RedactionChecks:
         agent = self._agents.get(check.agent_name)
         if agent is None or agent.pii_api_key is None:
             raise NoRawKey
-        from bot.recordings.redaction.comparator import (  # noqa: PLC0415 - loads numpy
-            compare_streams,
-        )
+        from bot.recordings.redaction.comparator import compare_streams  # noqa: PLC0415 - loads numpy
 
         await self._store.note_raw_requested(check)
         try:

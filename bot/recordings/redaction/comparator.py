@@ -17,9 +17,7 @@ SHORT_HEADER_BYTES: Final = 1024
 
 
 async def compare_streams(
-    raw: AsyncIterator[bytes],
-    redacted: AsyncIterator[bytes],
-    must_be_muted: Sequence[Span] = (),
+    raw: AsyncIterator[bytes], redacted: AsyncIterator[bytes], must_be_muted: Sequence[Span] = ()
 ) -> Comparison:
     """Compare two bodies, reading from the one that is behind; raises what reading them raises."""
     comparator = Comparator(must_be_muted)

@@ -67,10 +67,7 @@ class FairQueue:
     """The turns of requesters in flows, as one transaction read them; assigns the next ones."""
 
     def __init__(
-        self,
-        opens: Mapping[int, int],
-        last: dict[tuple[str, int], int],
-        waiting: Mapping[str, int],
+        self, opens: Mapping[int, int], last: dict[tuple[str, int], int], waiting: Mapping[str, int]
     ) -> None:
         self._opens = opens
         self._last = last

@@ -45,11 +45,7 @@ class RequestStore:
     """Stores requests in batches; a worker picks them up."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Callable[[], datetime],
-        max_waiting: int = sys.maxsize,
+        self, *, database: Database, clock: Callable[[], datetime], max_waiting: int = sys.maxsize
     ) -> None:
         self._database = database
         self._writer = RequestWriter(database=database, clock=clock, max_waiting=max_waiting)

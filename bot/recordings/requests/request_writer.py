@@ -131,10 +131,7 @@ class RequestWriter:
         return {each: TooManyWaiting.among(people, most=self._max_waiting) for each in refused}
 
     async def _claim(
-        self,
-        connection: AsyncConnection,
-        claims: Mapping[str, tuple[str, datetime]],
-        now: datetime,
+        self, connection: AsyncConnection, claims: Mapping[str, tuple[str, datetime]], now: datetime
     ) -> Mapping[str, str]:
         """Claim fingerprints for the window; returns the delivery id of each one's holder.
 

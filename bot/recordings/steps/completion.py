@@ -140,11 +140,7 @@ class Completion:
                 "correlation_id": problem.correlation_id,
                 "file_id": delivery.file_id,
             },
-            changes={
-                "error_code": problem.code,
-                "problem": asdict(problem),
-                "recheck_at": None,
-            },
+            changes={"error_code": problem.code, "problem": asdict(problem), "recheck_at": None},
             # A share whose answer was lost may become visible after its deletion.
             orphans_files=delivery.share_tried_at is not None,
             when={

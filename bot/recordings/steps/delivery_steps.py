@@ -194,11 +194,7 @@ class DeliverySteps:
             },
             tag=AuditTag.DELIVERY_UPLOADED,
             payload={"file_id": upload.file_id, "outcome": delivery.outcome},
-            when={
-                "file_id": None,
-                "outcome": delivery.outcome,
-                "thawed_at": delivery.thawed_at,
-            },
+            when={"file_id": None, "outcome": delivery.outcome, "thawed_at": delivery.thawed_at},
         )
         if not stored:
             # This file is never completed, so Slack discards it.

@@ -127,9 +127,7 @@ class ShareAttempts:
         """Drop the picture, because it may be the reason for Slack's refusal."""
         log.info("picture_dropped", delivery_id=delivery.id)
         changed = await self._deliveries.change(
-            delivery,
-            {"picture_file_id": None, "share_tried_at": None},
-            when=same_try(delivery),
+            delivery, {"picture_file_id": None, "share_tried_at": None}, when=same_try(delivery)
         )
         return ShareResult.RETRY if changed else ShareResult.UNCLEAR
 

@@ -145,10 +145,7 @@ class Sharing:
             delivery,
             {**NO_UPLOAD, "without_picture": True, "state": State.ANNOUNCED.value},
             tag=AuditTag.DELIVERY_UNSHOWN,
-            payload={
-                "file_id": delivery.file_id,
-                "picture_file_id": delivery.picture_file_id,
-            },
+            payload={"file_id": delivery.file_id, "picture_file_id": delivery.picture_file_id},
             when={"file_id": delivery.file_id},
         )
         return dropped is not None

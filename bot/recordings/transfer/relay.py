@@ -173,9 +173,7 @@ class Relay:
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:
-            raise TooLarge(
-                what=f"The recording is larger than {self._max_bytes // 2**20} MB.",
-            )
+            raise TooLarge(what=f"The recording is larger than {self._max_bytes // 2**20} MB.")
 
 
 async def _read_header(

@@ -66,11 +66,7 @@ def _post_message(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
             thread_ts=thread_ts,
         )
     )
-    return {
-        "channel": channel.id,
-        "ts": message.ts,
-        "message": message_body(workspace, message),
-    }
+    return {"channel": channel.id, "ts": message.ts, "message": message_body(workspace, message)}
 
 
 def _post_ephemeral(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:

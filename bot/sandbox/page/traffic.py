@@ -77,11 +77,7 @@ def traffic(
     workspace: Workspace, polyai: PolyAISandbox, delivery: WatchedDelivery
 ) -> Sequence[Step]:
     """Return every request so far, oldest first."""
-    steps = [
-        *delivery.steps,
-        *map(_web_api, workspace.calls),
-        *map(_polyai, polyai.requests),
-    ]
+    steps = [*delivery.steps, *map(_web_api, workspace.calls), *map(_polyai, polyai.requests)]
     return sorted(steps, key=lambda step: step.at)
 
 

@@ -77,11 +77,7 @@ def _expired_text(request: AccessRequest) -> Message:
 
 
 OUTCOMES: Final[Mapping[AccessState, Callable[[AccessRequest], str]]] = MappingProxyType(
-    {
-        AccessState.APPROVED: _approved,
-        AccessState.DENIED: _denied,
-        AccessState.EXPIRED: _expired,
-    }
+    {AccessState.APPROVED: _approved, AccessState.DENIED: _denied, AccessState.EXPIRED: _expired}
 )
 ANSWERS: Final[Mapping[AccessState, Callable[[AccessRequest], Message]]] = MappingProxyType(
     {

@@ -54,9 +54,7 @@ def _standing(who: str, standing: Standing) -> str:
 def _audience(where: str, facts: Facts, not_cleared: Sequence[str]) -> str:
     if facts.destination_is_private is not True:
         return _known(
-            facts.destination_is_private,
-            f"{where} is a public channel",
-            f"{where} is private",
+            facts.destination_is_private, f"{where} is a public channel", f"{where} is private"
         )
     return {
         Audience.NOT_CLEARED: _listeners(where, not_cleared),

@@ -56,14 +56,9 @@ def form(agents: Sequence[str]) -> View:
                 hint="A time and days, such as 09:00 mon-fri, or five fields of cron.",
             ),
             _input(
-                Input.ZONE,
-                "In which time zone?",
-                _text(Input.ZONE, "Europe/London", LONGEST_ZONE),
+                Input.ZONE, "In which time zone?", _text(Input.ZONE, "Europe/London", LONGEST_ZONE)
             ),
-            {
-                **_input(Input.AGENT, "Of which agent?", _menu(Input.AGENT, names)),
-                "optional": True,
-            },
+            {**_input(Input.AGENT, "Of which agent?", _menu(Input.AGENT, names)), "optional": True},
         ],
         close="Cancel",
         submit=plain("Continue"),

@@ -33,12 +33,7 @@ class DigestAdminListeners:
         app.view(ModalCallback.ADD_DIGEST.value)(self.submit_form)
         app.view(ModalCallback.SAVE_DIGEST.value)(self.submit_confirmation)
 
-    async def save(
-        self,
-        ack: AsyncAck,
-        body: Mapping[str, Any],
-        action: Mapping[str, Any],
-    ) -> None:
+    async def save(self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """*Save* below the answer to the command; the new answer replaces that one."""
         draft = unpack(str(action["value"]))
         digest = await within_ack_window(self._digests.save(actor_of(body), draft))

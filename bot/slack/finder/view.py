@@ -93,11 +93,7 @@ def _calls(calls: Sequence[CallSummary], zone: ZoneInfo, version: str) -> Block:
         "type": "input",
         "block_id": f"{Input.CALL.value}-{version}",
         "label": plain(wording.WHICH),
-        "element": {
-            "type": "radio_buttons",
-            "action_id": Input.CALL.value,
-            "options": options,
-        },
+        "element": {"type": "radio_buttons", "action_id": Input.CALL.value, "options": options},
     }
 
 

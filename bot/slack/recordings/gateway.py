@@ -118,9 +118,7 @@ class SlackGateway:
         (python-slack-sdk#1575, #1818). A picture's title describes it instead.
         """
         answer = await self._api.read(
-            "files.getUploadURLExternal",
-            filename=file.name,
-            length=file.size_bytes,
+            "files.getUploadURLExternal", filename=file.name, length=file.size_bytes
         )
         url = SecretStr(str(answer["upload_url"]))
         if not self._api.trusts(url.get_secret_value()):
@@ -179,10 +177,7 @@ class SlackGateway:
             uploads.append({"id": share.picture.file_id, "title": share.picture.title})
         try:
             await self._api.write_in_turn(
-                SHARE,
-                files=uploads,
-                channel_id=share.channel_id,
-                thread_ts=share.thread_ts,
+                SHARE, files=uploads, channel_id=share.channel_id, thread_ts=share.thread_ts
             )
         except SlackUnclear:
             raise ShareUnclear from None

@@ -22,14 +22,7 @@ from bot.errors import TooManyLookups
 from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.web_api.errors import SlackRateLimited
-from bot.slack.web_api.published_limits import (
-    INFO,
-    MEMBERS,
-    PUBLISHED,
-    USER,
-    Limit,
-    limited_by,
-)
+from bot.slack.web_api.published_limits import INFO, MEMBERS, PUBLISHED, USER, Limit, limited_by
 from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore, RateLimitStore
 from bot.slack.web_api.unstored_calls import UNSTORED_SHARE, UnstoredCalls
 

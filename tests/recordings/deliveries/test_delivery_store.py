@@ -90,10 +90,7 @@ async def test_a_change_without_a_tag_leaves_no_event(deliveries, delivery, data
 async def test_a_step_that_runs_twice_changes_and_records_once(deliveries, delivery, database):
     async def announce(ts):
         return await deliveries.change(
-            delivery,
-            {"parent_ts": ts},
-            tag=AuditTag.DELIVERY_ANNOUNCED,
-            when={"parent_ts": None},
+            delivery, {"parent_ts": ts}, tag=AuditTag.DELIVERY_ANNOUNCED, when={"parent_ts": None}
         )
 
     first, second = await announce("1.1"), await announce("2.2")

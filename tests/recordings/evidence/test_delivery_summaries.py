@@ -82,12 +82,7 @@ Told = tuple[AuditTag, dict[str, Any]]
     ],
 )
 def test_each_sequence_of_events_has_its_summary(course, expected):
-    asked = {
-        "conversation_id": "CA1",
-        "kind": "audio",
-        "asked_redacted": False,
-        "channel_id": "D1",
-    }
+    asked = {"conversation_id": "CA1", "kind": "audio", "asked_redacted": False, "channel_id": "D1"}
     told = [(AuditTag.DELIVERY_REQUESTED, asked), *course]
     assert summary_of(event(number, *each) for number, each in enumerate(told)) == {
         **REQUESTED,

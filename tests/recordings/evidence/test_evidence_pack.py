@@ -261,10 +261,7 @@ async def test_an_anchor_proves_the_gapless_events_up_to_it(sqlite_store, tmp_pa
     proved: list[str] = []
     forged = written_anew(tmp_path / "true.zip", first_by_another, tmp_path / "forged.zip")
     assert list(faults(forged, (head,), proved.append)) == []
-    assert proved == [
-        f"anchor {head} proves events 3 to 5",
-        "events that no anchor proves: 1 of 4",
-    ]
+    assert proved == [f"anchor {head} proves events 3 to 5", "events that no anchor proves: 1 of 4"]
 
 
 async def test_two_anchors_count_each_event_once(sqlite_store, tmp_path):

@@ -206,15 +206,9 @@ async def test_one_muted_channel_of_two_differs_in_a_known_span(encoding):
 @EVERY_ENCODING
 async def test_a_truncated_recording_is_uncertain(encoding, channels):
     both = pair(encoding, channels)
-    for cut in (
-        Pair(both.raw, both.redacted[:-9000]),
-        Pair(both.raw[:-9000], both.redacted),
-    ):
+    for cut in (Pair(both.raw, both.redacted[:-9000]), Pair(both.raw[:-9000], both.redacted)):
         found = await compared(cut)
-        assert (found.verdict, found.uncertainty) == (
-            Verdict.INCONCLUSIVE,
-            Uncertainty.BROKEN_OFF,
-        )
+        assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.BROKEN_OFF)
 
 
 @EVERY_ENCODING
@@ -294,10 +288,7 @@ async def test_a_body_that_is_not_a_recording_is_uncertain(body):
 
 async def test_a_span_beyond_the_end_is_not_reported_as_muted():
     found = await compared(pair(ENCODINGS["16-bit PCM"], 1).known(CARD, Span(6.0, 7.0)))
-    assert (found.verdict, found.uncertainty) == (
-        Verdict.INCONCLUSIVE,
-        Uncertainty.SPAN_BEYOND_END,
-    )
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.SPAN_BEYOND_END)
 
 
 async def test_a_header_with_room_for_audio_is_uncertain():

@@ -205,8 +205,7 @@ async def test_buttons_of_a_card_are_refused_outside_its_conversation(setup, out
 
 
 @pytest.mark.parametrize(
-    ("team_id", "told"),
-    [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})],
+    ("team_id", "told"), [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})]
 )
 async def test_a_button_without_a_delivery_is_refused_and_audited_in_the_bots_workspace(
     setup, team_id, told

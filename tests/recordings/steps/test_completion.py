@@ -58,10 +58,7 @@ async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     log = Overtaken(database, **meanwhile)
     check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
     completion = Completion(
-        deliveries=log,
-        sharing=None,
-        metrics=Metrics(),
-        check_schedule=check_schedule,
+        deliveries=log, sharing=None, metrics=Metrics(), check_schedule=check_schedule
     )
 
     await completion.fail(stored.delivery_id, PROBLEM)

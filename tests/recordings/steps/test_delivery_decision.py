@@ -68,9 +68,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
         delivery = replace(delivery, waiting_since=NOON - waited)
     evaluator, question, reading = Evaluator(outcome, error), object(), object()
     decider = DeliveryDecider(
-        evaluator=evaluator,
-        clock=lambda: NOON,
-        fact_retry_window=FACT_RETRY_WINDOW,
+        evaluator=evaluator, clock=lambda: NOON, fact_retry_window=FACT_RETRY_WINDOW
     )
 
     async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:

@@ -77,11 +77,7 @@ class NotificationSetup:
         self.gateway = SlackPort()
         self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.telling = Notification(
-            deliveries=self.deliveries,
-            slack=self.gateway,
-            calls=None,
-            agents={},
-            keep_raw=None,
+            deliveries=self.deliveries, slack=self.gateway, calls=None, agents={}, keep_raw=None
         )
 
     async def stored(self, **changes: Any) -> Delivery:

@@ -122,8 +122,7 @@ async def test_a_share_known_only_from_an_event_is_checked(setup):
 
 
 @pytest.mark.parametrize(
-    ("change", "value"),
-    [("has_public_link", None), ("is_told_whole", False), ("is_found", False)],
+    ("change", "value"), [("has_public_link", None), ("is_told_whole", False), ("is_found", False)]
 )
 async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(setup, change, value):
     setattr(setup.gateway.visible["Fd1"], change, value)

@@ -34,14 +34,7 @@ from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.builders import readers_on
-from tests.access.outside import (
-    Channel,
-    File,
-    World,
-    WorldDirectory,
-    WorldGroups,
-    WorldPosting,
-)
+from tests.access.outside import Channel, File, World, WorldDirectory, WorldGroups, WorldPosting
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
 

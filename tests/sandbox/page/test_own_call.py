@@ -23,12 +23,7 @@ def wav(width, channels=1, seconds=4, rate=8000):
 
 @each_row(
     ("text", "spans"),
-    [
-        ("", []),
-        (" , ", []),
-        ("1-2", [(1, 2)]),
-        ("1.5 - 3, 7-9.25", [(1.5, 3), (7, 9.25)]),
-    ],
+    [("", []), (" , ", []), ("1-2", [(1, 2)]), ("1.5 - 3, 7-9.25", [(1.5, 3), (7, 9.25)])],
 )
 def test_spans_are_read_in_seconds(text, spans):
     assert read_spans(text) == spans

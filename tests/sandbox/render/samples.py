@@ -28,10 +28,7 @@ def number(value):
 def chart(kind="bar", values=((3, 7, 5, 9), (1, 2, 0, 3)), title="Calls a day"):
     days = ["Mon", "Tue", "Wed", "Thu"]
     series = [
-        {
-            "name": name,
-            "data": [{"label": d, "value": v} for d, v in zip(days, row, strict=True)],
-        }
+        {"name": name, "data": [{"label": d, "value": v} for d, v in zip(days, row, strict=True)]}
         for name, row in zip(["answered", "handed over"], values, strict=False)
     ]
     axis = {"categories": days, "x_label": "day", "y_label": "calls"}

@@ -38,10 +38,7 @@ def person(*grants: Grant, held: set[Right]) -> Person:
         (person(GRANT, held={Right.PII}), f"permanently, granted by <@{BOSS}>."),
         (person(ENDING, held={Right.PII}), "until <!date^1780516800^"),
         (person(GROUPS, held={Right.PII}), f"granted to <!subteam^{GROUP}> by <@{BOSS}>."),
-        (
-            person(replace(GRANT, given_by="cli:`ops`"), held={Right.PII}),
-            "granted by `cli:ops`.",
-        ),
+        (person(replace(GRANT, given_by="cli:`ops`"), held={Right.PII}), "granted by `cli:ops`."),
         (person(held=set()), "You are not cleared"),
         (person(GRANT, DENY, held=set()), f"<@{BOSS}> denied it, and a deny beats"),
         (

@@ -26,10 +26,7 @@ ALONE = {"audience_must_be_cleared": False}
             {"standing": Standing.EXTERNAL},
             "*Nothing* because <@U1> belongs to another organisation.",
         ),
-        (
-            {"standing": Standing.UNKNOWN},
-            "*Nothing* because Slack did not say who <@U1> is.",
-        ),
+        ({"standing": Standing.UNKNOWN}, "*Nothing* because Slack did not say who <@U1> is."),
         ({"requester_in_destination": False}, "*Nothing* because <@U1> is not in <#C1>."),
         (
             {"requester_in_destination": None},
@@ -63,14 +60,8 @@ ALONE = {"audience_must_be_cleared": False}
             {"audience": Audience.TOO_LARGE},
             "*Redacted* because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.",
         ),
-        (
-            {"audience": Audience.UNKNOWN},
-            "*Redacted* because Slack did not say who is in <#C1>.",
-        ),
-        (
-            {"destination_is_private": False},
-            "*Redacted* because <#C1> is a public channel.",
-        ),
+        ({"audience": Audience.UNKNOWN}, "*Redacted* because Slack did not say who is in <#C1>."),
+        ({"destination_is_private": False}, "*Redacted* because <#C1> is a public channel."),
         (
             {"destination_is_private": None},
             "*Redacted* because Slack did not say whether <#C1> is private.",

@@ -295,11 +295,7 @@ def plainly(words):
     return parse_command(" ".join(words))
 
 
-@given(
-    data=st.data(),
-    words=WORDS,
-    spaces=st.sampled_from([" ", "   ", "\t", "\u00a0", " \u3000"]),
-)
+@given(data=st.data(), words=WORDS, spaces=st.sampled_from([" ", "   ", "\t", "\u00a0", " \u3000"]))
 def test_order_spaces_and_surrounding_characters_do_not_matter(data, words, spaces):
     dressed = [data.draw(AROUND).format(each) if each else "" for each in words]
     assert parse_command(spaces.join(data.draw(st.permutations(dressed)))) == plainly(words)

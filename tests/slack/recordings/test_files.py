@@ -61,9 +61,7 @@ def test_every_conversation_is_listed_once_with_its_first_message():
             id="there are more shares than it names",
         ),
         pytest.param(
-            {**WHOLE, "skipped_shares": True},
-            FileShares(is_complete=False),
-            id="it left some out",
+            {**WHOLE, "skipped_shares": True}, FileShares(is_complete=False), id="it left some out"
         ),
         pytest.param(
             {**WHOLE, "shares": {"private": {ONE: []}}},

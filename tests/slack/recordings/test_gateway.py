@@ -127,8 +127,7 @@ async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(gate
 async def test_the_card_is_updated_and_withdrawn(gateway, workspace):
     ts = await gateway.announce(ANNOUNCEMENT)
     await gateway.show_delivered(
-        ts,
-        Delivered(ANNOUNCEMENT, "redacted", "audience", Direction.USER, 2000, 1.0, None),
+        ts, Delivered(ANNOUNCEMENT, "redacted", "audience", Direction.USER, 2000, 1.0, None)
     )
     (message,) = workspace.messages(CHANNEL)
     assert "*Redacted*" in str(message.blocks)
