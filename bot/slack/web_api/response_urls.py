@@ -52,7 +52,19 @@ class ResponseUrls:
                 logged["error"] = type(error).__name__
                 return _is_answer_lost(error) and await is_slack_there(self._api)
             logged["status"] = response.status_code
-        return response.is_success
+        return response.is_success and not _is_refusal(response)
+
+
+def _is_refusal(response: httpx.Response) -> bool:
+    """Return whether the body says ``ok: false``, as Slack's other answers do with HTTP 200.
+
+    The body of a success is undocumented: usually the word ``ok``.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("ok") is False
 
 
 def _is_answer_lost(error: httpx.HTTPError) -> bool:

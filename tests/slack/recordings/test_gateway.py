@@ -457,13 +457,29 @@ async def test_a_private_note_uses_the_response_url(gateway, workspace):
     assert workspace.ephemerals[0].blocks
 
 
-@pytest.mark.parametrize("fault", [{"status": 404, "body": b"used_url"}, {"status": 500}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 404, "body": b"used_url"},
+        {"status": 500},
+        {"status": 200, "body": b'{"ok": false, "error": "expired_url"}'},
+    ],
+)
 async def test_after_an_expired_response_url_the_note_is_an_ephemeral_message(
     gateway, slack, workspace, fault
 ):
     slack.faults.add(Fault("response_url", **fault))
     await gateway.notify(note(workspace))
     assert ways(workspace) == [("chat.postEphemeral", CHANNEL, ALICE)]
+
+
+@pytest.mark.parametrize("body", [b"", b"ok", b'{"ok": true}', b"[]", b"\xff", b"<html>"])
+async def test_a_response_url_that_accepts_a_note_may_say_so_in_any_words(
+    gateway, slack, workspace, body
+):
+    slack.faults.add(Fault("response_url", when="after", status=200, body=body))
+    await gateway.notify(note(workspace))
+    assert ways(workspace) == [("response_url", CHANNEL, ALICE)]
 
 
 @pytest.mark.parametrize("loss", [{"drop_connection": True}, {"hang": True}])
