@@ -57,14 +57,18 @@ class TransferSlots:
             self._grant_free_slots()
 
     def _grant_free_slots(self) -> None:
-        while served := [each for each in self._waiting if self._may_have(each[0])]:
+        # A cancelled one removes itself, when its task runs next.
+        while served := [
+            (holder, granted)
+            for holder, granted in self._waiting
+            if not granted.done() and self._may_have(holder)
+        ]:
             # Of equals, the one that arrived first.
             first = min(served, key=lambda each: self._held_by(each[0]))
             self._waiting.remove(first)
             holder, granted = first
-            if not granted.done():
-                self._count(holder, 1)
-                granted.set_result(None)
+            self._count(holder, 1)
+            granted.set_result(None)
 
     def _may_have(self, holder: SlotHolder) -> bool:
         return self._free > min(self._by_holder[holder], self._reserved)

@@ -121,6 +121,21 @@ async def test_a_slot_granted_to_a_cancelled_wait_is_not_lost(ticks):
     await crowd.end()
 
 
+async def test_a_stop_cancels_those_who_hold_slots_and_those_who_wait():
+    crowd = Crowd(1)
+    crowd.come(SALES, CARE, BILLING)
+    await crowd.settle()
+    tasks = [task for _, _, task in crowd._leave]
+    for task in tasks:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in ended] == [asyncio.CancelledError] * 3
+    crowd._leave.clear()
+    crowd.come(SALES)
+    assert await crowd.settle() == {SALES: 1}
+    await crowd.end()
+
+
 MOVES = st.lists(
     st.tuples(st.sampled_from(["come", "go", "cancel"]), st.sampled_from([SALES, CARE, ABROAD])),
     max_size=40,
