@@ -6,22 +6,23 @@ files is checked every minute. Slack's `user_change` event invalidates a stored 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Executable, and_, delete, or_
+from sqlalchemy import Executable, TextClause, and_, bindparam, delete, or_, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.directory import Directory
 from bot.access.policy import Standing
 from bot.access.rights_check import schedule_rights_check
-from bot.access.stored_standings import read_stored_standings
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError, TooManyLookups
 from bot.store.database import Database, is_few
-from bot.store.inserts import insert_into
-from bot.store.tables import StandingRow
+from bot.store.inserts import insert_into, is_on_sqlite
+from bot.store.tables import StandingRow, UtcDateTime
 
 STANDING_VALID_FOR: Final = timedelta(minutes=14)
 """With a check each minute, a change without an event is seen within 15 minutes."""
@@ -92,7 +93,7 @@ class Standings:
             return {}
         since = self._clock() - STANDING_VALID_FOR
         async with self._database.read(is_short=is_few(user_ids)) as session:
-            return await read_stored_standings(session, team_id, user_ids, since)
+            return await _read_stored(session, team_id, user_ids, since)
 
     async def learn(
         self, team_id: str, user_ids: Collection[str]
@@ -190,3 +191,31 @@ async def forget_standings(database: Database, now: datetime) -> None:
 def _unknown(error: CallAudioError) -> Standing:
     note_unknown_fact("standing", error)
     return Standing.UNKNOWN
+
+
+def _query(*, asked: str, gathered: str) -> TextClause:
+    """Build a query that returns a row for each standing, with the people's ids as JSON."""
+    return text(
+        f"""
+        SELECT standing, CAST({gathered}(user_id) AS TEXT) FROM {asked} CROSS JOIN standings
+        WHERE user_id = value AND team_id = :team AND standing IS NOT NULL AND learnt_at > :since
+        GROUP BY standing
+        """  # noqa: S608 - put together from the words in this file
+    ).bindparams(bindparam("since", type_=UtcDateTime()))
+
+
+_ON_SQLITE: Final = _query(asked="json_each(:ids)", gathered="json_group_array")
+_ON_POSTGRESQL: Final = _query(
+    asked="json_array_elements_text(CAST(:ids AS json))", gathered="json_agg"
+)
+
+
+async def _read_stored(
+    session: AsyncSession, team_id: str, user_ids: Collection[str], since: datetime
+) -> dict[str, Standing]:
+    """Read the standings stored after ``since``; people without one are left out."""
+    rows = await session.execute(
+        _ON_SQLITE if is_on_sqlite(session) else _ON_POSTGRESQL,
+        {"team": team_id, "since": since, "ids": json.dumps(sorted(user_ids))},
+    )
+    return {user_id: Standing(standing) for standing, ids in rows for user_id in json.loads(ids)}

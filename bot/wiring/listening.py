@@ -8,7 +8,6 @@ from bot.access.administration import Administration
 from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
-from bot.access_requests.thawing import Thawing
 from bot.digests.digest_administration import DigestAdministration
 from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
@@ -142,12 +141,9 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 DigestAnswers(digest_administration),
                 RedactionRequests(
                     administration=administration,
-                    store=CheckStore(database=core.database, clock=core.clock),
+                    checks=CheckStore(database=core.database, clock=core.clock),
+                    canary=CanaryStore(database=core.database, clock=core.clock),
                     agents=core.agents,
-                ),
-                Thawing(
-                    administration=administration,
-                    store=CanaryStore(database=core.database, clock=core.clock),
                 ),
             ),
             DigestAdminListeners(digest_administration, modals, answers),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from bot.access.rights_check import RECHECK_RIGHTS
@@ -19,7 +20,6 @@ from bot.home.home_store import PUBLISH
 from bot.home.publishing import HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.delivery_workflow import DeliveryWorkflow
-from bot.jobs.rights_change_workflow import RightsChangeWorkflow
 from bot.jobs.upkeep import CLEAN_UP, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
@@ -56,6 +56,7 @@ from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
+from bot.store.due_work import Due
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.redaction import build_canary, build_redaction
@@ -169,7 +170,6 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
         again_after=timings.access_again_after,
     )
     admission = Admission(core.rate_limiter)
-    rights_change = RightsChangeWorkflow(early_checks=core.early_checks, home_store=core.home_store)
     days = core.settings.callaudio_keep_deliveries_days
     counted = CountedPeriods(
         database=core.database,
@@ -204,7 +204,9 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             # to wait; with six running, Slack's limits set the pace.
             WorkKind(CHECK_AUDIENCE, take_back.check_audience, at_once=6, urgency=Urgency.CHECK),
             WorkKind(CHECK_SHARES, take_back.check_shares, at_once=2, urgency=Urgency.CHECK),
-            WorkKind(RECHECK_RIGHTS, rights_change.run, at_once=1, urgency=Urgency.TAKE_BACK),
+            WorkKind(
+                RECHECK_RIGHTS, partial(_recheck_rights, core), at_once=1, urgency=Urgency.TAKE_BACK
+            ),
             WorkKind(TAKE_BACK, take_back.delete_visible, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(DELETE, take_back.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(PUBLISH, home_publishing.run, at_once=4),
@@ -232,3 +234,9 @@ def build_home_publishing(core: Core, timings: Timings) -> HomePublishing:
         slack=SlackHomeGateway(core.api, core.identity),
         check_every=timings.home_check_every,
     )
+
+
+async def _recheck_rights(core: Core, due: Due) -> None:
+    """Make the checks of one workspace due now: of its raw files, and of its Homes."""
+    await core.early_checks.check_now(due.key)
+    await core.home_store.check_now(due.key)

@@ -95,9 +95,7 @@ def heard() -> dict[str, list[str]]:
         RecordingListeners(
             requests=None, deletion_requests=None, viewer=None, people=None, modals=None
         ),
-        AdminListeners(
-            administration=None, explainer=None, digests=None, redaction=None, thawing=None
-        ),
+        AdminListeners(administration=None, explainer=None, digests=None, redaction=None),
         DigestAdminListeners(digests=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),

@@ -1,10 +1,11 @@
-"""Stores the redaction checks that admins request; workers run them."""
+"""What admins request about redaction: a check, which a worker runs, or the end of a freeze."""
 
 from collections.abc import Mapping
 
 from bot.access.administration import Actor, Administration
 from bot.polyai.agents import Agent
 from bot.polyai.identifiers import check_conversation_id
+from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey
 from bot.recordings.references.agents import choose_agent
@@ -12,16 +13,22 @@ from bot.recordings.references.reference import Reference
 
 
 class RedactionRequests:
-    """The use case of an admin: request a redaction check."""
+    """The use cases of admins: request a check of a recording, and lift a freeze."""
 
     def __init__(
-        self, *, administration: Administration, store: CheckStore, agents: Mapping[str, Agent]
+        self,
+        *,
+        administration: Administration,
+        checks: CheckStore,
+        canary: CanaryStore,
+        agents: Mapping[str, Agent],
     ) -> None:
         self._administration = administration
-        self._store = store
+        self._checks = checks
+        self._canary = canary
         self._agents = agents
 
-    async def ask(self, actor: Actor, reference: Reference) -> None:
+    async def check(self, actor: Actor, reference: Reference) -> None:
         """Request a check of a recording.
 
         Raises:
@@ -41,4 +48,17 @@ class RedactionRequests:
             check_conversation_id(reference.conversation_id),
             asked_by=actor.user_id,
         )
-        await self._store.ask(check, trigger_id=actor.trigger_id)
+        await self._checks.ask(check, trigger_id=actor.trigger_id)
+
+    async def thaw(self, actor: Actor, reason: str) -> None:
+        """Lift every freeze of the workspace.
+
+        Raises:
+            NotAdmin: the actor is not an admin.
+            NothingFrozen: nothing is frozen.
+            AlreadyDone: the freeze was lifted for the same trigger before.
+        """
+        await self._administration.require_admin(actor, "thaw")
+        await self._canary.thaw(
+            actor.user_id, reason, team_id=actor.team_id, trigger_id=actor.trigger_id
+        )

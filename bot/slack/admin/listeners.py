@@ -7,7 +7,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor, Administration
 from bot.access.grants import Subject
-from bot.access_requests.thawing import Thawing
 from bot.recordings.lookups.decision_explainer import DecisionExplainer
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
@@ -47,13 +46,11 @@ class AdminListeners:
         explainer: DecisionExplainer,
         digests: DigestAnswers,
         redaction: RedactionRequests,
-        thawing: Thawing,
     ) -> None:
         self._administration = administration
         self._explainer = explainer
         self._digests = digests
         self._redaction = redaction
-        self._thawing = thawing
 
     def register(self, app: AsyncApp) -> None:
         """Register the command with Bolt."""
@@ -95,10 +92,10 @@ class AdminListeners:
                 explanation = await self._explainer.explain(actor, reference, user_id, channel_id)
                 return replies.explained(user_id, channel_id, explanation)
             case CheckRecording(reference):
-                await self._redaction.ask(actor, reference)
+                await self._redaction.check(actor, reference)
                 return replies.CHECKING
             case Thaw(reason):
-                await self._thawing.thaw(actor, reason)
+                await self._redaction.thaw(actor, reason)
                 return replies.THAWED
 
 

@@ -28,7 +28,6 @@ from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused, UploadUrlRefused
 from bot.slack.web_api.history import find_own_message, metadata
-from bot.slack.web_api.lost_answers import notify_once
 from bot.slack.web_api.response_urls import ResponseUrls
 
 log = get_logger(__name__)
@@ -215,11 +214,11 @@ class SlackGateway:
             "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
         )
         try:
-            await notify_once(self._api, showing)
+            await messages.notify_once(self._api, showing)
         except CallAudioError as error:
             log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
             posting = messages.post(self._api, await self.open_dm(note.user_id), message)
-            await notify_once(self._api, posting)
+            await messages.notify_once(self._api, posting)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
         """Answer by the command's response URL, which also works where the bot is no member."""

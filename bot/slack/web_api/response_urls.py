@@ -8,7 +8,7 @@ import httpx
 
 from bot.observability.logs import get_logger, logged_call
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.lost_answers import is_slack_there
+from bot.slack.web_api.messages import is_slack_there
 
 log = get_logger(__name__)
 
