@@ -26,6 +26,8 @@ log = get_logger(__name__)
 
 FINISH_SECONDS: Final = 2.0
 """How long received envelopes may take to be stored and acked after a signal to stop."""
+CLOSE_SECONDS: Final = 1.0
+"""How long Slack may take to answer the close; over a dead network no answer comes."""
 OPEN_SECONDS: Final = 10.0
 """How long a start waits for the connection before it continues without."""
 CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
@@ -117,7 +119,13 @@ class SocketMode:
             await asyncio.wait([self._opening])
         if self._handler.under_way:
             await asyncio.wait(self._handler.under_way, timeout=FINISH_SECONDS)
-        await self._handler.close_async()  # type: ignore[no-untyped-call]  # as above
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._handler.close_async()  # type: ignore[no-untyped-call]  # as above
+        except TimeoutError:
+            # aiohttp waits ten seconds; cancelled, it has cut the connection.
+            log.warning("socket_cut", seconds=CLOSE_SECONDS)
+            await self._handler.close_async()  # type: ignore[no-untyped-call]  # as above
 
     async def _note(self, message: WSMessage) -> None:
         del message

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from urllib.parse import urlsplit
 
 import pytest
 from slack_bolt.async_app import AsyncApp
@@ -10,10 +11,11 @@ from structlog.testing import capture_logs
 from bot.network.outbound import direct
 from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
-from bot.slack.socket_mode import SocketMode
+from bot.slack.socket_mode import CLOSE_SECONDS, SocketMode
 from bot.slack.web_api.api import build_client, build_session
 from tests.patience import until
 from tests.polyai.scripted_server import ScriptedServer, answer
+from tests.tcp_relay import LOOPBACK, TcpRelay
 
 
 @pytest.mark.usefixtures("api")
@@ -64,3 +66,25 @@ async def test_startup_does_not_wait_for_an_unreachable_slack(slack, fault, caus
     if cause:
         assert told["socket_not_opened"]["cause"] == cause
     slack.faults.clear()
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_stop_does_not_wait_for_a_network_that_is_dead(slack):
+    token = slack.workspace.app_token
+    port = urlsplit(slack.url).port
+    relay = TcpRelay(lambda: asyncio.open_connection(LOOPBACK, port))
+    async with relay, build_session() as session:
+        slack.workspace.origin = f"http://{LOOPBACK}:{relay.port}"  # that of the connection alone
+        client = build_client(token, slack.url, session)
+        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
+        socket = SocketMode(app, token, client, Metrics(), direct())
+        await socket.open()
+        assert await socket.is_open()
+        assert relay.connections == 1
+        relay.freeze()
+        with capture_logs() as logs:
+            async with asyncio.timeout(CLOSE_SECONDS + 5):
+                await socket.close()
+
+        assert [log["event"] for log in logs] == ["socket_cut"]
+        assert not await socket.is_open()
