@@ -120,6 +120,9 @@ _BY_WORDS: Final = (
     (r"pg_hba\.conf", NOT_ADMITTED),
     (r"password|role .* does not exist|authentication failed", LOGIN_REFUSED),
     (r"database .* does not exist|no such database", NO_SUCH_DATABASE),
+    # Before TLS, in which libpq words the loss of a connection that was over TLS.
+    (r"server closed|terminating connection|connection is (?:closed|lost)", LOST),
+    (r"consuming input|sending (?:query|prepared)|ssl connection has been closed", LOST),
     (r"certificate|ssl", TLS),
     (r"too many (?:clients|connections)|connection slots|no more connections", TOO_MANY),
     (r"starting up|shutting down|in recovery mode", STARTING),
@@ -128,7 +131,6 @@ _BY_WORDS: Final = (
     (r"unable to open database", NO_FILE),
     (r"not a database|malformed", NOT_A_DATABASE),
     (r"database is locked", LOCKED),
-    (r"server closed|terminating connection|connection is (?:closed|lost)|consuming input", LOST),
 )
 
 

@@ -138,6 +138,22 @@ def test_rare_server_messages_are_reported(said):
     assert why(OperationalError("", {}, psycopg.OperationalError(said)))
 
 
+@each_row(
+    ("said", "failure"),
+    [
+        ("consuming input failed: SSL connection has been closed unexpectedly", failures.LOST),
+        ("consuming input failed: SSL SYSCALL error: EOF detected", failures.LOST),
+        ("sending query and params failed: SSL SYSCALL error: Broken pipe", failures.LOST),
+        ("SSL connection has been closed unexpectedly", failures.LOST),
+        ("connection failed: server does not support SSL, but SSL was required", failures.TLS),
+        ("connection failed: SSL error: certificate verify failed", failures.TLS),
+    ],
+)
+def test_a_connection_that_is_lost_is_no_fault_of_tls(said, failure):
+    """libpq's words for the end of a connection that was over TLS (fe-secure-openssl.c)."""
+    assert why(OperationalError("", {}, psycopg.OperationalError(said))) is failure
+
+
 def test_errors_in_our_own_statements_are_not_reported_as_outages():
     error = DBAPIError("", {}, psycopg.ProgrammingError("syntax error"))
     assert why(error) is for_people(error) is None
