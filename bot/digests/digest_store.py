@@ -165,6 +165,8 @@ class DigestStore:
         )
         async with self._database.write() as session:
             for row in await session.scalars(statement):
+                # A worker that read the digest before claims nothing of it.
+                enqueue(session, CLAIM_SLOTS, row.id, now=self.clock())
                 moved = event_of(
                     AuditTag.DIGEST_MOVED,
                     digest_of(row),

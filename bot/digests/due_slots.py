@@ -36,11 +36,10 @@ class DueSlots:
         now = self._claims.clock()
         following = timetable.after(now)
         since = max(active.since, now - LONGEST_OUTAGE)
-        plan = plan_catch_up(tuple(timetable.between(since, now)), following, now, self._rule)
-        if plan.to_post or plan.to_skip:
-            await self._claims.claim(
-                active.digest,
-                [timetable.slot(each) for each in plan.to_post],
-                [timetable.slot(each) for each in plan.to_skip],
-            )
+        due = tuple(timetable.between(since, now))
+        plan = plan_catch_up(due, following, now, self._rule)
+        if due:
+            slots = timetable.slots(due)  # the newest are posted
+            skipped = len(plan.to_skip)
+            await self._claims.claim(active.digest, slots[skipped:], slots[:skipped])
         return following

@@ -156,12 +156,10 @@ class SlotClaims:
             }
             for slot in slots
         ]
-        statement = (
-            insert_into(DigestRunRow, is_sqlite=self._database.is_sqlite)
-            .values(rows)
-            .on_conflict_do_nothing()
-        )
-        claimed = (await session.scalars(statement.returning(DigestRunRow.slot_local))).all()
+        statement = insert_into(DigestRunRow, is_sqlite=self._database.is_sqlite)
+        new = statement.on_conflict_do_nothing().returning(DigestRunRow.slot_local)
+        connection = await session.connection()
+        claimed = (await connection.execute(new, rows)).scalars().all()
         if state is RunState.CLAIMED:
             for local in claimed:
                 enqueue(session, POST, str(RunKey(digest.id, local)), now=now)

@@ -1,9 +1,10 @@
 """When a digest is due: a cron expression in a time zone, and the resulting times in UTC."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -88,9 +89,17 @@ class Timetable:
                 return found[0]
         return due_at - SEARCH_WINDOWS[-1]
 
-    def slot(self, due_at: datetime) -> Slot:
-        """Build the slot for a due time; it covers the time since the slot before."""
-        return Slot(self.local(due_at), due_at, Period(self.before(due_at), due_at, self.zone))
+    def slots(self, due: Sequence[datetime]) -> list[Slot]:
+        """Build the slots of due times that follow one another; each covers the time before it.
+
+        The slot before is searched for the first one only: for thousands, after a long outage, that
+        takes seconds.
+        """
+        times = [self.before(due[0]), *due] if due else []
+        return [
+            Slot(self.local(due_at), due_at, Period(before, due_at, self.zone))
+            for before, due_at in pairwise(times)
+        ]
 
     def slot_on_request(self, now: datetime) -> Slot:
         """Build a slot for a post on request; it covers as much time as the next slot will."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from bot.audit.log import AuditFilter, newest_events
 from bot.digests.catch_up import CatchUp
@@ -47,6 +47,18 @@ class SlotClaimsSetup:
         async with self.database.read() as session:
             rows = select(DueWorkRow.key).where(DueWorkRow.kind == POST).order_by(DueWorkRow.key)
             return list(await session.scalars(rows))
+
+    async def due_checks(self) -> list[str]:
+        """The digests that a worker checks for due slots now."""
+        row = DueWorkRow
+        async with self.database.read() as session:
+            due = select(row.key).where(row.kind == CLAIM_SLOTS, row.due_at <= self.now)
+            return list(await session.scalars(due))
+
+    async def work_is_done(self) -> None:
+        """Forget the work that is due."""
+        async with self.database.write() as session:
+            await session.execute(delete(DueWorkRow))
 
     async def digest(self, timetable: str = "09:00") -> Digest:
         return await add_digest(self.database, timetable=timetable, clock=self.clock)
@@ -115,7 +127,7 @@ async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup):
 @pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "paused"])
 async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(setup, is_removed):
     digest = await setup.digest()
-    slot = timetable_of(digest).slot(NOON + DAY - 3 * HOUR)
+    (slot,) = timetable_of(digest).slots([NOON + DAY - 3 * HOUR])
     if is_removed:
         await setup.store.remove(digest, "U0BOSS000")
     else:
@@ -124,6 +136,17 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(setup, is_
     assert await setup.claims.claim(digest, [slot], []) == []
     assert await setup.worker().check("g1") is None
     assert await runs(setup.database) == []
+
+
+async def test_a_slot_that_is_due_while_the_channel_gets_another_id_is_claimed(setup):
+    digest = await setup.digest()
+    await setup.work_is_done()
+    setup.now = NOON + DAY
+    (slot,) = timetable_of(digest).slots([NOON + DAY - 3 * HOUR])
+    await setup.store.follow(digest.team_id, digest.channel_id, "C0MOVED000")
+
+    assert await setup.claims.claim(digest, [slot], []) == []
+    assert await setup.due_checks() == ["g1"]
 
 
 async def test_slots_of_a_pause_are_not_posted_later(setup):
@@ -236,7 +259,7 @@ async def test_a_run_ends_once_and_its_event_is_written_once(setup):
 
 async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(setup):
     digest = await setup.digest()
-    claims = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2)]
+    claims = timetable_of(digest).slots([NOON + days * DAY - 3 * HOUR for days in (1, 2)])
     keys = await setup.claims.claim(digest, claims, [])
     found = [await setup.runs.read(key) for key in keys]
 
@@ -250,7 +273,7 @@ async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(setup):
 
 async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(setup):
     digest = await setup.digest()
-    slots = [timetable_of(digest).slot(NOON + days * DAY - 3 * HOUR) for days in (1, 2, 3)]
+    slots = timetable_of(digest).slots([NOON + days * DAY - 3 * HOUR for days in (1, 2, 3)])
     await setup.claims.claim(digest, [slots[0]], slots[1:])
     setup.now = NOON + 100 * DAY
 

@@ -169,7 +169,7 @@ def test_a_slot_in_a_gap_may_still_be_due_right_after_it():
 
 def test_a_slot_covers_the_time_since_the_slot_before():
     timetable = read_timetable("09:00 mon-fri", "Europe/London")
-    slot = timetable.slot(at("2026-03-30T08:00"))
+    (slot,) = timetable.slots([at("2026-03-30T08:00")])
 
     assert slot.local == "2026-03-30T09:00"
     # From Friday, still in winter time, to Monday.
@@ -304,6 +304,21 @@ def test_the_next_slots_near_a_clock_change_equal_those_of_another_library(
     timetable = read_timetable(cron, zone)
 
     assert list(timetable.upcoming(since, 3)) == independently(cron, ZoneInfo(zone), since, 3)
+
+
+@UNHURRIED
+@given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
+def test_slots_built_together_are_those_built_one_by_one(cron, zone, since):
+    timetable = read_timetable(cron, zone)
+    due = timetable.upcoming(since, 4)
+    if timetable.before(due[-1]) != due[-2]:
+        return  # more than a year lies between them
+
+    assert timetable.slots(due) == [slot for each in due for slot in timetable.slots([each])]
+
+
+def test_without_due_times_there_are_no_slots():
+    assert read_timetable("09:00", "UTC").slots([]) == []
 
 
 @UNHURRIED

@@ -84,7 +84,7 @@ async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(
 ):
     async with open_street(nursery, tmp_path, template=template_databases) as street:
         digest = await add_digest(database_of(street))
-        slot = timetable_of(digest).slot(utc_now())
+        (slot,) = timetable_of(digest).slots([utc_now()])
         claims = SlotClaims(database=database_of(street), clock=utc_now)
         (key,) = await claims.claim(digest, [slot], [])
 
