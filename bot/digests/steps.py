@@ -6,7 +6,7 @@ from typing import Final
 from bot.access.directory import Conversation, Directory
 from bot.digests.pause_causes import WHY_PAUSED, PauseCause
 from bot.digests.run_store import POST_UNCLEAR, RunStore
-from bot.digests.runs import RunKey, RunState
+from bot.digests.runs import Run, RunKey, RunState
 from bot.digests.slack_port import DigestPort, DigestPost, Reporter
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
@@ -92,20 +92,20 @@ class DigestSteps:
         self._reporter = reporter
         self._slack = slack
 
-    async def check(self, key: RunKey) -> bool:
-        """Return whether there is something to post; if so, check the channel.
+    async def check(self, key: RunKey) -> Run | None:
+        """Return the run if there is something to post in its channel, which is checked.
 
         Raises:
             CallAudioError: the digest cannot be posted in this channel.
         """
         run = await self._runs.read(key)
         if run is None or run.has_ended:
-            return False
+            return None
         if run.digest.paused_because is not None and run.asked_by is None:
             await self._runs.skip(run, "paused")
-            return False
+            return None
         check_channel(await self._directory.conversation(run.digest.channel_id))
-        return True
+        return run
 
     async def post(self, key: RunKey) -> str:
         """Post, unless an earlier try did; returns the ts, empty if nothing is to be posted.
@@ -124,7 +124,10 @@ class DigestSteps:
             if run.lost_answers > MAX_LOST_ANSWERS:
                 raise PostUnclear
         report = await self._reporter.report(run.digest, run.slot.period)
-        if not await self.check(key):  # building the report may have taken long
+        # Building the report may have taken long: the digest may be paused, or its channel have
+        # another id.
+        run = await self.check(key)
+        if run is None:
             return ""
         missed = () if run.asked_by else await self._runs.missed_before(run)
         await self._runs.note_try(run)

@@ -10,12 +10,16 @@ import pytest
 from sqlalchemy import update
 
 from bot.digests.catch_up import CatchUp
+from bot.digests.digest import Digest, Period
 from bot.digests.digest_store import DigestStore
 from bot.digests.pause_causes import PauseCause
+from bot.digests.report import Report
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow
 from bot.wiring.clock import utc_now
+from bot.wiring.core import Core
+from bot.wiring.digests import DigestOutlets
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import (
@@ -28,10 +32,12 @@ from tests.scenarios.digest_scene import (
     read_digest,
     runs,
 )
-from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.plain_digests import PlainReporter, plain_outlets
 from tests.scenarios.scene import BOSS, CHANNEL, Scene
 
 pytestmark = pytest.mark.watchful
+
+MOVED = "C0MOVED000"
 
 
 @pytest.fixture
@@ -106,6 +112,36 @@ async def test_a_requested_run_is_posted_once(scene):
     posted = (await scene.all_audit())[-1]
     assert (posted.tag, posted.actor_id) == ("worker:digest:posted", BOSS)
     assert posted.payload["slot"] == local
+
+
+async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(new_scene):
+    class SlowReporter(PlainReporter):
+        began, may_end = asyncio.Event(), asyncio.Event()
+
+        async def report(self, digest: Digest, period: Period) -> Report:
+            self.began.set()
+            await self.may_end.wait()
+            return await super().report(digest, period)
+
+    def slow_outlets(core: Core) -> DigestOutlets:
+        return replace(plain_outlets(core), reporter=SlowReporter())
+
+    async with new_scene(open_outlets=slow_outlets) as scene:
+        database = database_of(scene)
+        digest = await add_digest(database)
+        await ask_for(database, digest)
+        await SlowReporter.began.wait()
+        scene.workspace.add_channel(MOVED, members=[BOSS], is_private=True)
+        scene.workspace.change_channel(CHANNEL, bot_is_member=False)
+        store = DigestStore(database=database, clock=utc_now)
+        await store.follow(digest.team_id, CHANNEL, MOVED)
+        SlowReporter.may_end.set()
+
+        (run,) = await ended(database)
+
+        assert run.state == "posted"
+        assert [message.ts for message in scene.workspace.messages(MOVED)] == [run.ts]
+        assert (await read_digest(database)).paused_because is None
 
 
 @pytest.mark.parametrize(
