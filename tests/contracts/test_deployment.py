@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 import yaml
 
+from bot.cli.grants import operator
 from bot.settings.environment import load_settings
 from bot.settings.model import SECRET_NAMES, Settings
 from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
@@ -75,6 +76,18 @@ def test_the_container_starts_a_command_of_the_contract_as_the_process_that_gets
     (entry,), (command,) = instructions("ENTRYPOINT"), instructions("CMD")
     assert json.loads(entry[1]) == ["callaudio"]
     assert json.loads(command[1])[0] in COMMANDS
+
+
+def test_commands_in_the_container_have_a_name_for_the_audit(monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as the image knows no account
+    for name, value in re.findall(
+        r"(\w+)=(\S+)", " ".join(rest for _, rest in instructions("ENV"))
+    ):
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    assert operator() == "cli:callaudio"
 
 
 def test_the_image_takes_in_what_it_copies_and_nothing_else():
@@ -159,9 +172,7 @@ def test_every_deployment_waits_at_a_stop_until_work_is_handed_over(services):
     assert seconds(unit["TimeoutStopSec"]) > STOP_SECONDS
 
 
-def test_the_unit_runs_a_command_of_the_contract_and_starts_it_again_whatever_it_ended_with() -> (
-    None
-):
+def test_the_unit_runs_a_command_of_the_contract_and_starts_it_again_whatever_it_ended_with():
     unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
     program, command = unit["ExecStart"].split()
     assert (Path(program).name, command in COMMANDS) == ("callaudio", True)
