@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
@@ -87,10 +87,17 @@ class RunStore:
         await self._end(run, changes, AuditTag.DIGEST_FAILED, code=code)
 
     async def suspend(self, run: Run, cause: PauseCause) -> None:
-        """Pause the digest, and end the run that found the cause; one of several runs does it."""
+        """Pause the digest, and end the run that found the cause; one of several runs does it.
+
+        A run that has ended, by another worker, found nothing: the digest stays as it is.
+        """
+        is_claimed = select(DigestRunRow.slot_local).where(
+            *_is(run), DigestRunRow.state == RunState.CLAIMED.value
+        )
         pause = (
             update(DigestRow)
             .where(DigestRow.id == run.digest.id, DigestRow.paused_because.is_(None))
+            .where(is_claimed.exists())
             .values(paused_because=cause.value, revision=DigestRow.revision + 1)
             .returning(DigestRow.id)
         )
@@ -124,6 +131,8 @@ class RunStore:
 
 
 def _of(run: Run) -> Any:  # noqa: ANN401 - an update statement, whose type names all its parts
-    return update(DigestRunRow).where(
-        DigestRunRow.digest_id == run.digest.id, DigestRunRow.slot_local == run.slot.local
-    )
+    return update(DigestRunRow).where(*_is(run))
+
+
+def _is(run: Run) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return DigestRunRow.digest_id == run.digest.id, DigestRunRow.slot_local == run.slot.local

@@ -271,6 +271,23 @@ async def test_one_of_two_runs_that_miss_the_channel_pauses_the_digest(setup):
     assert (await setup.tags())[1:] == ["worker:digest:suspended", "worker:digest:skipped"]
 
 
+async def test_a_run_that_another_worker_ended_pauses_nothing(setup):
+    digest = await setup.digest()
+    (slot,) = timetable_of(digest).slots([NOON + DAY - 3 * HOUR])
+    (key,) = await setup.claims.claim(digest, [slot], [])
+    run = await setup.runs.read(key)
+    assert run
+    await setup.runs.posted(run, "1780477200.000100")
+    await setup.work_is_done()
+
+    await setup.runs.suspend(run, PauseCause.UNSEEN)
+
+    assert (await read_digest(setup.database)).paused_because is None
+    assert (await setup.tags())[1:] == ["worker:digest:posted"]
+    async with setup.database.read() as session:
+        assert list(await session.scalars(select(DueWorkRow.kind))) == []
+
+
 async def test_old_runs_are_removed_except_the_newest_and_claimed_ones(setup):
     digest = await setup.digest()
     slots = timetable_of(digest).slots([NOON + days * DAY - 3 * HOUR for days in (1, 2, 3)])
