@@ -127,3 +127,13 @@ def test_a_file_that_a_worker_of_this_version_serves_needs_no_migration(
     empty_environment.setenv("DATABASE_URL", sqlite_url)
     assert run("migrate").exit_code == 0
     worker.release()
+
+
+async def test_processes_that_migrate_one_database_at_the_same_time_wait_for_one_another(
+    in_encoding,
+):
+    url = in_encoding("UTF8")
+    processes = [await start("migrate", DATABASE_URL=url) for _ in range(3)]
+    told = [await asyncio.wait_for(each.communicate(), 60) for each in processes]
+    assert [each.returncode for each in processes] == [0, 0, 0], told
+    assert current_revision(async_url(url)) == newest_revision()
