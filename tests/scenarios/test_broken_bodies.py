@@ -98,6 +98,9 @@ async def test_a_complete_body_arrives_unchanged_however_it_is_sent(scene, subte
             assert seen.file.length == seen.delivery.size_bytes == len(expected)
             assert seen.delivery.length_seconds == pytest.approx((SIZE - 44) / 16_000, abs=5)
             assert len(seen.pictures) == 1
+    posts = scene.workspace.called("chat.postMessage")
+    assert len(posts) == len(WHOLE), "one card each, also where two uploads are needed"
+    assert scene.workspace.called("chat.delete") == []
     scene.excuse(BROKEN_OFF)  # a wrong header causes an upload that is not used
 
 

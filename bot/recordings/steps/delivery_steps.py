@@ -146,8 +146,12 @@ class DeliverySteps:
             question = self._question(delivery, destination_of(delivery))
             return delivery, await self._decider.decide(question, delivery)
 
+        card_ts = delivery.card_ts
+
         async def announce() -> str:
-            return await self._announcing.announce(delivery, conversation)
+            nonlocal card_ts  # a recording whose header is wrong is uploaded twice
+            card_ts = card_ts or await self._announcing.announce(delivery, conversation)
+            return card_ts
 
         source = self._source(delivery)
         fetched = (
