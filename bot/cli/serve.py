@@ -16,6 +16,7 @@ import uvicorn
 from bot.cli import console
 from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
+from bot.cli.stopping import stopped_at_sigterm
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SecondWorkerRefused, SoleWorker
 from bot.observability.logs import configure_logging, get_logger
@@ -129,7 +130,11 @@ async def serve(
         SecondWorkerRefused: a second worker on one SQLite file.
     """
     addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
-    with hangups(are_heard=reread is not None) as hung_up, bound(addresses) as sockets:
+    with (
+        stopped_at_sigterm() as stop,
+        hangups(are_heard=reread is not None) as hung_up,
+        bound(addresses) as sockets,
+    ):
         url = async_url(settings.database_url)
         if not migrates_file:
             console.require_file(url)
@@ -148,6 +153,7 @@ async def serve(
             )
             server = _GracefulServer(config, host, port, roles)
             await server.serve(sockets)
+            stop.is_under_way = True
             log.info("stopping")
 
 

@@ -18,10 +18,14 @@ from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
 from bot.cli.sockets import cannot_listen
 from bot.cli.stage import environment_of
+from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.work_loop import WorkLoop
+from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
+from bot.slack.socket_mode import OPEN_SECONDS
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.wiring.application import Roles
@@ -249,6 +253,50 @@ async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqli
     await ready(port)
     signal.raise_signal(signal.SIGTERM)
     await asyncio.wait_for(serving, 10)
+
+
+async def test_a_signal_during_the_start_ends_it_and_everything_is_closed(sqlite_url):
+    workspace = Workspace()
+    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
+        slack.faults.add(Fault("apps.connections.open", when="after", hang=True))
+        environ = {
+            **environment_of(workspace, slack, polyai),
+            "SLACK_APP_TOKEN": workspace.app_token,
+            "DATABASE_URL": sqlite_url,
+        }
+        settings, roles = load_settings(environ), Roles(listens=True, works=True)
+        serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=free_port()))
+        await slack.faults.reached("apps.connections.open")  # its worker runs already
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        async with asyncio.timeout(OPEN_SECONDS / 2):
+            await serving
+        slack.faults.release("apps.connections.open")
+    SoleWorker.claim(Path(sqlite_url.removeprefix("sqlite:///"))).release()
+
+
+async def test_a_second_signal_does_not_interrupt_the_closing(standins, sqlite_url, monkeypatch):
+    closed, outside = [], []
+    stop = WorkLoop.stop
+
+    async def interrupted(loop: WorkLoop, drain_seconds: float) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0.01)
+        await stop(loop, drain_seconds)
+        closed.append("worker")
+
+    monkeypatch.setattr(WorkLoop, "stop", interrupted)
+    former = signal.signal(signal.SIGTERM, lambda *_: outside.append("ended at once"))
+    try:
+        port, roles = free_port(), Roles(listens=False, works=True)
+        settings = load_settings(standins(sqlite_url))
+        serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
+        await ready(port)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(serving, PATIENCE_SECONDS)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert (closed, outside) == (["worker"], [])
 
 
 async def test_metrics_are_served_at_their_own_address(standins, sqlite_url):
