@@ -55,12 +55,11 @@ class Outbound:
         *,
         timeout: aiohttp.ClientTimeout,
         max_connections: int = 100,
-        keepalive_seconds: float = KEEPALIVE_SECONDS,
         read_buffer_bytes: int = 2**16,
     ) -> aiohttp.ClientSession:
         """Build a session that applies this policy to every call, also to calls of libraries."""
         connector = aiohttp.TCPConnector(
-            limit=max_connections, keepalive_timeout=keepalive_seconds, ssl=self.trust
+            limit=max_connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=self.trust
         )
         return aiohttp.ClientSession(
             connector=connector,

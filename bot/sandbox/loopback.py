@@ -18,7 +18,7 @@ class LoopbackServer:
     have, and because the stand-ins must be able to cut a body short.
     """
 
-    def __init__(self, faults: Faults | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.tls = tls
         self._runner: web.AppRunner | None = None

@@ -45,7 +45,7 @@ class PolyAIPlatform(LoopbackServer):
         faults: Faults,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(faults, tls)
+        super().__init__(tls, faults=faults)
         self.keys: dict[str, PlatformKey] = {}
         self.bare_lists = False
         """Whether answers are a bare list of rows, as in some examples."""

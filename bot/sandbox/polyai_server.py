@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.faults import Fault
 from bot.sandbox.loopback import LoopbackServer
 from bot.sandbox.polyai_answers import (
     CORRELATION_HEADER,
@@ -35,10 +35,8 @@ _FLAGS = {"true": True, "false": False}
 class PolyAISandbox(LoopbackServer):
     """PolyAI in one region; ``async with PolyAISandbox() as polyai``."""
 
-    def __init__(
-        self, region: str = "us", faults: Faults | None = None, tls: ssl.SSLContext | None = None
-    ) -> None:
-        super().__init__(faults, tls)
+    def __init__(self, region: str = "us", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.region = region
         self.keys: dict[str, ApiKey] = {}
         self.agents: set[str] = set()
@@ -83,14 +81,10 @@ class PolyAISandbox(LoopbackServer):
         return call
 
     def generate_calls(
-        self,
-        count: int,
-        *,
-        newest_at: datetime,
-        every: timedelta,
-        agent_id: str = "PROJECT-SANDBOX",
+        self, count: int, *, newest_at: datetime, every: timedelta
     ) -> GeneratedCalls:
         """Add any number of conversations to an agent's lists, without recordings."""
+        agent_id = "PROJECT-SANDBOX"
         generated = GeneratedCalls(agent_id, count, newest_at, every)
         self.agents.add(agent_id)
         self.generated[agent_id] = generated

@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.faults import Faults
 from bot.sandbox.loopback import LoopbackServer
 from bot.sandbox.response_urls import ResponseUrlServer
 from bot.sandbox.socket_mode import EnvelopeKind, SocketAck, SocketModeServer
@@ -18,10 +17,8 @@ from bot.sandbox.workspace import Workspace
 class SlackSandbox(LoopbackServer):
     """Slack, as far as it is documented; ``async with SlackSandbox(workspace) as slack``."""
 
-    def __init__(
-        self, workspace: Workspace, faults: Faults | None = None, tls: ssl.SSLContext | None = None
-    ) -> None:
-        super().__init__(faults, tls)
+    def __init__(self, workspace: Workspace, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.workspace = workspace
         self.socket_mode = SocketModeServer(workspace)
 

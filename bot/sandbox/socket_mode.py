@@ -81,14 +81,14 @@ class SocketModeServer:
             change()
             self._changed.notify_all()
 
-    async def connected(self, *, count: int = 1, timeout_seconds: float = 10.0) -> None:
-        """Wait until the app has ``count`` connections.
+    async def connected(self, *, timeout_seconds: float = 10.0) -> None:
+        """Wait until the app has a connection.
 
         Raises:
-            TimeoutError: it has fewer after the time-out.
+            TimeoutError: it has none after the time-out.
         """
         async with asyncio.timeout(timeout_seconds), self._changed:
-            await self._changed.wait_for(lambda: len(self._connections) >= count)
+            await self._changed.wait_for(lambda: bool(self._connections))
 
     async def send(
         self, kind: EnvelopeKind, payload: Mapping[str, Any], *, timeout_seconds: float = 3.0
@@ -135,11 +135,11 @@ class SocketModeServer:
     def _acks_of(self, envelope_id: str) -> list[SocketAck]:
         return [ack for ack in self.acks if ack.envelope_id == envelope_id]
 
-    async def disconnect(self, reason: str = "refresh_requested") -> None:
+    async def disconnect(self) -> None:
         """Ask every connection to reconnect, as Slack does at times; close those that stay."""
         asked = tuple(self._connections)
         for socket in asked:
-            await socket.send_json({"type": "disconnect", "reason": reason})
+            await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: all(socket.closed for socket in asked))

@@ -39,9 +39,6 @@ class Workspace(Roster):
     def __init__(
         self,
         team_id: str = "T0CALLAUDIO",
-        bot_token: str = "xoxb-sandbox-bot-token",  # noqa: S107 - opens nothing but this stand-in
-        app_token: str = "xapp-sandbox-app-token",  # noqa: S107 - as above
-        signing_secret: str = "sandbox-signing-secret",  # noqa: S107 - as above
         scopes: Iterable[str] = BOT_SCOPES,
         *,
         clock: Callable[[], float] = time.time,
@@ -49,8 +46,9 @@ class Workspace(Roster):
         super().__init__(team_id, "U0CALLAUDIO")
         self.app_id = "A0CALLAUDIO"
         self.bot_id = "B0CALLAUDIO"
-        self.bot_token, self.app_token = bot_token, app_token
-        self.signing_secret = signing_secret
+        # Made up: these open nothing but this stand-in.
+        self.bot_token, self.app_token = "xoxb-sandbox-bot-token", "xapp-sandbox-app-token"
+        self.signing_secret = "sandbox-signing-secret"  # noqa: S105 - as above
         self.scopes = set(scopes)
         self.clock = clock
         self.passes = Passes(clock)

@@ -45,13 +45,11 @@ class RedactionChecks:
         polyai: PolyAIClient,
         agents: Mapping[str, Agent],
         metrics: Metrics,
-        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._store = store
         self._polyai = polyai
         self._agents = agents
         self._metrics = metrics
-        self._longest_seconds = longest_seconds
 
     async def compare(self, check: Check, must_be_muted: Sequence[Span] = ()) -> Comparison:
         """Fetch both and compare them; a recording that breaks off gives an outcome.
@@ -67,7 +65,7 @@ class RedactionChecks:
 
         await self._store.note_raw_requested(check)
         try:
-            async with asyncio.timeout(self._longest_seconds), AsyncExitStack() as stack:
+            async with asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
                 raw, redacted = [
                     await stack.enter_async_context(
                         self._polyai.open_audio(

@@ -28,16 +28,9 @@ PICTURE_SECONDS: Final = 20.0
 class Pictures:
     """Makes pictures; one is drawn at a time."""
 
-    def __init__(
-        self,
-        *,
-        slack: SlackPort,
-        draw: "Draw | None" = None,
-        limit_seconds: float = PICTURE_SECONDS,
-    ) -> None:
+    def __init__(self, *, slack: SlackPort, draw: "Draw | None" = None) -> None:
         self._slack = slack
         self._draw_outline = draw or draw_png
-        self._limit_seconds = limit_seconds
         self._drawing = asyncio.Lock()
 
     async def begin(self, delivery: Delivery, size_bytes: int) -> "Picture":
@@ -48,7 +41,7 @@ class Pictures:
     async def make(self, delivery: Delivery, outline: "Waveform") -> str | None:
         """Draw and upload an invisible picture; returns its file id, None if that failed."""
         try:
-            async with asyncio.timeout(self._limit_seconds):
+            async with asyncio.timeout(PICTURE_SECONDS):
                 png = await self._draw(delivery, outline)
                 file = NewFile(picture_name(delivery), len(png))
                 return await upload_bytes(self._slack, file, png)

@@ -7,15 +7,14 @@ from typing import TypeVar
 
 from bot.sandbox.method import Arguments, RefusalError
 
+_DEFAULT_PAGE = 100
 _LARGEST_PAGE = 999  # docs: "under 1,000"
 _Item = TypeVar("_Item")
 
 
-def page(
-    arguments: Arguments, items: Sequence[_Item], label: str, *, default_limit: int = 100
-) -> tuple[list[_Item], str]:
+def page(arguments: Arguments, items: Sequence[_Item], label: str) -> tuple[list[_Item], str]:
     """Return one page, and the cursor of the next; ``label`` ties a cursor to its list."""
-    limit = arguments.number("limit", default_limit) or default_limit
+    limit = arguments.number("limit", _DEFAULT_PAGE) or _DEFAULT_PAGE
     if not 1 <= limit <= _LARGEST_PAGE:
         raise RefusalError("invalid_limit")
     start = _offset(arguments.text("cursor"), label)

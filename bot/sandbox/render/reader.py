@@ -23,18 +23,12 @@ class Reader:
 
     @classmethod
     def of(
-        cls,
-        workspace: Workspace,
-        user_id: str,
-        names: Mapping[str, str],
-        zone: tzinfo = UTC,
-        *,
-        acts: bool = False,
+        cls, workspace: Workspace, user_id: str, names: Mapping[str, str], *, acts: bool = False
     ) -> Self:
         """Build the viewer from the workspace."""
         now = datetime.fromtimestamp(workspace.clock(), UTC)
         known = {workspace.bot_user_id: "callaudio", **names}
-        return cls(user_id, now, known, dict(workspace.file_table), zone, acts)
+        return cls(user_id, now, known, dict(workspace.file_table), acts=acts)
 
     def name(self, some_id: str) -> str:
         """Return the name of an id, or the id itself if it has none."""
