@@ -59,8 +59,8 @@ async def test_a_private_note_is_seen_by_its_person_alone(visitor):
 
 async def test_a_request_for_access_is_approved_and_then_brings_raw(visitor):
     await ask(visitor, NOT_CLEARED, SUPPORT)
-    page = await visitor.waits_for("Request access", NOT_CLEARED, SUPPORT)
-    ts = re.findall(r'name="ts" value="([\d.]+)"', page.split("Request access")[0])[-1]
+    page = await visitor.waits_for(">Request access<", NOT_CLEARED, SUPPORT)
+    ts = re.findall(r'name="ts" value="([\d.]+)"', page.split(">Request access<")[0])[-1]
     button = pressed(page, "Request access")
     await visitor.does("/press", NOT_CLEARED, SUPPORT, ts=ts, private="1", pressed=button)
     page = await visitor.waits_for('role="dialog"', NOT_CLEARED, SUPPORT)
@@ -69,7 +69,7 @@ async def test_a_request_for_access_is_approved_and_then_brings_raw(visitor):
     await visitor.does("/submit", NOT_CLEARED, SUPPORT, view=view, **form)
     assert 'role="dialog"' not in await visitor.sees(NOT_CLEARED, SUPPORT)
     own = await _direct_messages(visitor, ADMIN)
-    page = await visitor.waits_for("Approve", ADMIN, own)
+    page = await visitor.waits_for(">Approve<", ADMIN, own)
     ts = re.findall(r'name="ts" value="([\d.]+)"', page.split(">Approve")[0])[-1]
     await visitor.does("/press", ADMIN, own, ts=ts, pressed=pressed(page, "Approve"))
     await visitor.waits_for("admin:access:approved", ADMIN, own)
