@@ -5,10 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Executable, Select, UpdateBase, and_, bindparam, case, delete, insert, select
+from sqlalchemy import (
+    Executable,
+    Select,
+    UpdateBase,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.log import record
+from bot.recordings.deliveries.delivery import State
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.requests.fair_queue import TooManyWaiting, count_people, read_fair_queue
 from bot.recordings.requests.new_request import (
@@ -146,6 +158,7 @@ class RequestWriter:
                 "delivery_id": delivery_id,
                 "requested_at": max(now, sent_at),
                 "window_began": sent_at - DOUBLE_SUBMIT_WINDOW,
+                "sent_at": sent_at,
             }
             for fingerprint, (delivery_id, sent_at) in claims.items()
         ]
@@ -175,13 +188,14 @@ def _claiming(*, is_sqlite: bool) -> UpdateBase:
     statement = insert_into(row, is_sqlite=is_sqlite)
     new = statement.excluded
     is_old = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
-    is_on_its_way = (
-        select(DeliveryRow.id)
-        .where(DeliveryRow.id == row.delivery_id, DeliveryRow.ended_at.is_(None))
-        .correlate(row)
-        .exists()
-    )
-    is_over = and_(is_old, ~is_on_its_way)
+    first = select(DeliveryRow.id).where(DeliveryRow.id == row.delivery_id).correlate(row)
+    is_on_its_way = first.where(DeliveryRow.ended_at.is_(None)).exists()
+    # The person has read why, and asks again because the cause is removed.
+    brought_nothing = first.where(
+        or_(*(DeliveryRow.state == each.value for each in (State.REFUSED, State.FAILED))),
+        DeliveryRow.ended_at < bindparam("sent_at", type_=row.requested_at.type),
+    ).exists()
+    is_over = or_(brought_nothing, and_(is_old, ~is_on_its_way))
     return statement.on_conflict_do_update(
         index_elements=[row.fingerprint],
         # Writing the row's own values back locks it, and makes RETURNING name the holder.

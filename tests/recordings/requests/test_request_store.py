@@ -60,11 +60,11 @@ class RequestStoreSetup:
     async def store(self, request: NewRequest = REQUEST) -> StoredRequest:
         return await self.requests.store(request)
 
-    async def end(self, stored: StoredRequest) -> None:
+    async def end(self, stored: StoredRequest, state: str = "delivered") -> None:
         row = DeliveryRow
         ended = update(row).where(row.id == stored.delivery_id)
         async with self.database.write() as session:
-            await session.execute(ended.values(state="delivered", ended_at=self.now))
+            await session.execute(ended.values(state=state, ended_at=self.now))
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.database.read() as session:
@@ -156,6 +156,21 @@ async def test_the_same_words_join_a_finished_request_only_within_the_window(set
         ("slack:delivery:requested", first.delivery_id),
         ("slack:delivery:requested", later.delivery_id),
     ]
+
+
+@pytest.mark.parametrize("state", ["refused", "failed"])
+async def test_the_same_words_after_a_request_that_brought_nothing_are_a_new_request(setup, state):
+    first = await setup.store()
+    setup.now = NOON + timedelta(seconds=2)
+    await setup.end(first, state)
+    # Sent before that was known: the second press of Enter.
+    assert await setup.store(typed_again()) == StoredRequest(first.delivery_id, is_repeat=True)
+    setup.now += INSTANT
+    later = await setup.store(typed_again(trigger_id="third"))
+    assert not later.is_repeat
+    again = StoredRequest(later.delivery_id, is_repeat=True)
+    assert await setup.store(typed_again(trigger_id="fourth")) == again
+    assert len(await setup.rows()) == 2
 
 
 async def test_joining_does_not_extend_the_window(sqlite_setup):
