@@ -65,9 +65,14 @@ class ShareAttempts:
         self._slack = slack
 
     def is_outdated(self, evaluation: Evaluation) -> bool:
-        """Return whether rights or listeners may have changed since, as after a stall."""
-        taken_at = evaluation.taken_at
-        return taken_at is None or self._deliveries.clock() - taken_at > LONGEST_DECISION_AGE
+        """Return whether rights or listeners may have changed since, as after a stall.
+
+        A decision of the future is outdated: a machine that resumes may set its clock back.
+        """
+        if evaluation.taken_at is None:
+            return True
+        age = self._deliveries.clock() - evaluation.taken_at
+        return not timedelta(0) <= age <= LONGEST_DECISION_AGE
 
     async def claim(self, delivery: Delivery) -> Delivery | None:
         """Store the time of an attempt before its call; None: another worker was faster.

@@ -230,9 +230,16 @@ async def test_a_recent_decision_is_not_repeated(setup):
     assert (shared, decider.decided) == (ShareResult.SHARED, 0)
 
 
-async def test_an_outdated_decision_is_repeated(setup):
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(LONGEST_DECISION_AGE + timedelta(seconds=1), id="the process was paused"),
+        pytest.param(timedelta(seconds=-1), id="the clock was set back meanwhile"),
+    ],
+)
+async def test_an_outdated_decision_is_repeated(setup, before):
     delivery = await setup.uploaded()
-    older = taken(setup, before=LONGEST_DECISION_AGE + timedelta(seconds=1))
+    older = taken(setup, before=before)
 
     assert await setup.share(delivery, Decider(Outcome.REFUSED), older) is ShareResult.TIGHTENED
     assert setup.slack.visible == set()
