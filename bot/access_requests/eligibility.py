@@ -53,8 +53,12 @@ class Eligibility:
         """
         try:
             delivery = await self._deliveries.read(delivery_id)
-        except LookupError:  # the id is forged: no button contains it
-            raise await self.refused(actor, None, NothingToAskFor()) from None
+        except LookupError:  # pruned or forged; the id may be any text, so it is not stored
+            gone = NothingToAskFor(
+                what="I no longer have the request that this button belongs to.",
+                likely_cause="It ended long ago, and I forget requests after a while.",
+            )
+            raise await self.refused(actor, None, gone) from None
         asked_by = (delivery.team_id, delivery.user_id)
         decided = (delivery.outcome, delivery.reason)
         if asked_by != (actor.team_id, actor.user_id) or decided != NOT_CLEARED:

@@ -88,8 +88,8 @@ async def test_others_are_refused_and_audited_in_the_bots_workspace(database, te
 
 
 @pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
-async def test_a_forged_delivery_id_is_refused(database, team):
-    with pytest.raises(NothingToAskFor):
+async def test_the_button_of_a_request_that_is_forgotten_or_made_up_is_refused(database, team):
+    with pytest.raises(NothingToAskFor, match="I no longer have the request"):
         await eligibility(database).check(Actor(team, None, ALICE), "d-made-up")
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     # In the bot's workspace, wherever it was pressed: nobody audits another one's chain.
