@@ -5,6 +5,7 @@ import logging
 import shutil
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,9 +95,10 @@ def server() -> PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def databases(server: PostgresServer) -> Databases:
+def databases(server: PostgresServer) -> Iterator[Databases]:
     """Databases on it: empty, migrated, or copied."""
-    return Databases(server)
+    with closing(Databases(server)) as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")
