@@ -1,10 +1,10 @@
 """The ordinary bot in a process of its own, to be killed, stopped and started anew.
 
-`python -m tests.scenarios.killed_bot TEMPLATE` loads the product once, delivers two recordings with
-it on a copy of the template's database, and then forks a bot for each line on its standard input.
-So a bot has every module loaded and every statement compiled, and its start costs hundredths of a
-second. Once it is ready it says so. A line is JSON: the environment, a file for what it prints,
-and the roles of a bot or the words of a command line. The answer is the pid.
+`python -m tests.scenarios.killed_bot LISTENER TEMPLATE` loads the product once, delivers two
+recordings with it on a copy of the template's database, and then forks a bot for each order: see
+``fork_server``. So a bot has every module loaded and every statement compiled, and its start costs
+hundredths of a second. An order has the environment, a file for what is printed, and the roles of a
+bot or the words of a command line.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
+import socket
 import sys
 import tempfile
 import threading
@@ -54,6 +54,7 @@ from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
+from tests.scenarios.fork_server import ForkServer, serve
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
@@ -91,22 +92,16 @@ ONE_PROCESS = Roles(listens=True, works=True)
 
 
 def main() -> None:
-    """Fork bots until standard input ends."""
+    """Fork bots until nobody needs them any more."""
+    listener, template = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the children
     ack_window.ANSWER_SECONDS = PATIENCE_SECONDS
     share_compiled_statements()
     with redirect_stdout(StringIO()):
-        uvloop_run(_rehearse(Path(sys.argv[1])))
+        uvloop_run(_rehearse(template))
     assert threading.active_count() == 1, "a lock that another thread holds would stay locked"
     gc.freeze()
-    print("ready", flush=True)  # noqa: T201 - its parent reads it
-    for line in iter(sys.stdin.readline, ""):
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _be_child(order)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
+    serve(listener, _be_child)
 
 
 async def _rehearse(template: Path) -> None:
@@ -170,23 +165,16 @@ def _clock_ahead(seconds: float) -> Callable[[], datetime]:
 
 
 class Nursery:
-    """Starts bots; `with Nursery(template) as nursery`."""
+    """Starts bots; `with Nursery(template) as nursery`, one for all processes with the template."""
 
     def __init__(self, template: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scenarios.killed_bot", template],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._forks = ForkServer(template.parent, __name__, str(template))
 
     def __enter__(self) -> Self:
-        assert self._process.stdout
-        assert self._process.stdout.readline() == "ready\n"
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._process.communicate(timeout=PATIENCE_SECONDS)
+        self._forks.close()
 
     def start(
         self,
@@ -209,7 +197,7 @@ class Nursery:
             "clock_ahead_seconds": clock_ahead_seconds,
             "probe_seconds": probe_seconds,
         }
-        return self._order(order)
+        return self._forks.fork(order)
 
     async def command(
         self, *arguments: str, folder: Path, **environment: str
@@ -220,16 +208,9 @@ class Nursery:
             left.unlink(missing_ok=True)
         order = {"environment": environment, "arguments": arguments}
         order |= {"log": str(log), "errors": str(errors)}
-        await Bot(self._order(order), port=0, log=log).is_gone()
+        await Bot(self._forks.fork(order), port=0, log=log).is_gone()
         *printed, ended = _lines(log)
         return json.loads(ended)["status"], "".join(printed), "".join(_lines(errors))
-
-    def _order(self, order: dict[str, object]) -> int:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
 
 
 def _lines(file: Path) -> list[str]:

@@ -1,0 +1,96 @@
+"""A process that forks others: one for all processes of a run, on a socket in the run's folder.
+
+Whoever is first starts it. It ends when the last connection is closed, however that came about.
+"""
+
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Client, Connection, wait
+from pathlib import Path
+from typing import Any
+
+Order = dict[str, Any]
+
+
+class ForkServer:
+    """A connection to the server whose socket is in the folder.
+
+    If there is none, it is started: ``python -m module LISTENER arguments…``.
+    """
+
+    def __init__(self, folder: Path, module: str, *arguments: str) -> None:
+        address = str(folder / "fork-server")
+        with Path(f"{address}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = _connected(address)
+            if not found:
+                _start(address, module, *arguments)
+                found = _connected(address)
+        assert found, f"{module} ended as it started"
+        self._connection = found
+
+    def fork(self, order: Order) -> int:
+        """Have a child forked that does what the order says; returns its pid."""
+        self._connection.send(order)
+        return int(self._connection.recv())
+
+    def close(self) -> None:
+        """Let it end, if nobody else needs it."""
+        self._connection.close()
+
+
+def _start(address: str, module: str, *arguments: str) -> None:
+    Path(address).unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        listener.set_inheritable(True)
+        command = [sys.executable, "-m", module, str(listener.fileno()), *arguments]
+        # Nobody waits for its end: it serves others after this process is gone.
+        os.posix_spawn(sys.executable, command, os.environ)
+
+
+def _connected(address: str) -> Connection | None:
+    """Connect, unless nothing listens or the server ends just now."""
+    try:
+        connection = Client(address, "AF_UNIX")
+    except OSError:
+        return None
+    try:
+        connection.recv()
+    except (EOFError, OSError):
+        connection.close()
+        return None
+    return connection
+
+
+def serve(listener: socket.socket, be_child: Callable[[Order], None]) -> None:
+    """Fork a child for each order until no connection is left; ``be_child`` does not return."""
+    connections: list[Connection] = []
+    while True:
+        for ready in wait([listener, *connections]):
+            if ready is listener:
+                accepted, _ = listener.accept()
+                connections.append(Connection(accepted.detach()))
+                connections[-1].send("ready")
+                continue
+            try:
+                order = ready.recv()
+            except (EOFError, OSError):
+                connections.remove(ready)
+                ready.close()
+                if not connections:
+                    return
+                continue
+            pid = os.fork()
+            if pid == 0:
+                # Open in a child, they would keep those waiting who ask a server that has ended.
+                for each in (listener, *connections):
+                    each.close()
+                be_child(order)
+            with suppress(OSError):  # it was killed meanwhile
+                ready.send(pid)
