@@ -102,9 +102,7 @@ async def test_rows_1_to_3_unknown_facts_count_against_the_requester(scene, subt
     await scene.grant()
     untold = {
         "requester_not_allowed": [Fault("users.info", error="user_not_visible")],
-        "requester_not_in_destination": [
-            Fault("conversations.members", error="fetch_members_failed")
-        ],
+        "requester_not_in_destination": [Fault("conversations.members", error="access_denied")],
         "external_destination": [Fault("conversations.info", error="team_access_not_granted")],
     }
     for reason, faults in untold.items():
