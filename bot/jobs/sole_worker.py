@@ -1,6 +1,8 @@
 """On SQLite a lock file ensures that there is only one worker."""
 
 import fcntl
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,12 +20,16 @@ class SoleWorker:
 
     @classmethod
     def claim(cls, database_path: Path) -> "SoleWorker":
-        """Take the lock file beside the database.
+        """Take the lock file beside the database; it belongs to the owner of the database.
 
         Raises:
             SecondWorkerRefused: it is taken.
         """
         file = database_path.with_name(f"{database_path.name}.worker").open("w")
+        if os.geteuid() == 0 and database_path.exists():  # as SQLite does with its own files
+            owner = database_path.stat()
+            with suppress(PermissionError):  # a root without that capability
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
