@@ -215,6 +215,14 @@ async def test_without_a_raw_key_no_grant_is_recommended(environ):
     assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
 
 
+async def test_the_raw_key_of_another_agent_needs_a_grant_too(environ):
+    sales = {"agent_id": AGENT_ID, "region": "us", "api_key": PLAIN_KEY, "pii_api_key": RAW_KEY}
+    agents = json.dumps({"sales": sales})
+    findings = await found(environ, POLYAI_PII_API_KEY="", POLYAI_AGENTS=agents)
+    assert findings["who may hear raw"].says == "nobody yet: every recording is redacted"
+    assert "callaudio grants add --team T0CALLAUDIO" in findings["who may hear raw"].fix
+
+
 async def test_an_admin_by_grant_and_by_setting_is_one_admin(environ, run):
     for user_id in ("U0FIRST000", "U0OTHER000"):
         given = ("--team", "T0CALLAUDIO", "--user", user_id, "--right", "admin")

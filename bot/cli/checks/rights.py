@@ -32,7 +32,8 @@ async def check_rights(
         rows = (await session.execute(counted.group_by(GrantRow.right))).all()
     holders = {row[0]: row[1] for row in rows}
     found = [_admins(holders.get(Right.ADMIN.value, 0) + len(first_admins))]
-    if settings.polyai_pii_api_key:
+    named = settings.polyai_agents.values()
+    if settings.polyai_pii_api_key or any(each.pii_api_key for each in named):
         someone = min(first_admins, default="U…")
         found.append(_pii_holders(holders.get(Right.PII.value, 0), team_id or "T…", someone))
     return found
