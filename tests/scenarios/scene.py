@@ -1,19 +1,22 @@
 """Arranges what a scenario needs on a running stage, and waits for what comes of it."""
 
+import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import and_, bindparam, select, update
 
-from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.cli.stage import AGENT_ID, Stage
 from bot.recordings.deliveries.delivery import ENDED
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
+from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, GrantRow
@@ -132,6 +135,24 @@ class Scene:
             conversation_id, **{"agent_id": AGENT_ID, "recording": Recording.speech(), **changes}
         )
         return conversation_id
+
+    @asynccontextmanager
+    async def between_upload_and_share(
+        self, conversation_id: str = CALL
+    ) -> AsyncIterator[asyncio.Task[Seen]]:
+        """Request a recording, and hold the upload's answer back during the block."""
+        self.slack.faults.add(Fault("upload", when="after", hang=True))
+        asking = asyncio.create_task(self.ask(conversation_id))
+        await self.slack.faults.reached("upload")
+        yield asking
+        self.slack.faults.release("upload")
+        await asking
+
+    async def end_right(self) -> None:
+        """Revoke ALICE's right to hear raw, without an event of Slack."""
+        subject = Subject(self.workspace.team_id, SubjectKind.USER, ALICE)
+        async with self.stage.application.database.write() as session:
+            await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
 
     async def grant(
         self,
@@ -267,6 +288,10 @@ class Scene:
         """Let every grant have ended a moment ago."""
         async with self.stage.application.database.write() as session:
             await session.execute(update(GrantRow).values(expires_at=utc_now()))
+
+    async def tags(self) -> list[str]:
+        """Return the tags of all audit events, oldest first."""
+        return [event.tag for event in await self.all_audit()]
 
     async def all_audit(self) -> list[AuditEventRow]:
         async with self.stage.application.database.read() as session:

@@ -26,10 +26,6 @@ async def say(scene: Scene, text: str, user: str = BOSS) -> Ack:
     return await scene.people.command(user, CHANNEL, text, command="/callaudio-admin")
 
 
-async def tags(scene: Scene) -> list[str]:
-    return [event.tag for event in await scene.all_audit()]
-
-
 @postgresql_at_length
 async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene):
     granted = await say(scene, f"grant <@{ALICE}> pii for 8h call quality review")
@@ -41,7 +37,7 @@ async def test_a_grant_allows_raw_and_its_revocation_ends_that(scene):
     assert raw.delivery.outcome == "raw"
     assert revoked.text == "Revoked."
     assert (redacted.delivery.outcome, redacted.delivery.reason) == ("redacted", "not_cleared")
-    assert {"admin:grant:added", "admin:grant:revoked"} <= set(await tags(scene))
+    assert {"admin:grant:added", "admin:grant:revoked"} <= set(await scene.tags())
 
 
 @postgresql_at_length
@@ -73,7 +69,7 @@ async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene, text):
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
-    assert await tags(scene) == ["slack:admin:refused"]
+    assert await scene.tags() == ["slack:admin:refused"]
 
 
 @postgresql_at_length
@@ -82,7 +78,7 @@ async def test_a_pii_grant_to_oneself_is_refused(scene):
 
     assert "Nobody can give" in ack.text
     assert await refused_changes(scene) == [(BOSS, "grant", "self_grant")]
-    assert await tags(scene) == ["admin:grant:refused"]
+    assert await scene.tags() == ["admin:grant:refused"]
 
 
 @postgresql_at_length
@@ -179,7 +175,7 @@ async def test_a_guest_in_an_admin_group_is_not_an_admin(scene, kind):
         assert "Only admins of callaudio" in (await say(scene, text, user=BOB)).text
     assert "you are not one" in (await say(scene, "help", user=BOB)).text
     assert "`admin`" in (await say(scene, "list", user=ALICE)).text, "a member is"
-    assert (await tags(scene)).count("slack:admin:refused") == len(typed)
+    assert (await scene.tags()).count("slack:admin:refused") == len(typed)
 
     await scene.grant(BOB, right=Right.ADMIN)
     assert "`admin`" in (await say(scene, "list", user=BOB)).text, "and a guest by name"

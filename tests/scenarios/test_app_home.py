@@ -109,10 +109,6 @@ async def revoke(scene: Scene, user: str, right: str = "pii") -> None:
     assert ack.text == "Revoked."
 
 
-async def tags(scene: Scene) -> list[str]:
-    return [event.tag for event in await scene.all_audit()]
-
-
 # ---- the content
 
 
@@ -269,7 +265,7 @@ async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(sce
     for admin in (BOSS, CHIEF):
         await shows(scene, admin, "No request for access is waiting.")
         assert buttons(scene, admin).keys() == {"Find a call", "Add a digest"}
-    assert "admin:access:approved" in await tags(scene)
+    assert "admin:access:approved" in await scene.tags()
     # This grant is also listed among those that end within a week.
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
 
@@ -308,7 +304,7 @@ async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(sce
     (refused,) = [e for e in await scene.all_audit() if e.tag == "slack:admin:refused"]
     assert (refused.actor_id, refused.team_id) == (presser, scene.workspace.team_id)
     assert refused.payload["action"] == "approve_access"
-    assert "admin:access:approved" not in await tags(scene)
+    assert "admin:access:approved" not in await scene.tags()
 
 
 async def test_a_request_decided_meanwhile_is_reported(scene):

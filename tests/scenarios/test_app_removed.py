@@ -23,10 +23,6 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def tags(scene: Scene) -> list[str]:
-    return [event.tag for event in await scene.all_audit()]
-
-
 async def test_rights_end_and_each_remaining_raw_file_is_recorded(scene):
     seen = await scene.ask()
     assert seen.delivery.outcome == "raw"
@@ -75,11 +71,11 @@ async def test_a_late_event_of_an_earlier_installation_ends_nothing(scene):
     assert (await scene.people.event({"type": "app_uninstalled"}, authorizations=[])).arrived
 
     assert (await scene.ask()).delivery.outcome == "raw"
-    assert "slack:app:removed" not in await tags(scene)
+    assert "slack:app:removed" not in await scene.tags()
 
 
 async def test_a_revoked_user_token_changes_nothing(scene):
     scene.workspace.has_app = False
     tokens = {"oauth": [ALICE]}
     assert (await scene.people.event({"type": "tokens_revoked", "tokens": tokens})).arrived
-    assert "slack:app:removed" not in await tags(scene)
+    assert "slack:app:removed" not in await scene.tags()

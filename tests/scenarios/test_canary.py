@@ -1,6 +1,5 @@
 """The canary: if the plain key returns raw, redacted deliveries freeze until an admin thaws."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -218,13 +217,10 @@ async def test_a_missing_call_freezes_nothing(with_canary):
 
 async def test_a_delivery_under_way_is_not_shared_after_a_freeze(with_canary):
     async with with_canary() as scene:
-        scene.slack.faults.add(Fault("upload", when="after", hang=True))
-        asking = asyncio.create_task(scene.ask())
-        await scene.slack.faults.reached("upload")
-        plain_key_hears_raw(scene)
-        assert (await looked(scene)).frozen_at
-        await until(lambda: told_admins(scene))
-        scene.slack.faults.release_all()
+        async with scene.between_upload_and_share() as asking:
+            plain_key_hears_raw(scene)
+            assert (await looked(scene)).frozen_at
+            await until(lambda: told_admins(scene))
         seen = await asking
         assert (seen.delivery.state, seen.delivery.error_code) == ("failed", "deliveries_frozen")
         assert "are not delivered at the moment" in seen.note.text
@@ -237,14 +233,11 @@ async def test_an_upload_from_before_a_freeze_that_ends_after_the_thaw_is_fetche
     async with with_canary() as scene:
         plain_key_hears_raw(scene)
         call = scene.another_call(recording=Recording.of(RAW, RAW))
-        scene.slack.faults.add(Fault("upload", when="after", hang=True))
-        asking = asyncio.create_task(scene.ask(call))
-        await scene.slack.faults.reached("upload")
-        assert (await looked(scene)).frozen_at
-        scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
-        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
-        await admin(scene, "thaw key replaced")
-        scene.slack.faults.release_all()
+        async with scene.between_upload_and_share(call) as asking:
+            assert (await looked(scene)).frozen_at
+            scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
+            scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
+            await admin(scene, "thaw key replaced")
 
         seen = await asking
 

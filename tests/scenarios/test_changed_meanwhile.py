@@ -1,41 +1,22 @@
 """Rights and conversations change during a transfer: the stricter of two decisions holds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
 
-from bot.access.grants import Effect, Right, Subject, SubjectKind, revoke
+from bot.access.grants import Effect
 from bot.audit.events import SYSTEM_ACTOR
 from bot.network.retry import ATTEMPTS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
-from bot.wiring.clock import utc_now
 from tests.patience import until
-from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, RAW_SPAN, WHY, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, CHANNEL, RAW_SPAN, WHY, Scene, Seen
 from tests.scenarios.thread import card, press_for_more
 
 Asked = TypeVar("Asked")
-
-
-@asynccontextmanager
-async def between_upload_and_share(scene: Scene) -> AsyncIterator[asyncio.Task[Seen]]:
-    """Request a recording, and hold the upload's answer back during the block."""
-    scene.slack.faults.add(Fault("upload", when="after", hang=True))
-    asking = asyncio.create_task(scene.ask())
-    await scene.slack.faults.reached("upload")
-    yield asking
-    scene.slack.faults.release("upload")
-    await asking
-
-
-async def end_right(scene: Scene) -> None:
-    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
-    async with scene.stage.application.database.write() as session:
-        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
 
 
 async def deny(scene: Scene) -> None:
@@ -71,7 +52,7 @@ async def take_out_raw_key(scene: Scene) -> None:
     ("change", "reason"),
     [
         (take_out_raw_key, "no_raw_key"),
-        (end_right, "not_cleared"),
+        (Scene.end_right, "not_cleared"),
         (deny, "not_cleared"),
         (let_in_somebody_not_cleared, "audience"),
     ],
@@ -79,7 +60,7 @@ async def take_out_raw_key(scene: Scene) -> None:
 async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(scene, change, reason):
     await scene.grant()
 
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         await change(scene)
     seen = await asking
 
@@ -125,7 +106,7 @@ async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_with
     if was_raw:
         await scene.grant()
 
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         assert len(scene.workspace.messages(CHANNEL)) == 1
         await change(scene)
     seen = await asking
@@ -143,7 +124,7 @@ async def test_a_delivery_that_is_no_longer_allowed_is_refused_and_its_card_with
 async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene):
     await scene.grant()
 
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         scene.workspace.change_channel(CHANNEL, bot_is_member=False)
     seen = await asking
 
@@ -168,7 +149,7 @@ async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeate
         return bool((await scene.row(await scene.latest())).file_id)
 
     await until(waits_for_the_picture)
-    await end_right(scene)
+    await scene.end_right()
     scene.slack.faults.release("upload")
     seen = await asking
 
@@ -215,7 +196,7 @@ async def ask_while_the_raw_key_is_taken_out(
 
 
 async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene):
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         await scene.grant()
     seen = await asking
 
@@ -229,7 +210,7 @@ async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scen
     await scene.grant()
     scene.workspace.join(CHANNEL, BOB)
 
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         scene.workspace.leave(CHANNEL, BOB)
     seen = await asking
 
@@ -241,7 +222,7 @@ async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scen
 async def test_a_second_decision_with_unknown_facts_never_allows_raw(scene, method):
     await scene.grant()
 
-    async with between_upload_and_share(scene) as asking:
+    async with scene.between_upload_and_share() as asking:
         scene.slack.faults.add(Fault(method, error="internal_error", times=4))
     seen = await asking
 
@@ -258,7 +239,7 @@ async def test_rights_that_shrink_twice_end_with_the_strictest_outcome(scene):
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached("upload")
-    await end_right(scene)
+    await scene.end_right()
     scene.slack.faults.release("upload")
     await scene.slack.faults.reached("upload", times=3)
     await share_with_others(scene)

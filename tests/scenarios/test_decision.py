@@ -1,6 +1,5 @@
 """The rows of the decision, each through a signed command, up to the bytes that arrive."""
 
-import asyncio
 import json
 from datetime import timedelta
 
@@ -170,12 +169,8 @@ async def test_row_3_nothing_is_posted_in_an_external_or_possibly_external_chann
 
 async def test_row_3_a_channel_shared_during_the_upload_gets_nothing(scene):
     await scene.grant()
-    scene.slack.faults.add(Fault("upload", when="after", hang=True))
-    asking = asyncio.create_task(scene.ask())
-    await scene.slack.faults.reached("upload")
-
-    scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
-    scene.slack.faults.release("upload")
+    async with scene.between_upload_and_share() as asking:
+        scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
     seen = await asking
 
     assert (seen.delivery.state, seen.delivery.reason) == ("refused", "external_destination")
@@ -281,12 +276,8 @@ async def test_row_6_a_requester_who_is_not_cleared_gets_redacted(scene, subtest
 
 async def test_row_6_a_right_revoked_during_the_upload_no_longer_counts(scene):
     await scene.grant()
-    scene.slack.faults.add(Fault("upload", when="after", hang=True))
-    asking = asyncio.create_task(scene.ask())
-    await scene.slack.faults.reached("upload")
-
-    await scene.grant(effect=Effect.DENY)
-    scene.slack.faults.release("upload")
+    async with scene.between_upload_and_share() as asking:
+        await scene.grant(effect=Effect.DENY)
     seen = await asking
 
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
@@ -405,12 +396,8 @@ async def test_row_8_a_group_message_is_private(scene):
 
 async def test_row_8_a_channel_made_public_during_the_upload_makes_it_redacted(scene):
     await scene.grant()
-    scene.slack.faults.add(Fault("upload", when="after", hang=True))
-    asking = asyncio.create_task(scene.ask())
-    await scene.slack.faults.reached("upload")
-
-    scene.workspace.change_channel(CHANNEL, is_private=False)
-    scene.slack.faults.release("upload")
+    async with scene.between_upload_and_share() as asking:
+        scene.workspace.change_channel(CHANNEL, is_private=False)
     seen = await asking
 
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")
@@ -432,12 +419,8 @@ async def test_row_8_bots_are_not_listeners_and_are_looked_up_once(scene):
 
 async def test_row_8_a_listener_who_joins_during_the_upload_counts(scene):
     await scene.grant()
-    scene.slack.faults.add(Fault("upload", when="after", hang=True))
-    asking = asyncio.create_task(scene.ask())
-    await scene.slack.faults.reached("upload")
-
-    scene.workspace.join(CHANNEL, BOB)
-    scene.slack.faults.release("upload")
+    async with scene.between_upload_and_share() as asking:
+        scene.workspace.join(CHANNEL, BOB)
     seen = await asking
 
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")

@@ -36,10 +36,6 @@ async def say(scene: Scene, text: str, user: str = BOSS) -> Ack:
     return await scene.people.command(user, CHANNEL, text, command="/callaudio-admin")
 
 
-async def tags(scene: Scene) -> list[str]:
-    return [event.tag for event in await scene.all_audit()]
-
-
 def save_button(ack: Ack) -> Mapping[str, Any]:
     assert problems(ack.body["blocks"]) == []
     ((button,),) = [b["elements"] for b in ack.body["blocks"] if b["type"] == "actions"]
@@ -72,7 +68,7 @@ async def test_a_digest_is_previewed_with_its_next_three_runs_and_saved_by_a_pre
     assert listed.text.count("• ") == 1
     assert f"calls digest of `sales` in <#{CHANNEL}>" in listed.text
     assert ", next: " in listed.text
-    assert await tags(scene) == ["admin:digest:added"]
+    assert await scene.tags() == ["admin:digest:added"]
 
 
 async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene):
@@ -86,7 +82,7 @@ async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene):
 
     assert "Only admins of callaudio" in scene.workspace.ephemerals[-1].text
     assert "Only admins of callaudio" in (await say(scene, ADD, user=ALICE)).text
-    assert await tags(scene) == ["admin:grant:added", *["slack:admin:refused"] * 2]
+    assert await scene.tags() == ["admin:grant:added", *["slack:admin:refused"] * 2]
     assert "No digest" in (await say(scene, "digest list")).text
 
 
@@ -103,7 +99,7 @@ async def test_a_digest_is_paused_resumed_run_and_removed(scene):
     assert len(digest_messages(scene.workspace)) == 1
     assert "Removed `g1`" in (await say(scene, "digest remove g1")).text
     assert "There is no such digest." in (await say(scene, "digest run g1")).text
-    assert await tags(scene) == [
+    assert await scene.tags() == [
         "admin:digest:added",
         "admin:digest:paused",
         "admin:digest:resumed",
@@ -118,7 +114,7 @@ async def test_a_person_who_is_not_an_admin_is_refused_and_audited(scene, text):
     ack = await say(scene, text, user=ALICE)
 
     assert "Only admins of callaudio can do that." in ack.text
-    assert await tags(scene) == ["slack:admin:refused"]
+    assert await scene.tags() == ["slack:admin:refused"]
 
 
 async def test_a_save_button_is_refused_to_others(scene):
@@ -157,7 +153,7 @@ async def test_invalid_input_is_answered_with_a_fix(scene, text, says):
     assert says in ack.text
     assert "*What to do:*" in ack.text
     assert "<!channel>" not in ack.text
-    assert await tags(scene) == []
+    assert await scene.tags() == []
 
 
 @pytest.mark.parametrize(
@@ -207,14 +203,14 @@ async def test_the_form_shows_the_next_runs_and_then_saves(scene):
     assert shown.body["response_action"] == "update"
     assert problems(confirmation["blocks"], "modal") == []
     assert "At 09:00, only on Monday" in str(confirmation)
-    assert await tags(scene) == []
+    assert await scene.tags() == []
 
     # Submitted twice it is one digest.
     both = await asyncio.gather(
         *(scene.people.view_submission(BOSS, view.id, {}) for _ in range(2))
     )
     assert all("Saved as" in str(saved.body["view"]) for saved in both)
-    assert await tags(scene) == ["admin:digest:added"]
+    assert await scene.tags() == ["admin:digest:added"]
 
 
 async def test_invalid_input_is_reported_in_the_form(scene):
@@ -251,5 +247,4 @@ async def test_a_changed_channel_id_is_stored_in_its_digests(scene):
         )
 
     assert (await read_digest(scene.stage.application.database)).channel_id == "C0MOVED00"
-    tags = [event.tag for event in await scene.all_audit()]
-    assert [tag for tag in tags if tag.endswith(":moved")] == ["slack:digest:moved"]
+    assert [tag for tag in await scene.tags() if tag.endswith(":moved")] == ["slack:digest:moved"]

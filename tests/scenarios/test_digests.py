@@ -50,10 +50,6 @@ def database_of(scene: Scene) -> Database:
     return scene.stage.application.database
 
 
-async def tags(scene: Scene) -> list[str]:
-    return [event.tag for event in await scene.all_audit()]
-
-
 async def told(scene: Scene) -> list[str]:
     """Return the messages to the owner in direct messages."""
     return [m.text for name in scene.workspace.channels if name.startswith("D")
@@ -73,7 +69,7 @@ async def test_a_digest_added_while_the_bot_runs_is_posted_when_it_is_due(scene)
     assert second.due_at - first.due_at == timedelta(seconds=1)
     assert set(posts(scene.workspace).values()) == {1}
     # On a busy machine a second can pass before its slot is claimed; then the slot is skipped.
-    written = [tag for tag in await tags(scene) if tag != "worker:digest:skipped"]
+    written = [tag for tag in await scene.tags() if tag != "worker:digest:skipped"]
     assert written[:2] == ["admin:digest:added", "worker:digest:posted"]
 
 
@@ -175,7 +171,7 @@ async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_o
     assert digest_messages(scene.workspace) == []
     (text,) = await told(scene)
     assert says in text
-    assert (await tags(scene)).count("worker:digest:suspended") == 1
+    assert (await scene.tags()).count("worker:digest:suspended") == 1
 
 
 async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(scene):

@@ -70,10 +70,6 @@ async def outcomes(street: Street) -> list[str | None]:
         return [each.verdict for each in await session.scalars(select(RedactionCheckRow))]
 
 
-async def tags(street: Street) -> list[str]:
-    return [event.tag for event in await street.scene.all_audit()]
-
-
 @pytest.mark.parametrize("name", at_length_but(*MOMENTS.keys() - {FIRST}))
 async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_once(name, opened):
     async with opened("sound", "deliver") as street:
@@ -87,7 +83,7 @@ async def test_a_bot_killed_in_a_check_before_the_share_repeats_it_and_delivers_
         assert file.content == recordings.load("combined", redacted=True)
         assert (file.id, file.completed_times) == (delivery.file_id, 1)
         assert await outcomes(street) == ["proven"]
-        told = await tags(street)
+        told = await street.scene.tags()
         assert (told.count(REQUESTED), told.count(CHECKED)) == (2, 1)
         assert told.index(CHECKED) < told.index("worker:delivery:uploaded")
         assert told.count("worker:delivery:delivered") == 1
@@ -106,7 +102,7 @@ async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_
         assert scene.every_visible_file() == scene.every_visible_picture() == []
         assert scene.workspace.called(SHARE) == []
         assert await outcomes(street) == ["differs"]
-        told = await tags(street)
+        told = await street.scene.tags()
         assert (told.count(CHECKED), told.count("worker:delivery:failed")) == (1, 1)
 
 
@@ -150,4 +146,4 @@ async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(open
 
         assert ["It differs" in each.text for each in told] == [True]
         assert await outcomes(street) == ["differs"]
-        assert (await tags(street)).count(CHECKED) == 1
+        assert (await street.scene.tags()).count(CHECKED) == 1

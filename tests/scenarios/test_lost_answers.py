@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access.grants import Right, Subject, SubjectKind, revoke
 from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Shape
-from bot.wiring.clock import utc_now
 from tests.scenarios.conftest import QUICK, OpenScene, some_at_length
-from tests.scenarios.scene import ALICE, BOSS, CALL, CHANNEL, RAW_SPAN, SHARE, Scene
+from tests.scenarios.scene import CALL, CHANNEL, RAW_SPAN, SHARE, Scene
 
 ANNOUNCE = "chat.postMessage"
 LOST: Mapping[str, Fault] = {
@@ -150,7 +148,7 @@ async def test_after_an_unclear_share_an_ended_right_drops_raw_and_delivers_reda
     scene.slack.faults.add(Fault(SHARE, when=when, hang=True, drop_connection=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached(SHARE)
-    await end_right(scene)
+    await scene.end_right()
     scene.workspace.visibility_delay_seconds = 0
     scene.slack.faults.release(SHARE)
 
@@ -317,9 +315,3 @@ def reveal(scene: Scene) -> None:
 
 def parents(scene: Scene) -> list[str]:
     return [m.ts for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
-
-
-async def end_right(scene: Scene) -> None:
-    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
-    async with scene.stage.application.database.write() as session:
-        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())

@@ -258,12 +258,12 @@ async def test_a_note_that_cannot_be_sent_for_a_day_is_audited_and_shown_in_app_
 
     batch.clock.began_at += timedelta(hours=23, minutes=50)
     await batch.pass_time(timedelta(minutes=1))
-    assert "worker:delivery:untold" not in await tags(batch)
+    assert "worker:delivery:untold" not in await batch.scene.tags()
     batch.clock.began_at += timedelta(minutes=10)
     (outcome,) = (await batch.outcomes(kinds))["failed"]
 
     assert (outcome.state, outcome.notes) == ("failed", 0)
-    assert (await tags(batch))[-2:] == ["worker:delivery:failed", "worker:delivery:untold"]
+    assert (await batch.scene.tags())[-2:] == ["worker:delivery:failed", "worker:delivery:untold"]
     scene.slack.faults.clear()
     await scene.people.home_opened(ALICE)
     await until(lambda: "PolyAI knows no conversation with this id" in home_of(scene, ALICE))
@@ -274,10 +274,6 @@ async def until_state(batch: Batch, state: str) -> None:
         return state in [row.state for row in await batch.scene.deliveries()]
 
     await until(has_it, every_seconds=0.05)
-
-
-async def tags(batch: Batch) -> list[str]:
-    return [event.tag for event in await batch.scene.all_audit()]
 
 
 def home_of(scene: Scene, user_id: str) -> str:

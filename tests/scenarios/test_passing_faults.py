@@ -3,7 +3,6 @@
 Each fault is longer than the tries of one call, so the fact is unknown at first.
 """
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -67,12 +66,9 @@ async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts
         scene.workspace.usergroups[GROUP] = (ALICE,)
         await scene.grant(GROUP, right=Right.PII)
         scene.polyai.faults.add(Fault("audio", status=503, times=ATTEMPTS))
-        scene.slack.faults.add(Fault("upload", when="after", hang=True))
-        asking = asyncio.create_task(scene.ask())
-        await scene.slack.faults.reached("upload")
-        passed = timedelta(minutes=14)
-        scene.slack.faults.add(Fault(fact, times=ATTEMPTS + 1, **PASSING["unavailable"]))
-        scene.slack.faults.release("upload")
+        async with scene.between_upload_and_share() as asking:
+            passed = timedelta(minutes=14)
+            scene.slack.faults.add(Fault(fact, times=ATTEMPTS + 1, **PASSING["unavailable"]))
 
         seen = await asking
 

@@ -1,6 +1,5 @@
 """Redacted recordings are compared with the raw ones: before the share, after it, or on request."""
 
-import asyncio
 import base64
 import json
 import tempfile
@@ -13,7 +12,6 @@ from sqlalchemy import select
 
 from bot.cli.stage import AGENT_ID, environment_of
 from bot.sandbox import recordings
-from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.timings import Timings
@@ -134,14 +132,11 @@ async def test_an_unavailable_raw_recording_delays_nothing(opened):
 async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened):
     async with opened("deliver") as scene:
         call = scene.another_call()
-        scene.slack.faults.add(Fault("upload", when="after", hang=True))
-        asking = asyncio.create_task(scene.ask(call))
-        await scene.slack.faults.reached("upload")
-        # PolyAI mutes one more span meanwhile.
-        more = bytearray(REDACTED)
-        more[-9000:-5000] = bytes(4000)
-        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.of(RAW, bytes(more)))
-        scene.slack.faults.release("upload")
+        async with scene.between_upload_and_share(call) as asking:
+            # PolyAI mutes one more span meanwhile.
+            more = bytearray(REDACTED)
+            more[-9000:-5000] = bytes(4000)
+            scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.of(RAW, bytes(more)))
         seen = await asking
 
         (told,) = [event for event in seen.audit if event.tag == OF_CHECKS[1]]

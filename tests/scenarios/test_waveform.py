@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from bot.access.grants import Right, Subject, SubjectKind, revoke
 from bot.recordings.lookups.lookup_limit import MOST
 from bot.recordings.waveform.drawing import MuteMarks, draw
 from bot.recordings.waveform.scan import WaveformScan
@@ -27,7 +26,7 @@ from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.recordings.audio.test_wav_header_parser import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, some_at_length
-from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, SHARE, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, SHARE, Scene, Seen
 
 UPLOAD_URL = "files.getUploadURLExternal"
 RATE_HZ = 8000
@@ -322,7 +321,7 @@ async def test_a_stricter_decision_drops_the_raw_picture_with_its_recording(scen
     scene.slack.faults.add(Fault("upload", when="after", hang=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached("upload", times=2)
-    await end_right(scene)
+    await scene.end_right()
     scene.slack.faults.release("upload")
 
     seen = await asking
@@ -378,7 +377,7 @@ async def test_a_dropped_share_with_an_unclear_answer_is_watched_for_a_while(sce
     scene.slack.faults.add(Fault(SHARE, hang=True, drop_connection=True))
     asking = asyncio.create_task(scene.ask())
     await scene.slack.faults.reached(SHARE)
-    await end_right(scene)
+    await scene.end_right()
     scene.slack.faults.release(SHARE)
 
     seen = await asking
@@ -531,9 +530,3 @@ async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scen
 async def orphaned_files(scene: Scene) -> list[str]:
     async with scene.stage.application.database.read() as session:
         return list(await session.scalars(select(OrphanedFileRow.file_id)))
-
-
-async def end_right(scene: Scene) -> None:
-    subject = Subject(scene.workspace.team_id, SubjectKind.USER, ALICE)
-    async with scene.stage.application.database.write() as session:
-        await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
