@@ -45,8 +45,8 @@ class Notification:
         calls: CallReader,
         agents: Mapping[str, Agent],
         keep_raw: timedelta | None,
-        audience_must_be_cleared: bool = True,
-        first_wait: timedelta = FIRST_WAIT,
+        audience_must_be_cleared: bool,
+        first_wait: timedelta,
     ) -> None:
         self._deliveries = deliveries
         self._slack = slack

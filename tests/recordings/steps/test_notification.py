@@ -12,17 +12,30 @@ from structlog.testing import capture_logs
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
+from bot.polyai.agents import Agent
+from bot.polyai.payloads import CallFacts
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
+from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind
+from bot.recordings.deliveries.slack_port import Delivered, PrivateNote, PrivateNoteKind, TakenBack
 from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
 from bot.store.database import Database
 from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.references.test_agents import AGENTS
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import REQUEST, RequestStoreSetup
+from tests.recordings.requests.test_request_store import (
+    ALICE,
+    CALL,
+    CHANNEL,
+    REQUEST,
+    RequestStoreSetup,
+)
 
 pytestmark = pytest.mark.postgresql_at_length
 
+TEAM = REQUEST.requester.actor.team_id
+DAY = timedelta(days=1)
 GONE = Problem("recording_gone", "It was deleted.", "It is old.", "Ask for later ones.")
 
 
@@ -44,6 +57,8 @@ class SlackPort:
     card_errors: list[CallAudioError] = field(default_factory=list)
     notes: list[PrivateNote] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
+    shown: list[tuple[str, Delivered | TakenBack]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
 
     async def notify(self, note: PrivateNote) -> None:
         if self.tell_errors:
@@ -54,9 +69,17 @@ class SlackPort:
         del channel_id, ts
         self._put("withdrawn")
 
-    async def show_delivered(self, ts: str, delivered: object) -> None:
-        del ts, delivered
+    async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         self._put("delivered")
+        self.shown.append((ts, delivered))
+
+    async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
+        self._put("taken back")
+        self.shown.append((ts, taken_back))
+
+    async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
+        assert shown_in is None, "a refusal is repeated by the take-back, which names it"
+        self.deleted.append(file_id)
 
     async def show_waiting(self, ts: str, announcement: object, what: str) -> None:
         del ts, announcement
@@ -68,16 +91,36 @@ class SlackPort:
         self.cards.append(card)
 
 
+class Calls:
+    """Knows the facts of every call."""
+
+    async def known(self, agent: Agent, conversation_id: str) -> CallFacts:
+        assert agent is AGENTS["default"]
+        return CallFacts(conversation_id)
+
+
 class NotificationSetup:
     """One delivery and a settable clock."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        keep_raw: timedelta | None = DAY,
+        audience_must_be_cleared: bool = True,
+    ) -> None:
         self.database = database
         self.now = NOON
         self.gateway = SlackPort()
         self.deliveries = DeliveryStore(database=database, clock=lambda: self.now)
         self.telling = Notification(
-            deliveries=self.deliveries, slack=self.gateway, calls=None, agents={}, keep_raw=None
+            deliveries=self.deliveries,
+            slack=self.gateway,
+            calls=Calls(),
+            agents=AGENTS,
+            keep_raw=keep_raw,
+            audience_must_be_cleared=audience_must_be_cleared,
+            first_wait=FIRST_WAIT,
         )
 
     async def stored(self, **changes: Any) -> Delivery:
@@ -89,6 +132,22 @@ class NotificationSetup:
         if changes:
             await self.deliveries.change(delivery, changes)
         return delivery
+
+    async def ended(self, delivery_id: str = "d1", **columns: Any) -> Delivery:
+        """Store a delivered raw recording, but for the columns."""
+        usual = {
+            "conversation_id": CALL,
+            "destination_is_private": True,
+            "parent_ts": "1.0",
+            "card_ts": "1.0",
+            "share_tried_at": NOON,
+        }
+        row = delivery_row(
+            delivery_id, CHANNEL, team_id=TEAM, user_id=ALICE, **{**usual, **columns}
+        )
+        async with self.database.write() as session:
+            session.add(row)
+        return delivery_of(row)
 
     async def failed(self) -> Delivery:
         """Store a failed delivery that still has its card."""
@@ -110,6 +169,11 @@ class NotificationSetup:
         async with self.database.read() as session:
             return [event.tag for event in await newest_events(session, AuditFilter(), 100)]
 
+    async def payload(self) -> dict[str, Any]:
+        """Read the payload of the newest event."""
+        async with self.database.read() as session:
+            return (await newest_events(session, AuditFilter(), 1))[0].payload
+
 
 @pytest.fixture
 def setup(database: Database) -> NotificationSetup:
@@ -126,6 +190,64 @@ async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(se
     assert setup.gateway.cards == ["withdrawn"]
     told = await setup.deliveries.read(delivery.id)
     assert (told.notified_at, told.response_url) == (NOON, None)
+    assert setup.gateway.deleted == [], "nothing was shared"
+
+
+@pytest.mark.parametrize(
+    ("state", "share_tried_at", "deleted"),
+    [
+        pytest.param("failed", NOON, ["F1", "F2"], id="failed, perhaps visible"),
+        pytest.param("failed", None, [], id="failed, never shared"),
+        pytest.param("delivered", NOON, [], id="delivered"),
+    ],
+)
+async def test_only_files_of_a_failed_delivery_that_may_be_visible_are_deleted(
+    sqlite_store: Database, state: str, share_tried_at: datetime | None, deleted: list[str]
+) -> None:
+    setup = NotificationSetup(sqlite_store)
+    files = {"file_id": "F1", "picture_file_id": "F2", "share_tried_at": share_tried_at}
+    await setup.notify(await setup.ended(state=state, **files))
+    assert setup.gateway.deleted == deleted
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        pytest.param({"state": "failed", "problem": asdict(GONE)}, "failed", id="failed"),
+        pytest.param({"state": "refused", "outcome": "refused"}, "refused", id="refused"),
+        pytest.param({"state": "unconfirmed"}, "unconfirmed", id="unconfirmed"),
+        pytest.param({"reason": "audience"}, "redacted", id="redacted because of the audience"),
+        pytest.param({"reason": "asked"}, None, id="redacted as asked"),
+        pytest.param({}, None, id="raw"),
+    ],
+)
+@pytest.mark.parametrize("is_private", [True, False, None])
+async def test_each_end_has_its_note_unless_the_card_shows_everything(
+    sqlite_store: Database, columns: dict[str, Any], kind: str | None, is_private: bool | None
+) -> None:
+    setup = NotificationSetup(sqlite_store)
+    where = {"destination_is_private": is_private, "origin_channel_id": "C0ASKED000"}
+    delivery = await setup.ended(response_url="https://a.b/c", **where, **columns)
+
+    assert await setup.notify(delivery) is None
+
+    expected = PrivateNote(
+        kind=PrivateNoteKind(kind or "failed"),
+        delivery_id="d1",
+        user_id=ALICE,
+        channel_id="C0ASKED000",
+        conversation_id=CALL,
+        response_url=SecretStr("https://a.b/c"),
+        reason=delivery.reason,
+        problem=delivery.problem,
+        is_public=is_private is False,
+    )
+    assert setup.gateway.notes == ([expected] if kind else [])
+    told = await setup.deliveries.read("d1")
+    assert (told.notified_at, told.response_url) == (NOON, None), "nothing is left to send"
+
+    await setup.notify(await setup.ended("d2", replaces_id="d1", **columns))
+    assert len(setup.gateway.notes) == bool(kind), "nobody requested what follows a take-back"
 
 
 async def test_a_note_that_slack_refuses_for_now_is_sent_later_by_the_same_ways(setup):
@@ -145,7 +267,12 @@ async def test_a_failed_card_update_is_retried_and_the_note_is_not(setup):
     setup.gateway.card_errors = [Away()]
 
     assert await setup.notify(delivery) == NOON + FIRST_WAIT
+    told = await setup.deliveries.read(delivery.id)
+    assert (told.notified_at, told.response_url) == (NOON, delivery.response_url)
+    setup.now += FIRST_WAIT
     assert await setup.notify(delivery) is None
+    told = await setup.deliveries.read(delivery.id)
+    assert (told.notified_at, told.response_url) == (NOON, None), "when it was notified stays"
 
     assert len(setup.gateway.notes) == 1
     assert setup.gateway.cards == ["withdrawn"]
@@ -174,6 +301,7 @@ async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(setup):
     assert await setup.notify(delivery) is None
 
     assert (await setup.tags())[-1] == "worker:delivery:untold"
+    assert await setup.payload() == {"code": "slack_person_unknown", "kind": "failed"}
 
 
 @pytest.mark.both_databases
