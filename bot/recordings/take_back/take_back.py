@@ -138,12 +138,11 @@ class TakeBack:
         """Check one file; ``since``: the event's time, None without an event."""
         now = self._files.clock()
         places = await self._shares.find(delivery)
-        if places is None:
-            await self._settle(delivery, Exposure.UNVERIFIED, UnverifiedFact.SHARES, since or now)
-            return
-        # Before they are checked, so that an event about one of them is never too early.
-        await self._files.note_places(delivery, places)
-        found = await self._shares.check(delivery, places)
+        found: ForbiddenShare | Exposure = Exposure.UNVERIFIED
+        if places is not None:
+            # Before they are checked, so that an event about one of them is never too early.
+            await self._files.note_places(delivery, places)
+            found = await self._shares.check(delivery, places)
         if isinstance(found, ForbiddenShare):
             # Retried like a requested deletion, however often Slack refuses it.
             shared_at = found.place and found.place.shared_at
@@ -195,9 +194,11 @@ class TakeBack:
         follower = await self._follow_ups.follower_of(delivery)
         is_its_card = cause != TakeBackCause.UNFINISHED and not (follower and follower.has_ended)
         if delivery.card_ts and delivery.channel_id and is_its_card:
-            by = delivery.delete_asked_by if cause == TakeBackCause.ASKED else None
             taken = TakenBack(
-                announcement_of(delivery), cause, deleted_by=by, is_followed=follower is not None
+                announcement_of(delivery),
+                cause,
+                deleted_by=delivery.delete_asked_by,
+                is_followed=follower is not None,
             )
             try:
                 await self._slack.show_taken_back(delivery.card_ts, taken)
