@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import select, update
 
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import (
@@ -270,6 +271,22 @@ async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
     await store.put("d1", late=-MINUTE)
     await store.early_checks.check_file(team, file_id, channel)
     assert await store.ask() is None
+
+
+@pytest.mark.postgresql_at_length
+@pytest.mark.parametrize("file_id", ["Fd1", "F0PICTURE0"], ids=["the recording", "its picture"])
+@pytest.mark.parametrize("state", ["delivered", "uploaded"])
+async def test_an_event_about_a_recording_or_its_picture_has_it_checked(store, file_id, state):
+    await store.put("d1", late=-MINUTE, state=state)
+    async with store.database.write() as session:
+        await session.execute(update(DeliveryRow).values(picture_file_id="F0PICTURE0"))
+    await store.early_checks.check_file(TEAM, file_id, TWO)
+
+    assert await store.ask() == ("d1" if state == "delivered" else None)
+    async with store.database.read() as session:
+        row = (await session.scalars(select(DeliveryRow))).one()
+    assert row.reported_channels == [TWO]
+    assert row.recheck_at == (None if state == "delivered" else NOON), "checked when it ends"
 
 
 @pytest.mark.postgresql_at_length

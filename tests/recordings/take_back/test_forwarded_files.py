@@ -10,11 +10,13 @@ from structlog.testing import capture_logs
 from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.store.database import Database
+from bot.store.due_work import Due
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.patience import until
@@ -79,6 +81,7 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(setup, cha
     assert await setup.check(CHECK_EVERY) == set()
     assert await setup.causes() == ["forwarded"]
     assert await passed_on(setup) == [("forwarded", OTHER, because, "U0ALICE")]
+    assert await setup.after_seconds() == [0], "Slack does not say when it was shared there"
     assert setup.gateway.taken_back == ["forwarded"]
 
 
@@ -104,6 +107,12 @@ async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(setup, p
     assert await setup.causes() == ([] if person == ALICE else ["forwarded"])
 
 
+async def test_a_check_after_an_event_is_not_repeated(setup):
+    due = Due(CHECK_SHARES, "d1", tries=0, claim="", revision=0, was_held=False)
+    assert await setup.take_back.check_shares(due) is None
+    assert setup.world.asked.count("shares") == 1
+
+
 async def test_a_public_link_takes_it_back(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
 
@@ -119,6 +128,7 @@ async def test_a_share_known_only_from_an_event_is_checked(setup):
 
     assert await setup.check(SECOND) == set()
     assert await passed_on(setup) == [("forwarded", UNSEEN, "withheld", "system")]
+    assert await setup.after_seconds() == [1], "since the event"
 
 
 @pytest.mark.parametrize(
@@ -232,6 +242,7 @@ async def test_the_requesters_right_counts_in_other_conversations(setup):
 
     assert await setup.check(SECOND) == set()
     assert await setup.causes() == ["right_ended"]
+    assert await setup.after_seconds() == [1], "since the event"
 
 
 async def test_a_redacted_file_may_be_forwarded(setup):

@@ -69,9 +69,14 @@ async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(database
     follower = await taken_back(database, await raw_file(database), cause)
     assert (follower is not None) == (cause in FOLLOWED)
     async with database.read() as session:
-        tags = [each.tag async for each in all_events(session, AuditFilter())]
+        events = [each async for each in all_events(session, AuditFilter())]
+    tags = [each.tag for each in events]
     expected = ["retention:file:taken_back", "retention:delivery:downgraded"]
     assert tags == expected[: 1 + (cause in FOLLOWED)]
+    if follower:
+        assert (events[-1].actor_id, events[-1].delivery_id) == ("system", follower.id)
+        whose = {"replaces": "d1", "subject_id": ALICE}
+        assert events[-1].payload == events[-1].payload | whose
 
 
 @pytest.mark.parametrize(

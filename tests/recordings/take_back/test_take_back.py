@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bot.access.directory import Conversation
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
@@ -43,6 +44,7 @@ pytestmark = pytest.mark.postgresql_at_length
 TEAM, CHANNEL, ALICE, BOB = "T0QUALITY0", "C0QUALITY0", "U0ALICE", "U0BOB"
 OTHER = "C0SUPPORT0"
 GROUP = "S0QUALITY0"
+HOUR = timedelta(hours=1)
 
 
 class Hanging(WorldDirectory):
@@ -533,9 +535,13 @@ async def test_the_delay_is_counted_from_the_event_even_if_slack_refuses_the_del
     setup.world.channels[CHANNEL].members.add(BOB)
     await setup.early_checks.check_now(TEAM)
     setup.world.away = frozenset({"delete"})
-    assert await setup.check(timedelta(seconds=3)) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    with capture_logs() as logs:
+        assert await setup.check(timedelta(seconds=3)) == {"Fd1"}
+        assert await setup.check(CHECK_EVERY) == {"Fd1"}
     setup.world.away = frozenset()
+    # An alert sends operators to this line.
+    warning = {"event": "take_back_delayed", "delivery_id": "d1", "code": "failed"}
+    assert logs == [{**warning, "log_level": "warning"}] * 2
 
     assert await setup.check(CHECK_EVERY) == set()
     assert await setup.after_seconds() == [3 + 2 * CHECK_EVERY.total_seconds()]
@@ -554,6 +560,17 @@ async def test_the_delay_is_not_counted_from_before_the_end_of_the_delivery(setu
     await setup.put("d1")
     assert await setup.check(timedelta(seconds=0.26)) == set()
     assert await setup.after_seconds() == [0.3]
+
+
+async def test_a_retention_shortened_later_ends_for_files_that_are_there_already(database):
+    setup = TakeBackSetup(database, keep=None)
+    await setup.clear()
+    await setup.put("d1")
+    setup.due.check_schedule = FileCheckSchedule(keep=HOUR, check_every=CHECK_EVERY)
+
+    assert await setup.check(HOUR - CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.causes() == ["time_over"]
 
 
 async def test_the_delay_of_retention_is_counted_from_its_end(database):
