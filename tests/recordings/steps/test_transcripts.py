@@ -47,6 +47,11 @@ def test_unknown_facts_are_left_out():
     assert text.decode() == f"Conversation {CALL}\n\nCaller: yes\n"
 
 
+def test_what_a_text_file_cannot_hold_is_replaced():
+    text = render(transcript(caller("half a \ud800 pair,\x1ba control character", 0)))
+    assert text.decode().splitlines()[2:] == ["[0:00] Caller: half a ? pair, a control character"]
+
+
 def test_a_time_before_the_start_is_not_shown():
     assert b"\nCaller: yes\n" in render(transcript(caller("yes", -5)))
 
