@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from bot.network.retry import ATTEMPTS
 from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
 from bot.sandbox.polyai_calls import Shape
 from tests.scenarios.conftest import QUICK, OpenScene, some_at_length
-from tests.scenarios.scene import CALL, CHANNEL, RAW_SPAN, SHARE, Scene
+from tests.scenarios.scene import BOB, CALL, CHANNEL, RAW_SPAN, SHARE, Scene
 
 ANNOUNCE = "chat.postMessage"
 LOST: Mapping[str, Fault] = {
@@ -88,6 +89,24 @@ async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(sce
     assert seen.delivery.state == "delivered"
     assert len(scene.workspace.called(SHARE)) == 1
     assert seen.file.completed_times == 1
+
+
+async def test_raw_heard_by_somebody_not_cleared_goes_although_slack_does_not_confirm_it(scene):
+    await scene.grant()
+    scene.slack.faults.add(Fault("files.info", hang=True, status=503))
+    scene.slack.faults.add(Fault("files.info", status=503, times=2 * ATTEMPTS - 1))
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached("files.info")
+    (raw,) = shared_files(scene)
+    scene.workspace.join(CHANNEL, BOB)
+    scene.slack.faults.release("files.info")
+
+    seen = await asking
+
+    assert scene.workspace.file_table[raw.id].deleted
+    assert (seen.delivery.outcome, seen.delivery.reason) == ("redacted", "audience")
+    assert seen.file.content == recordings.load("combined", redacted=True)
+    assert seen.files == [seen.file]
 
 
 @pytest.mark.parametrize("second_answer", ["file_update_failed", "file_not_found"])

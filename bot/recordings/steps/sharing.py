@@ -77,9 +77,20 @@ class Sharing:
         return result
 
     async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
-        """Check a lost try; if nothing is visible, decide again and complete once more."""
-        if await self.find(delivery):
-            return ShareResult.SHARED
+        """Check a lost try; if nothing is visible, decide again and complete once more.
+
+        While Slack does not say whether a raw file is visible, each retry decides again, and drops
+        the file if it may no longer be raw: its regular checks begin only at the delivery's end.
+        """
+        try:
+            if await self.find(delivery):
+                return ShareResult.SHARED
+        except CallAudioError as error:
+            if not delivery.is_raw or not error.retryable:
+                raise
+            if await self._tightened(delivery, await self._decider.decide(question, delivery)):
+                return ShareResult.TIGHTENED
+            raise
         if delivery.may_be_raw_by_mistake:
             # A stalled worker may still complete it.
             await self._deliveries.change(

@@ -370,6 +370,45 @@ async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(
 TRIED = NOON - timedelta(minutes=1)
 
 
+class Passing(CallAudioError):
+    code = "slack_unavailable"
+    retryable = True
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_deleted"),
+    [
+        pytest.param(Outcome.RAW, Outcome.REDACTED, True, id="raw that is no longer allowed"),
+        pytest.param(Outcome.RAW, Outcome.REFUSED, True, id="raw that is now refused"),
+        pytest.param(Outcome.RAW, Outcome.RAW, False, id="raw that is still allowed"),
+        pytest.param(Outcome.REDACTED, Outcome.REFUSED, False, id="a redacted one"),
+    ],
+)
+async def test_while_slack_does_not_say_whether_a_raw_file_is_visible_each_retry_decides_again(
+    setup, was, now, is_deleted
+):
+    delivery = await setup.uploaded(outcome=was.value, share_tried_at=TRIED)
+    setup.slack.visible.add("F1")
+
+    async def fail() -> None:
+        raise Passing
+
+    setup.slack.before_look = fail
+    decider = Decider(now)
+
+    if is_deleted:
+        assert await setup.share(delivery, decider) is ShareResult.TIGHTENED
+    else:
+        with pytest.raises(Passing):
+            await setup.share(delivery, decider)
+
+    assert decider.decided == (was is Outcome.RAW)
+    assert setup.slack.visible == (set() if is_deleted else {"F1"})
+    stored = await setup.deliveries.read(delivery.id)
+    assert stored.outcome is (now if is_deleted else was)
+    assert "F1" in await setup.known_files(delivery)
+
+
 @pytest.mark.parametrize("is_lost", [True, False], ids=["it is not visible", "it is visible"])
 async def test_after_a_second_lost_answer_slack_is_asked_once_more(sqlite_store, is_lost):
     setup = SharingSetup(sqlite_store)
