@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.access.directory import Conversation
 from bot.access.policy import Audience
+from bot.errors import CallAudioError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,8 @@ class ConversationFacts:
 
     conversation: Conversation | None
     audience: Audience
-    is_withheld: bool = False
-    """Whether Slack answered that the bot cannot see the conversation."""
+    error: CallAudioError | None = None
+    """Why the conversation is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

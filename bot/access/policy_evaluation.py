@@ -104,8 +104,7 @@ class PolicyEvaluator:
             conversation = await self._directory.conversation(channel_id)
         except CallAudioError as error:
             log_unknown_fact("conversation", error)
-            is_withheld = not error.retryable and not error.is_own_mistake
-            return ConversationFacts(None, Audience.UNKNOWN, is_withheld=is_withheld)
+            return ConversationFacts(None, Audience.UNKNOWN, error)
         audience = Audience.UNKNOWN
         if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)

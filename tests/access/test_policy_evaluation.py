@@ -354,21 +354,13 @@ async def test_an_admin_sees_the_first_uncleared_listeners_or_none_if_slack_fail
     assert logs == [logged("audience")]
 
 
-@pytest.mark.parametrize(
-    ("error", "is_withheld"),
-    [
-        pytest.param(Silent, True, id="Slack does not show the conversation to the bot"),
-        pytest.param(Passing, False, id="Slack does not answer now"),
-        pytest.param(Malformed, False, id="the call was wrong"),
-    ],
-)
-async def test_conversation_facts_say_whether_slack_withholds_the_conversation(
-    sqlite_store, error, is_withheld
-):
+@pytest.mark.parametrize("error", [Silent, Passing, Malformed])
+async def test_conversation_facts_say_why_the_conversation_is_unknown(sqlite_store, error):
     policy = evaluator(sqlite_store, Workspace(failing={"conversation"}, error=error))
     with capture_logs() as logs:
         around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
-    assert around == ConversationFacts(None, Audience.UNKNOWN, is_withheld=is_withheld)
+    assert isinstance(around.error, error)
+    assert around == ConversationFacts(None, Audience.UNKNOWN, around.error)
     assert logs == [logged("conversation", error.code)]
 
 

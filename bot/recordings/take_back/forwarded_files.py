@@ -7,6 +7,7 @@ from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares, SharedIn, elsewhere
 from bot.recordings.deliveries.slack_port import SlackPort
 from bot.recordings.take_back.causes import TakeBackCause
@@ -15,7 +16,7 @@ log = get_logger(__name__)
 
 REFUSED = (Exposure.EXTERNAL, Exposure.PUBLIC, Exposure.AUDIENCE)
 WITHHELD = "withheld"
-"""Slack's definite answers that the bot cannot see the conversation."""
+"""Slack answered that the bot cannot see the conversation; other errors leave it unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ForwardedFiles:
         facts = await self._evaluator.conversation_facts(
             team_id, place.channel_id, raw_only=raw_only
         )
-        if facts.is_withheld:
+        if isinstance(facts.error, ConversationUnseen):
             return ForbiddenShare(TakeBackCause.FORWARDED, place, WITHHELD)
         # In direct messages with the bot the person there is the only listener.
         listener_id = facts.conversation.im_user_id if facts.conversation else None

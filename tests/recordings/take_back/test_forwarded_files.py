@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from bot.access.directory import Conversation
 from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
@@ -15,6 +16,7 @@ from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
+from bot.slack.web_api.errors import ScopeMissing, SlackCallInvalid, SlackError, SlackTokenRejected
 from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.tables import AuditEventRow, DeliveryRow
@@ -83,6 +85,27 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(setup, cha
     assert await passed_on(setup) == [("forwarded", OTHER, because, "U0ALICE")]
     assert await setup.after_seconds() == [0], "Slack does not say when it was shared there"
     assert setup.gateway.taken_back == ["forwarded"]
+
+
+@pytest.mark.parametrize("error", [ScopeMissing, SlackTokenRejected, SlackError, SlackCallInvalid])
+async def test_an_error_that_says_nothing_of_the_conversation_leaves_it_unverified(
+    setup, error, monkeypatch
+):
+    usual = setup.directory.conversation
+
+    async def refuse(channel_id: str) -> Conversation:
+        if channel_id == OTHER:
+            raise error
+        return await usual(channel_id)
+
+    monkeypatch.setattr(setup.directory, "conversation", refuse)
+    pass_on(setup, OTHER)
+
+    assert await setup.check(CHECK_EVERY) == {"Fd1"}
+    assert await setup.check(LONGEST_UNVERIFIED) == set()
+    assert await setup.causes() == ["doubt"]
+    assert await passed_on(setup) == [], "nobody is said to have broken a rule"
+    assert setup.gateway.taken_back == ["doubt"]
 
 
 async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes(setup):
