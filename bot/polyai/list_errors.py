@@ -58,6 +58,15 @@ OF_THE_PLATFORM: Final[Words] = {
         f"{_OPERATOR} check `POLYAI_PLATFORM_URL`; if it is right, report the reference id.",
     ),
 }
+OF_A_LATER_PAGE: Final[Words] = {
+    **OF_THE_PLATFORM,
+    errors.PolyAIRequestInvalid: (
+        "PolyAI did not return the next page of its list of conversations.",
+        "The list was left open for too long, or PolyAI's list has changed.",
+        "Open the list again; if that fails too, report the reference id.",
+    ),
+}
+"""A page after the first is asked for by its cursor, which PolyAI may let expire."""
 
 
 def in_words(error: errors.PolyAIError, words: Words) -> errors.PolyAIError:

@@ -13,7 +13,14 @@ from bot.polyai.agents import Agent, Platform
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.client import conversations_url
 from bot.polyai.http import HttpGet
-from bot.polyai.list_errors import OF_A_LIST, OF_THE_PLATFORM, ListUnreadable, Words, in_words
+from bot.polyai.list_errors import (
+    OF_A_LATER_PAGE,
+    OF_A_LIST,
+    OF_THE_PLATFORM,
+    ListUnreadable,
+    Words,
+    in_words,
+)
 from bot.polyai.normalization import (
     LIVE,
     V1_FIELDS,
@@ -131,8 +138,9 @@ class ListPages:
             return _page(rows, summary_from_v3, is_live_v3, "started_at", following=following)
 
         fields = V3_FIELDS | {"conversations", "cursor"}
+        words = OF_A_LATER_PAGE if place else OF_THE_PLATFORM
         return await self._fetch(
-            url, platform.api_key, params, fields=fields, read=read, words=OF_THE_PLATFORM
+            url, platform.api_key, params, fields=fields, read=read, words=words
         )
 
     async def _fetch(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _place_text
+from bot.polyai.errors import PolyAIRequestInvalid
 from bot.polyai.pages import PageStart
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
@@ -118,6 +119,27 @@ async def test_a_list_that_only_repeats_its_page_has_no_older_screen(server, bro
 
     assert ([call.conversation_id for call in first.calls], first.older) == (["CA1"], None)
     assert len(server.asked) == 2
+
+
+async def test_a_refused_later_page_is_reported_as_a_list_left_open_for_too_long(server, browser):
+    server.answers = [answer(400, body=b'{"message": "cursor"}')]
+    place = _place_text(0, PageStart("cursor", "expired"))
+
+    with pytest.raises(PolyAIRequestInvalid) as raised:
+        await browser.screen(scripted(server, "v3"), LAST_MONTH, size=10, place=place)
+
+    assert "next page" in raised.value.what
+    assert "left open for too long" in raised.value.likely_cause
+    assert raised.value.fix.startswith("Open the list again")
+
+
+async def test_a_refused_first_page_is_not_reported_as_one_left_open(server, browser):
+    server.answers = [answer(400, body=b'{"message": "period"}')]
+
+    with pytest.raises(PolyAIRequestInvalid) as raised:
+        await browser.screen(scripted(server, "v3"), LAST_MONTH, size=10)
+
+    assert raised.value.likely_cause == "PolyAI's list of conversations has changed."
 
 
 async def test_an_absurd_count_does_not_make_the_search_for_a_time_long(server, browser):
