@@ -15,7 +15,7 @@ WHY_REDACTED: Final = MappingProxyType(
         Reason.ASKED: "as requested",
         Reason.NOT_CLEARED: "you are not cleared to hear unredacted recordings",
         Reason.NO_RAW_KEY: "this agent has no key for unredacted recordings",
-        Reason.AUDIENCE: "not everyone here is cleared to hear unredacted recordings",
+        Reason.AUDIENCE: "not everyone here is known to be cleared to hear unredacted recordings",
         Reason.FACT_UNKNOWN: "Slack did not confirm, for minutes, all that this needs",
     }
 )
@@ -71,8 +71,8 @@ WHY_NO_TRANSCRIPT: Final = MappingProxyType(
         ),
         Reason.AUDIENCE: (
             "A transcript is as personal as the unredacted recording, and not everyone here is "
-            "cleared to hear that, or Slack did not say who is here. Ask where everyone is "
-            "cleared, or in your direct messages with me."
+            "known to be cleared to hear that. Ask where everyone is cleared, or in your direct "
+            "messages with me."
         ),
     }
 )

@@ -374,7 +374,7 @@ WHY = {
     "external_destination": "another organisation",
     "not_cleared": "you are not cleared",
     "no_raw_key": "this agent has no key for unredacted recordings",
-    "audience": "not everyone here is cleared",
+    "audience": "not everyone here is known to be cleared",
     "public": "this is a public channel, and everybody in the workspace can open it",
 }
 DELIVERED_TAGS = [

@@ -118,7 +118,7 @@ async def test_a_guest_cleared_through_a_group_prevents_transcript_and_waveform(
 
     await press(scene, message, Action.WAVEFORM)
     view = await until(lambda: next(reversed(scene.workspace.views.values()), None))
-    await until(lambda: "Not everyone here is cleared" in shown(scene, view.id))
+    await until(lambda: "Not everyone here is known to be cleared" in shown(scene, view.id))
     await press(scene, message, Action.WAVEFORM, user=BOB)
     view = await until(lambda: next(v for v in scene.workspace.views.values() if v.user == BOB))
     await until(lambda: "Only members of this workspace" in shown(scene, view.id))

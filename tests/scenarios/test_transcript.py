@@ -81,7 +81,7 @@ async def test_a_transcript_that_may_no_longer_be_raw_is_refused_without_asking_
 
     reason, words = {
         "right ended": ("not_cleared", "you are not cleared to hear that"),
-        "somebody joined": ("audience", "not everyone here is cleared"),
+        "somebody joined": ("audience", "not everyone here is known to be cleared"),
         "channel shared": ("external_destination", "Transcripts never go there"),
     }[change]
     assert (row.state, row.outcome, row.reason) == ("refused", "refused", reason)
@@ -121,7 +121,7 @@ async def test_under_the_requester_rule_a_transcript_needs_cleared_listeners(new
         asked = len(scene.polyai.requests)
         row = await press_later(scene, message)
         assert (row.state, row.reason) == ("refused", "audience")
-        assert "not everyone here is cleared" in scene.workspace.ephemerals[-1].text
+        assert "not everyone here is known to be cleared" in scene.workspace.ephemerals[-1].text
         assert len(scene.polyai.requests) == asked
 
 

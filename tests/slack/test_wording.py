@@ -92,6 +92,13 @@ def test_the_thread_does_not_show_whose_right_ended(cause):
     assert not any(word in cause for word in ("cleared", "the person", "right", "somebody here"))
 
 
+@each_row("tell", [wording.why_redacted, wording.why_no_transcript])
+def test_the_words_for_an_audience_are_true_if_it_is_unknown_or_too_large(tell):
+    said = tell(Reason.AUDIENCE, is_public=False)
+    assert "not everyone here is known to be cleared" in said
+    assert "is cleared to hear" not in said
+
+
 def test_a_public_channel_is_named_as_the_reason_for_its_audience():
     named = wording.PUBLIC_CHANNEL
     redacted, raw = Outcome.REDACTED, Outcome.RAW

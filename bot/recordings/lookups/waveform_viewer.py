@@ -37,7 +37,9 @@ WHY: Final = MappingProxyType(
             "confirm that it is not."
         ),
         Reason.NOT_CLEARED.value: "You are not cleared to hear unredacted recordings.",
-        Reason.AUDIENCE.value: "Not everyone here is cleared to hear unredacted recordings.",
+        Reason.AUDIENCE.value: (
+            "Not everyone here is known to be cleared to hear unredacted recordings."
+        ),
         PUBLIC: "This is a public channel, and everybody in the workspace can open it.",
         ELSEWHERE: "It belongs to another conversation.",
     }
