@@ -18,6 +18,7 @@ from bot.observability.logs import QUIET_LOGGERS
 from bot.store.database import Database
 from tests.compiled_once import share_compiled_statements
 from tests.examples import register_profiles
+from tests.in_memory import keep_files_in_memory
 from tests.migrated import migrated_sqlite_file
 from tests.postgresql import Databases, Watcher, start_server
 
@@ -79,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder; the workers of xdist use the one of the process that started them."""
     share_compiled_statements()
     if not hasattr(config, "workerinput"):
+        keep_files_in_memory()
         config.stash[WATCHER] = Watcher()
 
 
