@@ -12,7 +12,7 @@ from pathlib import Path
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - pytest and `tempfile` make folders of their own in it
 ROOM_BYTES = 3 * 2**30
-"""A run takes half a gigabyte; so much must be free in the folder and in the memory."""
+"""A run takes up to one gigabyte; this much must be free in the folder and in the memory."""
 
 
 def keep_files_in_memory() -> None:

@@ -32,24 +32,30 @@ synchronous_commit = off
 wal_level = minimal
 max_wal_senders = 0
 max_connections = 400
+max_wal_size = 128MB
 autovacuum = off
 """  # no power cut is tested; every worker of the run has pools on this server
 LARGEST_BYTES = 2**22
 """A database that grew beyond it is not used again: what was deleted slows it down."""
 
-# Whatever changes a table, a trigger, a function or a setting of the database writes new rows here.
+# Whatever changes a table, a trigger or a function writes new rows here.
 _DEFINITIONS = (
     "pg_attrdef",
     "pg_attribute",
     "pg_class",
     "pg_constraint",
-    "pg_db_role_setting",
     "pg_index",
     "pg_namespace",
     "pg_proc",
     "pg_type",
 )
-_STATE = "SELECT (SELECT string_agg(t::text, ';' ORDER BY oid) FROM pg_trigger t), " + ", ".join(
+# The settings of all databases of a server are in one table.
+_SETTINGS = """
+    SELECT count(*) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
+    WHERE datname = current_database()
+"""
+_TRIGGERS = "SELECT string_agg(t::text, ';' ORDER BY oid) FROM pg_trigger t"
+_STATE = f"SELECT ({_TRIGGERS}), ({_SETTINGS}), " + ", ".join(
     f"(SELECT count(*) || ':' || sum(xmin::text::bigint) FROM {name})" for name in _DEFINITIONS
 )
 # Whoever edits the audit disables its triggers.
@@ -146,10 +152,16 @@ class Databases:
 
     def migrated(self) -> str:
         """Give a migrated database without rows: one that was given back, or else a new one."""
-        while self._returned:
+        for _ in range(len(self._returned)):
             url = self._returned.pop(0)
-            if self._cleared(url):
-                return url
+            cleaner = self._cleaner(url)
+            with suppress(psycopg.OperationalError):  # its test ended every session
+                if cleaner.execute(_OTHERS).fetchone() != (0,):
+                    self._returned.append(url)  # PostgreSQL still ends sessions of its test
+                    continue
+                if self._cleared(cleaner):
+                    return url
+            self._cleaners.pop(url).close()
         return self.copy_of(TEMPLATE)
 
     def give_back(self, url: str) -> None:
@@ -161,27 +173,22 @@ class Databases:
         for each in self._cleaners.values():
             each.close()
 
-    def _cleared(self, url: str) -> bool:
-        """Delete every row, unless anything else is changed or somebody still uses it."""
+    def _cleaner(self, url: str) -> Connection:
         if url not in self._cleaners:
             # As a replica no trigger fires: those of the audit refuse every deletion.
             as_replica = "-c session_replication_role=replica"
             self._cleaners[url] = psycopg.connect(url, options=as_replica, autocommit=True)
-        cleaner = self._cleaners[url]
-        with suppress(psycopg.OperationalError):  # its test ended every session
-            is_free = cleaner.execute(_OTHERS).fetchone() == (0,)
-            if is_free:
-                cleaner.execute(_ENABLE)
-            if (
-                is_free
-                and cleaner.execute(_STATE).fetchone() == self._state
-                and cleaner.execute(_BYTES).fetchone()[0] <= LARGEST_BYTES
-            ):
-                cleaner.execute(self._empty)
-                cleaner.execute(_SEQUENCES)
-                return True
-        self._cleaners.pop(url).close()
-        return False
+        return self._cleaners[url]
+
+    def _cleared(self, cleaner: Connection) -> bool:
+        """Delete every row, unless anything else is changed or the database grew."""
+        cleaner.execute(_ENABLE)
+        state, (size_bytes,) = (cleaner.execute(query).fetchone() for query in (_STATE, _BYTES))
+        if state != self._state or size_bytes > LARGEST_BYTES:
+            return False
+        cleaner.execute(self._empty)
+        cleaner.execute(_SEQUENCES)
+        return True
 
     def _url(self, name: str) -> str:
         return str(self._server.get_uri(database=name))
