@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from sqlalchemy.engine import make_url
+
 # Parameters of other programs for pooling and prepared statements: this one prepares nothing on the
 # server, and has its own pool (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
 OF_OTHER_PROGRAMS: Final = frozenset(
@@ -38,6 +40,7 @@ def for_drivers(url: str) -> str:
     scheme = "postgresql" if scheme == "postgres" else scheme  # many hosts still use it
     is_in_memory = ":memory:" in rest or "mode=memory" in rest
     if scheme == "sqlite" and re.match(r"/[^?]", rest) and not is_in_memory:
+        _check_sqlite_parameters(rest)
         return f"sqlite://{rest}"
     if scheme != "postgresql" or not rest or not urlsplit(url).scheme:
         raise ValueError
@@ -56,6 +59,16 @@ def for_drivers(url: str) -> str:
     parameters = [*hosts, *_understood(parse_qsl(query, keep_blank_values=True))]
     kept = urlencode(parameters, quote_via=quote, safe="/:,")
     return f"postgresql://{before}{'?' if kept else ''}{kept}"
+
+
+def _check_sqlite_parameters(rest: str) -> None:
+    url = make_url(f"sqlite+aiosqlite://{rest}")
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ValueError:
+        raise DatabaseUrlRefused(
+            "gives a parameter of SQLite a value that it cannot have (leave it out)"
+        ) from None
 
 
 def _has_a_bare_delimiter(before: str, query: str) -> bool:
@@ -100,6 +113,8 @@ def _understood(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         elif name == "sslmode" and value not in KNOWN_SSL_MODES:
             known = ", ".join(KNOWN_SSL_MODES)
             raise DatabaseUrlRefused(f"has an unknown sslmode (PostgreSQL knows {known})")
+        elif name == "connect_timeout" and not re.fullmatch(r"[0-9]{1,9}", value):
+            raise DatabaseUrlRefused("has a connect_timeout that is no number of seconds")
         elif name in _of_the_client_library():
             kept.append((name, value))
         else:

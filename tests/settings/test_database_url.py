@@ -85,6 +85,29 @@ def test_an_unusable_url_is_reported_without_showing_it(query, said):
     assert "app" not in problem
 
 
+@each_row(
+    ("given", "said"),
+    [
+        (f"sqlite:///x.db?timeout={SECRET}", "a value that it cannot have"),
+        (f"{AT}/x?connect_timeout={SECRET}", "no number of seconds"),
+        (f"{AT}/x?connect_timeout=1.5", "no number of seconds"),
+    ],
+)
+def test_a_value_that_no_driver_reads_is_reported_before_a_connection(given, said):
+    with pytest.raises(SettingsError) as caught:
+        load_database_url({"DATABASE_URL": given})
+    (problem,) = caught.value.problems
+    assert said in problem
+    assert SECRET not in problem
+
+
+@each_row(
+    "given", ["sqlite:///x.db?timeout=5", "sqlite:///file:x.db?uri=true&mode=ro&cache=shared"]
+)
+def test_parameters_of_sqlite_and_its_file_names_are_accepted(given):
+    assert load_database_url({"DATABASE_URL": given}) == given
+
+
 @each_row("password", ["hunter2@x", "hunter2/x", "hunter2?x", "hunter2?x=1/x"])
 def test_a_password_that_could_be_taken_for_a_host_is_reported_with_the_fix(password):
     with pytest.raises(SettingsError) as caught:
