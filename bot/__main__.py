@@ -1,5 +1,6 @@
 """The command line: ``callaudio …`` and ``python -m bot …``."""
 
+import errno
 import gc
 import os
 import sys
@@ -23,7 +24,15 @@ def main() -> None:
     cli = build_cli(arguments)
     gc.freeze()
     gc.enable()
-    cli(obj=given)
+    try:
+        cli(obj=given)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        from bot.cli import console  # noqa: PLC0415 - see above
+
+        words = "There is no room on the disk for the output, which is incomplete."
+        sys.exit(console.complain(words, code=console.FAILED).exit_code)
 
 
 def _read_env_file() -> None:

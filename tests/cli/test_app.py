@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import ENTRIES, build_cli
@@ -12,6 +13,8 @@ from tests.tables import each_row
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"sqlalchemy", "alembic", "aiohttp", "slack_bolt", "numpy", "PIL", "psycopg", "uvicorn"}
+
+FULL = Path("/dev/full")
 
 
 def imported_by(*commands: list[str]) -> set[str]:
@@ -57,3 +60,17 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one():
     result = CliRunner().invoke(build_cli(["grnats"]), ["grnats"])
     assert result.exit_code == 2
     assert "grants" in result.output
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+def test_output_that_finds_no_room_is_reported_in_a_sentence():
+    with FULL.open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bot", "--version"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "There is no room on the disk for the output, which is incomplete.\n"
