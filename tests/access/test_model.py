@@ -213,7 +213,13 @@ class Policy(RuleBasedStateMachine):
             agents=agents,
         )
         telling = Notification(
-            deliveries=deliveries, slack=self.gateway, calls=calls, agents=agents, keep_raw=None
+            deliveries=deliveries,
+            slack=self.gateway,
+            calls=calls,
+            agents=agents,
+            keep_raw=None,
+            audience_must_be_cleared=self.audience_must_be_cleared,
+            first_wait=timedelta(minutes=10),
         )
         self.workflow = DeliveryWorkflow(
             steps=steps,

@@ -16,6 +16,7 @@ async def test_each_button_says_what_to_expect_and_how_its_fault_ended(tab, pres
     await faults.locator("summary").click()
     for trial in TRIALS:
         row = faults.locator("li").filter(has_text=trial.label)
+        await row.wait_for()
         assert trial.expects in await row.inner_text()
         if trial.name != pressed:
             continue
