@@ -31,6 +31,8 @@ def main() -> None:
             raise
         from bot.cli import console  # noqa: PLC0415 - see above
 
+        # Python writes what is left in its buffer at its exit, and would fail there again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         words = "There is no room on the disk for the output, which is incomplete."
         sys.exit(console.complain(words, code=console.FAILED).exit_code)
 
