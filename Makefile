@@ -20,10 +20,10 @@ help: ## list the targets
 demo: .venv/.runtime-stamp ## bring recordings into threads, against stand-ins on this machine
 	@$(BIN)/python -m bot demo
 
-# Tests wait now and then, so four processes keep two cores busy; each one more costs seven seconds
-# of a core, in which it loads and collects the suite. Beyond four cores, one for each.
+# Tests wait now and then, so five processes keep two cores busy; each one more costs seven seconds
+# of a core, in which it loads and collects the suite. Beyond five cores, one for each.
 CORES := $(shell nproc 2>/dev/null)
-WORKERS ?= $(if $(filter-out 1 2 3,$(CORES)),$(CORES),4)
+WORKERS ?= $(if $(filter-out 1 2 3 4,$(CORES)),$(CORES),5)
 
 # These processes, and the bots they start, would else compile everything anew, each for itself.
 test test-long cover: export PYTHONDONTWRITEBYTECODE =
