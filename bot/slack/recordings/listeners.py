@@ -1,6 +1,6 @@
 """Listeners for recordings: each reads the payload, calls one use case, and renders."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -9,6 +9,7 @@ from bot.access.person import People
 from bot.errors import UsageError
 from bot.polyai.payloads import Direction
 from bot.recordings.lookups.waveform_viewer import WaveformViewer
+from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.ack_window import within_ack_window
@@ -79,25 +80,19 @@ class RecordingListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send the unredacted recording to my direct messages*: a new decision for that place."""
-        requester = requester_of_action(body, action)
-        await within_ack_window(self._requests.raw_to_dm(requester, str(action["value"])))
-        await ack()
+        await _ask(self._requests.raw_to_dm, ack, body, action)
 
     async def redacted_instead(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Fetch redacted instead*: for everybody in the conversation, decided by their rights."""
-        requester = requester_of_action(body, action)
-        await within_ack_window(self._requests.redacted_instead(requester, str(action["value"])))
-        await ack()
+        await _ask(self._requests.redacted_instead, ack, body, action)
 
     async def send_again(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Send it now*: the same recording in the same place, with a new decision."""
-        requester = requester_of_action(body, action)
-        await within_ack_window(self._requests.send_again(requester, str(action["value"])))
-        await ack()
+        await _ask(self._requests.send_again, ack, body, action)
 
     async def other_side(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
@@ -115,17 +110,13 @@ class RecordingListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Transcript*: for everybody in the conversation, decided by their own rights."""
-        requester = requester_of_action(body, action)
-        await within_ack_window(self._requests.transcript(requester, str(action["value"])))
-        await ack()
+        await _ask(self._requests.transcript, ack, body, action)
 
     async def delete(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """*Delete*: the message changes as soon as a worker has deleted the file."""
-        asked = self._deletion_requests.ask(requester_of_action(body, action), str(action["value"]))
-        await within_ack_window(asked)
-        await ack()
+        await _ask(self._deletion_requests.ask, ack, body, action)
 
     async def waveform(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
@@ -139,3 +130,15 @@ class RecordingListeners:
 
         await self._modals.open(str(body["trigger_id"]), waveform_modal.TITLE, fill)
         await ack()
+
+
+async def _ask(
+    use_case: Callable[[Requester, str], Awaitable[object]],
+    ack: AsyncAck,
+    body: Mapping[str, Any],
+    action: Mapping[str, Any],
+) -> None:
+    """Call the use case of a button that names its delivery; then acknowledge."""
+    asked = use_case(requester_of_action(body, action), str(action["value"]))
+    await within_ack_window(asked)
+    await ack()
