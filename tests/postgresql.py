@@ -5,7 +5,6 @@ variable: the first that needs a database starts the server, all others join it.
 the server and removes the folder when the process that began the run is gone, however it ended.
 """
 
-import fcntl
 import itertools
 import os
 import subprocess
@@ -22,6 +21,7 @@ from psycopg import Connection
 
 from bot.store.engines import async_url
 from bot.store.schema import upgrade
+from tests.file_lock import locked
 
 FOLDER = "TESTS_POSTGRESQL_FOLDER"
 TEMPLATE = "migrated"
@@ -101,8 +101,7 @@ class Watcher:
 def alone(name: str) -> Iterator[Path]:
     """Let one process of the run at a time do what is done once; gives the run's folder."""
     folder = Path(os.environ[FOLDER])
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / f"{name}.lock"):
         yield folder
 
 

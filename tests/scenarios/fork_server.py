@@ -3,7 +3,6 @@
 Whoever is first starts it. It ends when the last connection is closed, however that came about.
 """
 
-import fcntl
 import os
 import socket
 import sys
@@ -12,6 +11,8 @@ from contextlib import suppress
 from multiprocessing.connection import Client, Connection, wait
 from pathlib import Path
 from typing import Any
+
+from tests.file_lock import locked
 
 Order = dict[str, Any]
 
@@ -24,8 +25,7 @@ class ForkServer:
 
     def __init__(self, folder: Path, module: str, *arguments: str) -> None:
         address = str(folder / "fork-server")
-        with Path(f"{address}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / "fork-server.lock"):
             found = _connected(address)
             if not found:
                 _start(address, module, *arguments)
