@@ -16,7 +16,7 @@ from bot.jobs.work_loop import POLL_SECONDS
 from bot.store.database import Database
 from bot.store.engines import missing_file, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
-from bot.store.revision import newest_revision, revisions
+from bot.store.revision import is_newer, newest_revision, revisions
 
 CHANNEL: Final = "callaudio_doctor"
 NOTIFIED_WITHIN_SECONDS: Final = 2.0
@@ -69,20 +69,19 @@ async def check_store(database_url: str) -> list[Finding]:
 
 
 def _migrations(at: list[str], *, is_file: bool) -> Finding:
-    newest = newest_revision()
     if not at and is_file:
         says = "a new file: `callaudio run` creates its tables"
         return Finding("migrations", Status.SET, says, "Start `callaudio run`.")
-    if at == [newest]:
+    if at == [newest_revision()]:
         return Finding("migrations", Status.OK, "newest revision")
-    if max(at, default="") > newest:
+    if is_newer(at):
         fix = "Install that version again, or restore a backup of before it was migrated."
         return Finding("migrations", Status.WRONG, "of a newer version of callaudio", fix)
     return Finding("migrations", Status.WRONG, "older revision", "Run `callaudio migrate`.")
 
 
 async def _writing(what: str, database: Database) -> Finding:
-    """Begin a write transaction and roll it back."""
+    """Try a write in a transaction, and roll it back."""
     async with database.write() as session:
         if database.is_sqlite:
             # Only a change shows it: of a file that can only be read, SQLite begins to read.

@@ -154,7 +154,7 @@ class ActionAuthorization:
         try:
             return await self._deliveries.read(delivery_id)
         except LookupError:
-            # Forged: no button of the bot sends this id. It may be any text, so it is not stored.
+            # Pruned or forged; the id may be any text, so it is not stored.
             payload = {"button": button, "code": NotYours.code}
             await self._membership.note(
                 AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, payload
