@@ -29,7 +29,7 @@ def main() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        from bot.cli import console  # noqa: PLC0415 - see above
+        from bot.cli import console  # noqa: PLC0415 - only if it failed
 
         # Python writes what is left in its buffer at its exit, and would fail there again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
