@@ -6,7 +6,8 @@ from datetime import datetime
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
 from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
-from bot.recordings.deliveries.delivery import Problem
+from bot.recordings.deliveries.delivery import Delivery, Problem
+from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification
@@ -72,8 +73,18 @@ class DeliveryWorkflow:
         return await self._notification.notify_end(due.key)
 
     async def _deliver(self, delivery_id: str) -> None:
-        steps = self._steps
-        delivery = await steps.begin(delivery_id)
+        while True:
+            delivery = await self._steps.begin(delivery_id)
+            try:
+                return await self._take_steps(delivery)
+            except ConversationUnseen:
+                # The channel may have another id since this run read the delivery.
+                now = await self._steps.begin(delivery_id)
+                if now.asked_channel_id == delivery.asked_channel_id:
+                    raise
+
+    async def _take_steps(self, delivery: Delivery) -> None:
+        steps, delivery_id = self._steps, delivery.id
         if delivery.has_ended:
             return
         delivery, conversation = await steps.decide(delivery)

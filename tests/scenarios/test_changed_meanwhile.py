@@ -13,7 +13,7 @@ from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
 from tests.patience import until
-from tests.scenarios.scene import ALICE, BOB, CHANNEL, RAW_SPAN, WHY, Scene, Seen
+from tests.scenarios.scene import ALICE, BOB, CHANNEL, RAW_SPAN, WHY, Scene, Seen, assert_raw
 from tests.scenarios.thread import card, press_for_more
 
 Asked = TypeVar("Asked")
@@ -135,6 +135,33 @@ async def test_a_bot_that_was_removed_meanwhile_asks_to_be_invited(scene):
     assert seen.tags[-1] == "worker:delivery:failed"
     assert [file.completed_times for file in scene.workspace.recordings] == [0]
     assert seen.files == []
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(
+            Fault("conversations.info", status=503, hang=True), id="before-facts-are-read"
+        ),
+        pytest.param(Fault("conversations.info", when="after", hang=True), id="before-decision"),
+        pytest.param(Fault("upload", when="after", hang=True), id="before-share"),
+        pytest.param(Fault("files.info", status=503, hang=True), id="before-end"),
+    ],
+)
+async def test_a_channel_that_gets_another_id_meanwhile_gets_its_recording(scene, held):
+    await scene.grant()
+    scene.slack.faults.add(held)
+    asking = asyncio.create_task(scene.ask())
+    await scene.slack.faults.reached(held.route)
+    scene.workspace.change_channel_id(CHANNEL, "C0QUALITY1")
+    changed = {"old_channel_id": CHANNEL, "new_channel_id": "C0QUALITY1"}
+    assert (await scene.people.event({"type": "channel_id_changed", **changed})).status == 200
+
+    scene.slack.faults.release(held.route)
+    seen = await asking
+
+    assert_raw(seen)
+    assert seen.file.channel == seen.delivery.destination_channel_id == "C0QUALITY1"
 
 
 async def test_a_decision_that_became_old_while_the_picture_was_drawn_is_repeated(scene):

@@ -123,9 +123,13 @@ class DeliverySteps:
                 "reason": decision.reason.value,
                 **audited_facts(evaluation.facts),
             },
-            when={"outcome": None},
+            when={"outcome": None, "asked_channel_id": delivery.asked_channel_id},
         )
-        return stored or await self._deliveries.read(delivery.id), conversation
+        if stored is None:
+            stored = await self._deliveries.read(delivery.id)
+            if stored.asked_channel_id != delivery.asked_channel_id:
+                return await self.decide(stored)  # the channel got another id meanwhile
+        return stored, conversation
 
     async def upload(
         self, delivery: Delivery, conversation: Conversation | None

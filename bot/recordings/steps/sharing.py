@@ -126,14 +126,17 @@ class Sharing:
 
     async def find(self, delivery: Delivery) -> str | None:
         """Wait until the file is visible in the destination; returns its ts, or None."""
-        if delivery.file_id is None or delivery.channel_id is None:
+        file_id, channel_id = delivery.file_id, delivery.channel_id
+        if file_id is None or channel_id is None:
             return None
         for wait_seconds in self._visibility_polling.waits_seconds:
-            ts = await self._slack.find_share(delivery.file_id, delivery.channel_id)
+            ts = await self._slack.find_share(file_id, channel_id)
             if ts:
                 return ts
             await self._sleep(wait_seconds)
-        return await self._slack.find_share(delivery.file_id, delivery.channel_id)
+            # The channel may have another id by now.
+            channel_id = (await self._deliveries.read(delivery.id)).channel_id or channel_id
+        return await self._slack.find_share(file_id, channel_id)
 
     async def drop_unshown(self, delivery: Delivery) -> bool:
         """Drop, once, a recording that Slack accepted with its picture and never shows.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select, true, update
 
@@ -20,7 +21,7 @@ from bot.recordings.deliveries.file_check_schedule import (
 from bot.recordings.deliveries.shares import MOST_PLACES
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
-from bot.store.tables import DeliveryRow
+from bot.store.tables import DeliveryRow, OrphanedFileRow
 
 
 class EarlyFileChecks:
@@ -94,29 +95,35 @@ class EarlyFileChecks:
     async def follow(self, team_id: str, old_channel_id: str, new_channel_id: str) -> None:
         """Handle a changed channel id, as when a channel is shared: move its deliveries to it.
 
-        A repeated event finds no delivery with the old id, and records nothing.
+        Raw deliveries under way are checked when they end, as in ``check_now``. A repeated event
+        finds no delivery with the old id, and records nothing.
         """
-        is_there = DeliveryRow.destination_channel_id == old_channel_id
-        at_old_id = [DeliveryRow.team_id == team_id, or_(is_there, _is_forwarded(old_channel_id))]
-        here = update(DeliveryRow).where(_locked_in_order(at_old_id))
-        moving = here.values(
-            destination_channel_id=case(
-                (is_there, new_channel_id), else_=DeliveryRow.destination_channel_id
-            )
-        ).returning(DeliveryRow.id, DeliveryRow.reported_channels)
+        now = self._clock()
+        row, orphan = DeliveryRow, OrphanedFileRow
+        ids = (row.origin_channel_id, row.asked_channel_id, row.destination_channel_id)
+        changes: dict[Any, ColumnElement[Any]] = {
+            each: case((each == old_channel_id, new_channel_id), else_=each) for each in ids
+        }
+        changes[row.recheck_at] = case((_is_raw_under_way(), now), else_=row.recheck_at)
+        has_old_id = or_(*(each == old_channel_id for each in ids), _is_forwarded(old_channel_id))
+        at_old_id = update(row).where(_locked_in_order([row.team_id == team_id, has_old_id]))
+        moving = at_old_id.values(changes).returning(row.id, row.reported_channels)
+        orphaned = update(orphan).where(
+            orphan.team_id == team_id, orphan.channel_id == old_channel_id
+        )
         async with self._database.write() as session:
             moved = (await session.execute(moving)).all()
             if not moved:
                 return
-            now = self._clock()
+            await session.execute(orphaned.values(channel_id=new_channel_id))
             key = conversation_key(team_id, new_channel_id)
             enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
             for delivery_id, places in moved:
                 if not places or old_channel_id not in places:
                     continue
-                row = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
                 renamed = [new_channel_id if each == old_channel_id else each for each in places]
-                await session.execute(row.values(reported_channels=renamed))
+                forwarded = update(row).where(row.id == delivery_id)
+                await session.execute(forwarded.values(reported_channels=renamed))
                 enqueue(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
             await record(
                 session,

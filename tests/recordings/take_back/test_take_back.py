@@ -17,7 +17,7 @@ from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
-from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import (
     CHECK_AUDIENCE,
     CHECK_SHARES,
@@ -25,7 +25,7 @@ from bot.recordings.deliveries.file_check_schedule import (
     FileCheckSchedule,
     watch_file,
 )
-from bot.recordings.deliveries.orphaned_files import OrphanedFiles
+from bot.recordings.deliveries.orphaned_files import OrphanedFile, OrphanedFiles, store_orphaned
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
@@ -33,7 +33,8 @@ from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, 
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
-from bot.store.tables import AuditEventRow, DeliveryRow
+from bot.store.enqueue import enqueue
+from bot.store.tables import AuditEventRow, DeliveryRow, OrphanedFileRow
 from tests.access.builders import readers_on
 from tests.access.outside import Channel, File, World, WorldDirectory, WorldGroups, WorldPosting
 from tests.conftest import NOON
@@ -679,13 +680,26 @@ async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(setup):
 async def test_a_changed_channel_id_is_stored_and_recorded_once(setup):
     await setup.put("d1")
     await setup.put("d2", outcome="redacted")
+    await setup.put("d3", "uploaded")
+    orphaned = OrphanedFile("F0", "d1", TEAM, CHANNEL, NOON)
+    async with setup.database.write() as session:
+        enqueue(session, DELIVER, "d3", now=NOON)
+        await store_orphaned(session, [orphaned], NOON)
 
     await asyncio.gather(*(setup.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
     await setup.early_checks.follow(TEAM, CHANNEL, "C0NEW")
 
     async with setup.database.read() as session:
-        channels = (await session.scalars(select(DeliveryRow.destination_channel_id))).all()
+        rows = (await session.scalars(select(DeliveryRow).order_by(DeliveryRow.id))).all()
+        file = await session.get(OrphanedFileRow, "F0")
         is_move = AuditEventRow.tag == "slack:channel:moved"
         moves = (await session.scalars(select(AuditEventRow).where(is_move))).all()
-    assert channels == ["C0NEW", "C0NEW"]
+    for row in rows:
+        assert {row.origin_channel_id, row.asked_channel_id, row.destination_channel_id} == {
+            "C0NEW"
+        }
+    assert file
+    assert file.channel_id == "C0NEW"
+    # The raw one under way is checked when it ends: it may have been decided before the change.
+    assert [row.recheck_at for row in rows] == [None, None, NOON]
     assert [each.payload for each in moves] == [{"from": CHANNEL, "to": "C0NEW"}]
