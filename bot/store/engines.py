@@ -101,7 +101,9 @@ def build_engine(url: URL) -> AsyncEngine:
     """
     if url.get_backend_name() != "sqlite":
         return _build_postgresql_engine(url)
-    engine = create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=60)
+    engine = create_async_engine(
+        url, pool_size=10, max_overflow=0, pool_timeout=60, hide_parameters=True
+    )
     use_one_hop(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -128,7 +130,9 @@ def build_engine(url: URL) -> AsyncEngine:
 
 
 def _build_postgresql_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args=connect_args(url), pool_size=10, max_overflow=10)
+    engine = create_async_engine(
+        url, connect_args=connect_args(url), pool_size=10, max_overflow=10, hide_parameters=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -33,7 +33,7 @@ def sync_engine(url: URL) -> Engine:
     On SQLite too, a migration is one transaction. By default the driver commits each change of a
     table at once, and a migration that failed halfway, on a full disk, could not be run again.
     """
-    engine = create_engine(sync_url(url), connect_args=connect_args(url))
+    engine = create_engine(sync_url(url), connect_args=connect_args(url), hide_parameters=True)
     is_sqlite = url.get_backend_name() == "sqlite"
 
     @event.listens_for(engine, "connect")

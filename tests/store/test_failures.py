@@ -46,6 +46,14 @@ async def test_a_closed_port_is_reported(url, failure):
     assert isinstance(for_people(error), StoreAway)
 
 
+async def test_an_error_does_not_contain_the_values_of_its_statement(database):
+    with pytest.raises(DBAPIError) as failed:
+        async with database.read() as session:
+            await session.execute(text("SELECT :reason FROM missing"), {"reason": "Mrs Private"})
+    assert "missing" in str(failed.value)
+    assert "Mrs Private" not in str(failed.value)
+
+
 async def test_a_server_without_an_answer_is_reported():
     writers = []
 
