@@ -84,13 +84,12 @@ class People:
         return await self.read_as(team_id, user_id, standing)
 
     async def recent(self, team_id: str, user_id: str) -> Person:
-        """Read the rights without grants, with a stored standing if there is one.
+        """Do as ``read`` does, with a stored standing if there is one.
 
         Raises:
             CallAudioError: no standing is stored, and Slack did not return it.
         """
-        standing = await self._standings.recent(team_id, user_id)
-        return Person(standing, await self._held(team_id, user_id, standing), grants=())
+        return await self.read_as(team_id, user_id, await self._standings.recent(team_id, user_id))
 
     async def read_as(self, team_id: str, user_id: str, standing: Standing) -> Person:
         """Do as ``read`` does, with a standing that the caller has just read."""

@@ -28,21 +28,21 @@ ENDING_WITHIN: Final = timedelta(days=7)
 class HomeFacts:
     """The facts of a Home that have to be current: rights and pending requests."""
 
-    held: frozenset[Right]
+    person: Person
     pending: tuple[AccessRequest, ...]
     """The requests that an admin can decide."""
     own: AccessRequest | None
     """The person's own pending request."""
-    may_use: bool
-    """Whether the person may use callaudio; externals and guests without a grant may not."""
 
     @property
     def digest(self) -> str:
         """A hash: equal for equal facts."""
-        words = [*sorted(self.held), *(request.id for request in self.pending)]
+        words = [*sorted(self.person.held), *(request.id for request in self.pending)]
+        # A Home says when a right ends and who gave it, so another grant of it is a change.
+        words += [f"grant {each.id}" for each in self.person.grants]
         if self.own:
             words.append(f"own {self.own.id}")
-        if not self.may_use:
+        if not self.person.may_use:
             words.append("not for them")
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
@@ -114,7 +114,7 @@ class HomeReader:
         person = await self._people.recent(team_id, user_id)
         pending = await self._pending(team_id, person.held)
         own = await self._own(team_id, user_id)
-        return HomeFacts(person.held, pending, own, person.may_use)
+        return HomeFacts(person, pending, own)
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.

@@ -166,13 +166,14 @@ def drawn() -> set[str]:
 def homes() -> list[dict[str, Any]]:
     """App Home of an admin who has something to decide, and of somebody it is not for."""
     pending = request(AccessState.PENDING)
+    boss = Person(Standing.MEMBER, frozenset(Right), ())
     admin = Home(
         user_id="U0BOSS000",
-        person=Person(Standing.MEMBER, frozenset(Right), ()),
+        person=boss,
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=AdminPart((pending,), (), ()),
-        watched=HomeFacts(frozenset(Right), (pending,), None, may_use=True),
+        watched=HomeFacts(boss, (pending,), None),
     )
     outsider = Person(Standing.EXTERNAL, frozenset(), ())
     return [home(each, None) for each in (admin, replace(admin, person=outsider, admin=None))]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.access.grants import Right
+from bot.access.grants import Right, revoke
 from bot.access.policy import Standing
 from bot.access.standings import STANDING_VALID_FOR
 from bot.access_requests.request import LIFETIME
@@ -19,7 +19,18 @@ from bot.home.reading import Home, HomeReader
 from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from tests.access.builders import ALICE, BOB, GROUP, TEAM, Workspace, deny, give, readers_on
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    BOSS,
+    GROUP,
+    TEAM,
+    Workspace,
+    deny,
+    give,
+    readers_on,
+    subject,
+)
 from tests.access_requests.test_requests import new_request
 from tests.conftest import NOON
 from tests.patience import until
@@ -116,6 +127,28 @@ async def test_a_late_worker_does_not_publish_an_ended_right(setup):
     await second()
     assert setup.shown() == frozenset()
     assert await second() == 0  # and both rest
+
+
+@pytest.mark.parametrize("is_revoked", [False, True], ids=["another is added", "one is revoked"])
+async def test_a_home_shows_the_end_of_the_grant_that_holds_now(setup, is_revoked):
+    tomorrow = timedelta(days=1)
+    await give(setup.database, ALICE, lasting=None if is_revoked else tomorrow)
+    await setup.homes.opened(TEAM, ALICE)
+    look = setup.worker()
+    await look()
+
+    if is_revoked:
+        async with setup.database.write() as session:
+            await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON)
+    await give(setup.database, ALICE, lasting=tomorrow if is_revoked else None)
+    await setup.homes.check_now(TEAM)
+    await look()
+
+    grant = setup.wall.homes[ALICE][1].person.grant_of(Right.PII)
+    assert grant.expires_at == (NOON + tomorrow if is_revoked else None)
+    setup.now += MINUTE
+    await look()
+    assert setup.wall.published == 2, "without a change nothing is published again"
 
 
 async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):

@@ -87,9 +87,9 @@ def messages() -> Mapping[str, dict[str, Any]]:
 def views() -> Mapping[str, dict[str, Any]]:
     """Return each modal, and App Home, by what it is about."""
     rights = frozenset(Right)
-    watched = HomeFacts(rights, (_request(),), None, may_use=True)
     admin = AdminPart(pending=(_request(),), ending=(), digests=())
     person = Person(Standing.MEMBER, rights, (), is_first_admin=True)
+    watched = HomeFacts(person, admin.pending, None)
     screen = Screen((_call(),), None)
     return {
         "App Home": home(Home(PERSON, person, AudienceRule.CLEARED, (), admin, watched), None),

@@ -61,7 +61,7 @@ def read(**changes) -> Home:
         audience_rule=AudienceRule.CLEARED,
         deliveries=(),
         admin=None,
-        watched=HomeFacts(frozenset(), (), None, may_use=True),
+        watched=HomeFacts(NOBODY, (), None),
     )
     return replace(usual, **changes)
 
@@ -97,7 +97,7 @@ def test_the_largest_view_is_within_slacks_limits():
     wordy = replace(GRANT, given_by="x" * 255)
     many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
     held = Person(Standing.MEMBER, frozenset(Right), (GRANT,))
-    asked = HomeFacts(frozenset(), (), PENDING, may_use=True)
+    asked = HomeFacts(held, (), PENDING)
     text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
@@ -186,7 +186,7 @@ def test_a_person_without_recordings_sees_the_steps_to_the_first_one():
 
 
 def test_the_persons_request_is_shown_with_hours_and_times_and_without_its_reason():
-    text = words(read(watched=HomeFacts(frozenset(), (), PENDING, may_use=True)))
+    text = words(read(watched=HomeFacts(NOBODY, (), PENDING)))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
     assert "You requested to hear unredacted recordings for *4 hours*" in text
     assert f"<!date^{int(NOON.timestamp())}^" in text
@@ -196,9 +196,7 @@ def test_the_persons_request_is_shown_with_hours_and_times_and_without_its_reaso
 
 
 def test_other_people_see_a_single_sentence():
-    view = home(
-        read(person=OUTSIDER, watched=HomeFacts(frozenset(), (), PENDING, may_use=True)), URL
-    )
+    view = home(read(person=OUTSIDER, watched=HomeFacts(NOBODY, (), PENDING)), URL)
     assert len(view["blocks"]) == 1
     assert "members of this workspace" in words(read(person=OUTSIDER))
 
