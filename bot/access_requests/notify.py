@@ -123,14 +123,16 @@ class AccessRequestNotifier:
         channel_id = await self._usable_channel(request)
         if channel_id and await self._ask(channel_id, request, is_reminder=is_reminder):
             return
-        is_asked = False
+        is_asked, unavailable = False, None
         for user_id in await self._reviewers.people(request.team_id, request.user_id):
-            dm = self._slack.open_dm(user_id)
-            opened = await self._unless_refused(dm, request)
-            if opened and await self._ask(opened, request, is_reminder=is_reminder):
-                is_asked = True
-        if not is_asked:
-            raise NobodyReached
+            try:
+                dm = await self._unless_refused(self._slack.open_dm(user_id), request)
+                if dm and await self._ask(dm, request, is_reminder=is_reminder):
+                    is_asked = True
+            except CallAudioError as error:  # the others are asked all the same
+                unavailable = error
+        if unavailable or not is_asked:
+            raise unavailable or NobodyReached
 
     async def _usable_channel(self, request: AccessRequest) -> str | None:
         """Return the approvals channel, unless it is shared with another organisation."""

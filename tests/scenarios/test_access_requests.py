@@ -408,15 +408,17 @@ async def test_the_same_form_is_the_same_request_and_another_choice_a_new_one(sc
     view_id = await open_form(scene, await redacted(scene))
     form = scene.workspace.views[view_id]
 
-    async def send(hours: str) -> None:
+    async def send(hours: str) -> str:
         scene.workspace.views[view_id] = form  # as it stays when Slack got no answer in time
-        await submit(scene, view_id, hours=hours)
+        return str((await submit(scene, view_id, hours=hours)).body)
 
     await send("4")
-    await send("4")
+    assert "is still waiting for an admin" in await send("4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Deny", BOSS)
     await message(scene, dm(ALICE), "denied your request")
-    await send("4")
+    answer = await send("4")
+    assert "has ended: an admin decided, or it expired" in answer
+    assert "still waiting" not in answer
     assert [row.state for row in await rows(scene)] == ["denied"]
     await send("1")
 
@@ -645,6 +647,20 @@ async def test_an_unreachable_admin_does_not_prevent_asking_the_others(scene):
     (row,) = await until(lambda: announced(scene))
 
     assert [channel for channel, _ in row.messages] == [dm(CHIEF)]
+    scene.workspace.calls.clear()
+
+
+async def test_an_admin_whom_slack_fails_to_notify_does_not_delay_the_question_to_others(scene):
+    scene.slack.faults.add(Fault(route="chat.postMessage"))  # none for the card
+    scene.slack.faults.add(Fault(route="chat.postMessage", error="fatal_error"))
+    await ask(scene)
+
+    first = await message(scene, dm(CHIEF), "asks to hear unredacted")
+    later = await message(scene, dm(BOSS), "asks to hear unredacted")
+
+    assert float(first.ts) < float(later.ts)
+    await until(lambda: announced(scene))
+    assert [len(scene.workspace.messages(dm(each))) for each in (BOSS, CHIEF)] == [1, 1]
     scene.workspace.calls.clear()
 
 

@@ -1,4 +1,4 @@
-"""The form to request access, and the notice when a request is already pending."""
+"""The form to request access, and the notice when the request was sent before."""
 
 from bot.access_requests.request import AccessRequest
 from bot.access_requests.submit import LONGEST_REASON, Offer
@@ -51,7 +51,12 @@ def form(offer: Offer) -> View:
 
 
 def joined(request: AccessRequest) -> View:
-    """The notice in place of the form when an earlier request is still pending."""
+    """The notice in place of the form when no new request was stored."""
+    if not request.is_pending:
+        return notice(
+            f"Your request of {wording.moment(request.requested_at)} has ended: an admin decided, "
+            "or it expired. I did not send another. Open the form again to send one."
+        )
     return notice(
         f"Your request of {wording.moment(request.requested_at)} is still waiting for an admin, so "
         "I did not send another. I will send you a direct message when an admin has decided."
