@@ -10,7 +10,12 @@ import pytest
 from bot.cli.doctor import examine
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, environment_of
 from bot.recordings.redaction.canary import CanaryFinding
-from bot.recordings.redaction.canary_store import CHECK_CANARY, CanaryState, CanaryStore
+from bot.recordings.redaction.canary_store import (
+    CHECK_CANARY,
+    WARN_OF_FREEZE,
+    CanaryState,
+    CanaryStore,
+)
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
@@ -38,7 +43,7 @@ def with_canary(new_scene: OpenScene):
 
     @asynccontextmanager
     async def opened(recording: Recording | None = None, **changes) -> AsyncIterator[Scene]:
-        async with new_scene(environment=AGREED, **changes) as scene:
+        async with new_scene(**{"environment": AGREED, **changes}) as scene:
             scene.polyai.add_call(
                 CANARY_CALL, agent_id=AGENT_ID, recording=recording or Recording.speech()
             )
@@ -143,6 +148,25 @@ async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_t
         ]
         assert len(told_admins(scene)) == 1
         assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
+
+
+async def test_an_admin_whom_slack_fails_to_notify_does_not_repeat_the_warning_to_others(
+    with_canary,
+):
+    chief = "U0CHIEF00"
+    environment = {**AGREED, "CALLAUDIO_ADMINS": f"{BOSS},{chief}"}
+    async with with_canary(environment=environment) as scene:
+        scene.workspace.add_user(chief)
+        for fault in (Fault("chat.postMessage"), Fault("chat.postMessage", error="fatal_error")):
+            scene.slack.faults.add(fault)
+        plain_key_hears_raw(scene)
+        await looked(scene)
+
+        async def is_over() -> bool:
+            return await scene.due(WARN_OF_FREEZE, CANARY_CALL) is None
+
+        await until(is_over)
+        assert len(told_admins(scene)) == 1
 
 
 async def test_an_audible_span_freezes_deliveries(new_scene):

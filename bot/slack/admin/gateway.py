@@ -23,22 +23,21 @@ class AdminGateway:
         Raises:
             CallAudioError: a later try may succeed.
         """
-        await self._post(check.asked_by, replies.checked(check))
-
-    async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
-        """Notify an admin that deliveries are frozen; returns whether Slack accepted it.
-
-        Raises:
-            CallAudioError: a later try may succeed.
-        """
-        return await self._post(user_id, replies.frozen(state))
-
-    async def _post(self, user_id: str, text: str) -> bool:
         try:
-            await post(self._api, await open_dm(self._api, user_id), {"text": text})
+            await self._post(check.asked_by, replies.checked(check))
         except CallAudioError as error:
             if error.retryable:
                 raise
             log.warning("admin_not_notified", code=error.code)
+
+    async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
+        """Notify an admin that deliveries are frozen; returns whether Slack accepted it."""
+        try:
+            await self._post(user_id, replies.frozen(state))
+        except CallAudioError as error:
+            log.warning("admin_not_notified", code=error.code)
             return False
         return True
+
+    async def _post(self, user_id: str, text: str) -> None:
+        await post(self._api, await open_dm(self._api, user_id), {"text": text})
