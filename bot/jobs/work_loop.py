@@ -69,6 +69,11 @@ class WorkLoop:
         """Poll now: work was stored."""
         self._woken.set()
 
+    def note_taken_over(self, kind: str, key: str) -> None:
+        """Log and count work whose worker died or lost its lease."""
+        log.warning("work_taken_over", kind=kind, key=key)
+        self._metrics.takeovers.labels(kind=kind).inc()
+
     async def run(self) -> None:
         """Claim and run until cancelled."""
         waits = FIRST_WAIT_SECONDS
@@ -203,8 +208,7 @@ class WorkLoop:
 
     def _start(self, kind: WorkKind, due: Due) -> None:
         if due.was_held:
-            log.warning("work_taken_over", kind=due.kind, key=due.key)
-            self._metrics.takeovers.labels(kind=due.kind).inc()
+            self.note_taken_over(due.kind, due.key)
         task = asyncio.create_task(self._work(kind, due))
         self._held[due.kind, due.key] = (due, task)
 

@@ -45,7 +45,8 @@ class Metrics:
         oldest_delivery_seconds: the age of the oldest delivery that has not ended; 0 without one.
         backlog_known: 1 if the waiting work could be read at this scrape, else 0.
         database_takes_writes: 1 if a write succeeded at this scrape, else 0.
-        takeovers: pieces of work taken over from a worker whose lease had expired, by ``kind``.
+        takeovers: pieces of work taken over from a worker that died or whose lease had expired, by
+            ``kind``.
         leases_lost: pieces of work that another worker took over from this one, by ``kind``.
         socket_envelope_age_seconds: time since Socket Mode's last envelope; NaN over HTTP.
     """
@@ -196,7 +197,7 @@ class Metrics:
         )
         self.takeovers = Counter(
             "callaudio_work_taken_over",
-            "Work taken over from a worker whose lease had expired.",
+            "Work taken over from a worker that died or whose lease had expired.",
             ["kind"],
             registry=self.registry,
         )

@@ -72,14 +72,17 @@ class DueWork:
         self._lease = lease
         self._next_turns: defaultdict[str, int] = defaultdict(int)
 
-    async def free_all(self) -> None:
-        """Release every lease: the only worker of this database has just started."""
+    async def free_all(self) -> list[tuple[str, str]]:
+        """Release every lease: the only worker of this database has just started.
+
+        Returns kind and key of what the worker before it held.
+        """
         row = DueWorkRow
         freed = update(row).where(row.claim.is_not(None))
+        freeing = freed.values(claim=None, lease_ends_at=None, takeovers=row.takeovers + 1)
         async with self._database.write() as session:
-            await session.execute(
-                freed.values(claim=None, lease_ends_at=None, takeovers=row.takeovers + 1)
-            )
+            found = await session.execute(freeing.returning(row.kind, row.key))
+            return [(each.kind, each.key) for each in found]
 
     async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
         """Return when the first unclaimed work of each kind is due."""

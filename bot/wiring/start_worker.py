@@ -41,7 +41,8 @@ async def start_worker(
     )
     if path:
         stack.callback(SoleWorker.claim(path).release)
-        await due_work.free_all()
+        for kind, key in await due_work.free_all():
+            loop.note_taken_over(kind, key)
     else:
         # Continues while running work is drained: if a lease expired, the work would be done twice.
         await stack.enter_async_context(in_background(loop.renew()))

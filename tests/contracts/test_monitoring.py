@@ -64,6 +64,10 @@ ALARMS = {
     ),
 }
 """For each alert: a series by minutes that makes it fire, and one that does not."""
+ALSO_FIRES = {
+    # A single process, started again each minute.
+    "CallaudioWorkersDie": ('callaudio_work_taken_over_created{kind="deliver"}', "0+60x19", "0x19")
+}
 BESIDE = {
     # Somebody works, on which nothing hangs but the alert that nobody does.
     "CallaudioNobodyWorks": ('callaudio_work_held{kind="deliver"}', "0x19")
@@ -132,7 +136,7 @@ def test_every_panel_says_what_it_shows_and_every_alert_what_to_do():
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 def test_every_alert_fires_when_it_should_and_not_before(tmp_path):
     cases = []
-    for name, (series, bad, good) in ALARMS.items():
+    for name, (series, bad, good) in [*ALARMS.items(), *ALSO_FIRES.items()]:
         for values, fires in ((bad, True), (good, False)):
             inputs = [{"series": series, "values": values}]
             if name in BESIDE:

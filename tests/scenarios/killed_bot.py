@@ -27,6 +27,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 from starlette.applications import Starlette
 
 from bot.__main__ import main as command_line
@@ -236,6 +237,14 @@ class Bot:
                     await writer.wait_closed()
                     return
                 await asyncio.sleep(0.02)
+
+    async def metrics(self) -> str | None:
+        """Scrape its metrics; None: it does not answer."""
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+                return (await http.get(f"http://{LOOPBACK}:{self.port}/metrics")).text
+        except httpx.HTTPError:
+            return None
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -131,9 +131,12 @@ async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(
             await bot.kill()
             faults_of(street, moment).release(moment.route)
 
-        await street.start()
+        last = await street.start()
 
         await assert_delivered_exactly_once(street, raw=True)
+        metrics = await last.metrics()
+        assert metrics
+        assert 'callaudio_work_taken_over_total{kind="deliver"} 1.0' in metrics
 
 
 async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_has_the_file(

@@ -6,7 +6,6 @@ import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,7 +16,7 @@ from tests.contracts.test_monitoring import ALERTS, PROMTOOL
 from tests.contracts.test_project_files import ROOT
 from tests.patience import PATIENCE_SECONDS, until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import LOOPBACK, QUICK, Bot, Street, open_street
+from tests.scenarios.killed_bot import QUICK, Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.tcp_relay import DatabaseRelay
 
@@ -49,7 +48,7 @@ class City:
             await until(self._all_is_delivered)  # a minute is long enough for that
         for bot in (self.web, self.worker):
             target = f'job="callaudio",instance="{bot.port}"'
-            text = await scraped(bot)
+            text = await bot.metrics()
             self._put(f"up{{{target}}}", float(text is not None))
             for family in text_string_to_metric_families(text or ""):
                 for sample in family.samples:
@@ -58,20 +57,12 @@ class City:
         self.minutes += 1
 
     async def _all_is_delivered(self) -> bool:
-        return "callaudio_oldest_delivery_seconds 0.0" in (await scraped(self.web) or "")
+        return "callaudio_oldest_delivery_seconds 0.0" in (await self.web.metrics() or "")
 
     def _put(self, series: str, value: float) -> None:
         values = self.series[series]
         values += ["_"] * (self.minutes - len(values))  # unknown in those minutes
         values.append(f"{value:.6f}" if not math.isnan(value) else "NaN")
-
-
-async def scraped(bot: Bot) -> str | None:
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-            return (await http.get(f"http://{LOOPBACK}:{bot.port}/metrics")).text
-    except httpx.HTTPError:
-        return None
 
 
 async def kill_database(city: City) -> None:

@@ -211,7 +211,7 @@ async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlit
     await claim(setup.worker())
     assert await claim(setup.worker()) == []
 
-    await setup.worker().free_all()
+    assert await setup.worker().free_all() == [(KIND, "d1")]
 
     assert len(await claim(setup.worker())) == 1
     await setup.database.close()
