@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import or_, select
 
 from bot.access.grants import Effect, Right, SubjectKind
+from bot.access.rights import Rights
 from bot.access_requests.request import AccessRequest
 from bot.store.database import Database
 from bot.store.tables import GrantRow
@@ -27,13 +28,17 @@ def next_while_pending(request: AccessRequest) -> datetime:
 class GrantEnds:
     """Reads when the grant of a request ends."""
 
-    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, database: Database, rights: Rights, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
+        self._rights = rights
         self._clock = clock
 
     async def read(self, request: AccessRequest) -> datetime | None:
-        """Return when the request's grant ends; None if it has ended, or a later grant is in force.
+        """Return when the request's grant ends.
 
+        None if it has ended, a later grant is in force, or a deny beats it.
         Grants to groups do not count, because Slack can change a group at any time.
         """
         now = self._clock()
@@ -51,6 +56,8 @@ class GrantEnds:
                 GrantRow.starts_at <= now,
                 or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > grant.expires_at),
             )
-            if grant.expires_at <= now or await session.scalar(longer.limit(1)):
+            ends_at = grant.expires_at
+            if ends_at <= now or await session.scalar(longer.limit(1)):
                 return None
-            return grant.expires_at
+        is_denied = await self._rights.is_denied(request.team_id, Right.PII, request.user_id)
+        return None if is_denied else ends_at

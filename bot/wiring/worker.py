@@ -163,7 +163,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     home_publishing = build_home_publishing(core, timings)
     access = AccessRequestNotifier(
         requests=core.access_requests,
-        grant_ends=GrantEnds(database=core.database, clock=core.clock),
+        grant_ends=GrantEnds(database=core.database, rights=core.rights, clock=core.clock),
         reviewers=core.reviewers,
         directory=core.directory,
         slack=SlackAccessGateway(core.api),

@@ -753,8 +753,10 @@ async def test_an_hour_before_the_end_of_a_grant_the_person_may_ask_again(scene)
     await until(lambda: is_rested(scene))
 
 
-@pytest.mark.parametrize("case", ["short", "revoked", "outlasted", "over"])
-async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted_grant(scene, case):
+@pytest.mark.parametrize("case", ["short", "revoked", "denied", "outlasted", "over"])
+async def test_no_warning_is_sent_before_the_end_of_a_grant_that_is_short_or_not_the_last(
+    scene, case
+):
     await ask(scene, hours="1" if case == "short" else "4")
     await press(scene, await message(scene, dm(BOSS), "asks to hear unredacted"), "Approve", BOSS)
     await message(scene, dm(ALICE), "approved your request")
@@ -763,8 +765,11 @@ async def test_no_warning_is_sent_before_the_end_of_a_short_revoked_or_outlasted
         await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
     if case == "outlasted":
         await scene.grant()
-    if case in ("outlasted", "over"):
-        by = timedelta(hours=3 if case == "outlasted" else 5)
+    if case == "denied":
+        text = f"deny <@{ALICE}> pii left the team"
+        await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+    if case in ("denied", "outlasted", "over"):
+        by = timedelta(hours=5 if case == "over" else 3)
         await move(scene, GrantRow, by, "expires_at", "starts_at")
     if case == "revoked":
         await move(scene, GrantRow, timedelta(0))
