@@ -22,6 +22,8 @@ class Person:
     """The grants and denies in force, including grants that do not count for the person."""
     is_first_admin: bool = False
     """Whether CALLAUDIO_ADMINS names the person; a deny beats that too."""
+    unread_groups: frozenset[str] = frozenset()
+    """The groups whose members Slack did not return: a deny of one may concern the person."""
 
     @property
     def may_use(self) -> bool:
@@ -49,9 +51,13 @@ class Person:
         return endless[0] if endless else max(ending)[-1] if ending else None
 
     def deny_of(self, right: Right) -> Grant | None:
-        """Return the deny of a right that applies to them, or None."""
-        denies = (g for g in self.grants if g.right is right and g.effect is Effect.DENY)
-        return next(denies, None)
+        """Return the deny of a right that applies to them, else one that may, or None."""
+        denies = [g for g in self.grants if g.right is right and g.effect is Effect.DENY]
+        return min(denies, key=self.is_uncertain, default=None)
+
+    def is_uncertain(self, deny: Grant) -> bool:
+        """Return whether a deny is of a group that may or may not contain the person."""
+        return deny.effect is Effect.DENY and deny.subject.id in self.unread_groups
 
 
 class People:
@@ -105,6 +111,7 @@ class People:
             await self._held(team_id, user_id, standing),
             tuple(row for row in rows if _concerns(row, user_id, groups)),
             is_first_admin=self._rights.is_first_admin(user_id),
+            unread_groups=frozenset(each for each, found in groups.items() if found is None),
         )
 
     async def _held(self, team_id: str, user_id: str, standing: Standing) -> frozenset[Right]:

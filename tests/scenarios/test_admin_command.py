@@ -341,8 +341,13 @@ async def test_a_denied_group_beats_a_grant_by_name(scene):
     assert (await scene.ask()).delivery.reason == "not_cleared"
 
 
-async def test_while_a_denied_group_is_unreadable_nobody_hears_raw(scene):
+async def test_while_a_denied_group_is_unreadable_nobody_hears_raw_or_is_said_to_be_denied(scene):
     await scene.grant()
     await say(scene, f"deny <!subteam^{TEAM_GROUP}> pii under review")
 
     assert (await scene.ask()).delivery.reason == "not_cleared"
+    listed = (await say(scene, f"who <@{ALICE}>")).text
+    assert "under review (Slack does not say whether they are in this group)" in listed
+    helped = (await scene.people.command(ALICE, CHANNEL, "help")).text
+    assert f"<!subteam^{TEAM_GROUP}>, and Slack does not say whether you are in that" in helped
+    assert "beats every grant" not in helped

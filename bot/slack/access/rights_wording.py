@@ -29,6 +29,11 @@ def clearance(person: Person) -> str:
     if Right.PII in person.held:
         return f"You may hear unredacted recordings{_by(grant)}."
     deny = person.deny_of(Right.PII)
+    if deny and person.is_uncertain(deny):
+        return (
+            f"You get redacted recordings: {giver(deny.given_by)} denied unredacted ones to "
+            f"{subject(deny)}, and Slack does not say whether you are in that group."
+        )
     if deny:
         through = "" if deny.subject.kind is SubjectKind.USER else f" through {subject(deny)}"
         return (

@@ -165,8 +165,11 @@ def _first_admin(user_id: str) -> str:
 def _of_person(person: Person, grants: Sequence[Grant]) -> Iterator[str]:
     """List a person's grants and denies; those that do not count come with the reason."""
     for grant in grants[:MAX_LISTED]:
-        is_counted = person.is_counted(grant)
-        why = "" if is_counted else f" (does not count for {STANDINGS[person.standing]})"
+        why = ""
+        if not person.is_counted(grant):
+            why = f" (does not count for {STANDINGS[person.standing]})"
+        elif person.is_uncertain(grant):
+            why = " (Slack does not say whether they are in this group)"
         yield f"{_line(grant)}{why}"
     if len(grants) > MAX_LISTED:
         rest = len(grants) - MAX_LISTED

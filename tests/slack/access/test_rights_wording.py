@@ -57,3 +57,13 @@ def test_an_admin_reads_that_they_are_one_and_others_do_not():
     assert rights_wording.administration(first) == "You are an admin of callaudio."
     assert f"granted by <@{BOSS}>" in str(rights_wording.administration(given))
     assert rights_wording.administration(person(GRANT, held={Right.PII})) is None
+
+
+def test_a_deny_of_a_group_that_cannot_be_read_is_not_said_to_be_the_persons():
+    perhaps = replace(GROUPS, effect=Effect.DENY)
+    who = replace(person(perhaps, held=set()), unread_groups=frozenset({GROUP}))
+    said = rights_wording.clearance(who)
+    assert f"<!subteam^{GROUP}>, and Slack does not say whether you are in that group" in said
+    assert "beats every grant" not in said
+    certain = rights_wording.clearance(replace(who, grants=(perhaps, DENY)))
+    assert f"<@{BOSS}> denied it, and a deny beats" in certain
