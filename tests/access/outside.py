@@ -18,6 +18,7 @@ from bot.recordings.deliveries.shares import FileShares, SharedIn
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
+    FileUnseen,
     NewFile,
     PrivateNote,
     Share,
@@ -28,7 +29,6 @@ from bot.recordings.deliveries.slack_port import (
 from bot.recordings.waveform.scan import WaveformScan
 from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
-from bot.slack.web_api.errors import FileUnseen
 
 RAW, REDACTED = (recordings.load("user", redacted=redacted) for redacted in (False, True))
 # What a drawing is worth here: whether it is of what only the raw recording holds.
@@ -134,6 +134,8 @@ class File:
     is_told_whole: bool = True
     is_found: bool = True
     """Whether Slack shows the app that the file exists."""
+    is_hidden: bool = False
+    """Whether Slack does not find it for a deletion either."""
 
 
 def draw_whether_raw(outline: Waveform, _word: str | None) -> bytes:
@@ -256,6 +258,9 @@ class WorldPosting:
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
         self.world.ask("delete")
+        file = self.visible.get(file_id)
+        if file and file.is_hidden and shown_in:
+            raise FileUnseen
         self.deleted.append((file_id, shown_in))
         self.visible.pop(file_id, None)
 

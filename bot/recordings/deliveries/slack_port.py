@@ -142,6 +142,15 @@ class ShareUnclear(CallAudioError):
     fix = "Look at the thread in a few minutes before you ask again."
 
 
+class FileUnseen(CallAudioError):
+    """Slack does not find a file that may be there, unseen by this app."""
+
+    code = "slack_file_unseen"
+    what = "Slack does not show me that file, so I cannot tell whether it was deleted."
+    likely_cause = "Another app posted it, or I am not in its conversation any more."
+    fix = "Ask the callaudio operator to use the token of the app that posted it, or invite me."
+
+
 class SlackPort(Protocol):
     """The calls of a delivery to Slack; each raises ``CallAudioError`` if Slack refuses."""
 

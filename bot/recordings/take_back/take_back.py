@@ -6,11 +6,13 @@ The store holds what is visible and when to check it again; a failed check is re
 event, a refused deletion or a killed worker only causes a delay.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.access.exposure import Exposure
 from bot.access.policy_evaluation import PolicyEvaluator
+from bot.audit.events import PayloadValue
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery, State
@@ -18,7 +20,7 @@ from bot.recordings.deliveries.file_check_schedule import IN_TURN
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.deliveries.slack_files import delete_files
-from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
+from bot.recordings.deliveries.slack_port import FileUnseen, SlackPort, TakenBack
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles
@@ -31,7 +33,10 @@ log = get_logger(__name__)
 # Slack does not always answer: a file is deleted only if its facts stay unverified for long.
 LONGEST_UNVERIFIED: Final = timedelta(minutes=15)
 CHECK_EVERY: Final = timedelta(seconds=60)
-
+UNSEEN_TRIES: Final = 24 * 60
+"""After a day of tries the audit records that the bot does not see a file to delete."""
+UNSEEN_EVERY: Final = timedelta(days=1)
+"""From then on its deletion is tried this often: the bot may see it again."""
 
 CAUSES: Final = {
     Exposure.RIGHT_ENDED: TakeBackCause.RIGHT_ENDED,
@@ -98,7 +103,17 @@ class TakeBack:
         cause = self._plain_cause(delivery)
         if cause is None:
             return self._due.retention_ends_at(delivery)
-        return None if await self._take_back(delivery, cause) else self._in_a_while()
+        error = await self._take_back(delivery, cause)
+        if error is None:
+            return None
+        since = self._due.retention_ends_at(delivery)
+        if cause is TakeBackCause.TIME_OVER and since:
+            # Otherwise each check of its conversation would schedule the deletion again.
+            again_at = self._in_a_while()
+            await self._files.store_cause(delivery, cause.value, since, again_at=again_at)
+        file_id, channel_id = delivery.file_id, delivery.channel_id
+        payload = {"file_id": file_id, "channel_id": channel_id, "cause": cause.value}
+        return await self._again_at(due, error, delivery.team_id, delivery.id, payload)
 
     async def delete_orphaned(self, due: Due) -> datetime | None:
         """Delete an orphaned file; returns when to delete it again."""
@@ -111,7 +126,24 @@ class TakeBack:
                 return None
         except CallAudioError as error:
             log.warning("orphaned_file_not_deleted", delivery_id=file.delivery_id, code=error.code)
+            cause = TakeBackCause.UNFINISHED.value
+            payload = {"file_id": file.file_id, "channel_id": file.channel_id, "cause": cause}
+            return await self._again_at(due, error, file.team_id, file.delivery_id, payload)
         return self._in_a_while()
+
+    async def _again_at(
+        self,
+        due: Due,
+        error: CallAudioError,
+        team_id: str,
+        delivery_id: str,
+        unseen: Mapping[str, PayloadValue],
+    ) -> datetime:
+        """Return when to try a deletion again; after a day, record once that the file is unseen."""
+        if due.tries < UNSEEN_TRIES or not isinstance(error, FileUnseen):
+            return self._in_a_while()
+        await self._files.record_unseen(team_id, delivery_id, unseen)
+        return self._files.clock() + UNSEEN_EVERY
 
     def _in_a_while(self) -> datetime:
         return self._files.clock() + self._due.check_schedule.check_every
@@ -167,13 +199,13 @@ class TakeBack:
         await self._files.store_cause(delivery, cause.value, since, again_at=self._in_a_while())
         await self._take_back(delivery, cause)
 
-    async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> bool:
-        """Delete the files and update the card; returns whether that is done or scheduled."""
+    async def _take_back(self, delivery: Delivery, cause: TakeBackCause) -> CallAudioError | None:
+        """Delete the files and update the card; returns why they were not deleted, if so."""
         try:
             await delete_files(self._slack, delivery.file_ids, delivery.channel_id)
         except CallAudioError as error:
             log.warning("take_back_delayed", delivery_id=delivery.id, code=error.code)
-            return False
+            return error
         is_over = cause is TakeBackCause.TIME_OVER
         gone = await self._files.taken_back(
             delivery,
@@ -184,7 +216,7 @@ class TakeBack:
         )
         if gone:
             await self._notify(gone, str(gone.taken_back_cause))
-        return True
+        return None
 
     async def _notify(self, delivery: Delivery, cause: str) -> bool:
         """Show on the card that the file is gone; returns whether no retry is needed.

@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Update, case, update
+from sqlalchemy import Update, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
+from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.deliveries.deletable_files import VISIBLE, deletable
 from bot.recordings.deliveries.delivery import Delivery, event_of
@@ -28,7 +28,7 @@ from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
-from bot.store.tables import DeliveryRow
+from bot.store.tables import AuditEventRow, DeliveryRow
 
 
 class UnverifiedFact(StrEnum):
@@ -203,6 +203,32 @@ class TakeBackStore:
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
                 await then(session, delivery_of(row), now)
         return delivery_of(row) if row else None
+
+    async def record_unseen(
+        self, team_id: str, delivery_id: str, payload: Mapping[str, PayloadValue]
+    ) -> None:
+        """Record once that the bot does not see a file that it has to delete."""
+        tag, event = AuditTag.FILE_OUT_OF_REACH, AuditEventRow
+        held = select(DeliveryRow.id).where(DeliveryRow.id == delivery_id).with_for_update()
+        earlier = select(event.payload).where(
+            event.delivery_id == delivery_id, event.tag == tag.value
+        )
+        async with self._database.write() as session:
+            await session.execute(held)
+            recorded = [each["file_id"] for each in await session.scalars(earlier)]
+            if payload["file_id"] in recorded:
+                return
+            await record(
+                session,
+                AuditEvent(
+                    tag=tag,
+                    team_id=team_id,
+                    actor_id=SYSTEM_ACTOR,
+                    occurred_at=self.clock(),
+                    delivery_id=delivery_id,
+                    payload=payload,
+                ),
+            )
 
     async def _set(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 - columns
         async with self._database.write() as session:

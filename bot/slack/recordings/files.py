@@ -8,9 +8,9 @@ from typing import Any
 
 from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares, SharedIn
+from bot.recordings.deliveries.slack_port import FileUnseen
 from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.errors import FileUnseen
 
 _ID_LISTS = ("channels", "groups", "ims")
 # The first is in the examples of the docs, the second only in what some workspaces send.

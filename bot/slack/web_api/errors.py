@@ -136,15 +136,6 @@ class TriggerLapsed(SlackError):
     fix = "Press the button again."
 
 
-class FileUnseen(SlackError):
-    """Slack does not find a file that may be there, unseen by this app."""
-
-    code = "slack_file_unseen"
-    what = "Slack does not show me that file, so I cannot tell whether it was deleted."
-    likely_cause = "Another app posted it, or I am not in its conversation any more."
-    fix = "Ask the callaudio operator to use the token of the app that posted it, or invite me."
-
-
 class ModalClosed(SlackError):
     """The modal to be changed is no longer open."""
 

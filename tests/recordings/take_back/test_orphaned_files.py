@@ -13,7 +13,7 @@ from bot.recordings.deliveries.orphaned_files import (
     OrphanedFile,
     store_orphaned,
 )
-from bot.recordings.take_back.take_back import CHECK_EVERY
+from bot.recordings.take_back.take_back import CHECK_EVERY, UNSEEN_EVERY, UNSEEN_TRIES
 from bot.store.database import Database
 from bot.store.due_work import Due
 from tests.access.outside import File
@@ -59,6 +59,19 @@ async def test_a_refused_deletion_is_repeated_however_late(setup):
     setup.world.away = frozenset()
     assert await setup.take_back.delete_orphaned(DUE) is None
     assert await setup.payloads() == [DELETED]
+
+
+async def test_one_that_slack_hides_for_a_day_is_recorded_once_and_then_tried_daily(setup):
+    setup.now = NOON + STAYS_UNSEEN_AFTER
+    setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True, is_hidden=True)
+    for tries, again in [
+        (UNSEEN_TRIES - 1, CHECK_EVERY),
+        (UNSEEN_TRIES, UNSEEN_EVERY),
+        (UNSEEN_TRIES + 1, UNSEEN_EVERY),
+    ]:
+        due = replace(DUE, tries=tries)
+        assert await setup.take_back.delete_orphaned(due) == setup.now + again
+    assert (await setup.payloads(), await setup.payloads("out_of_reach")) == ([], [DELETED])
 
 
 @pytest.mark.parametrize("share_ts", [None, "9.0"], ids=["not shown yet", "shown"])

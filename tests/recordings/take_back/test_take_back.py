@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from bot.access.directory import Conversation
@@ -29,12 +29,18 @@ from bot.recordings.deliveries.orphaned_files import OrphanedFile, OrphanedFiles
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
-from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
+from bot.recordings.take_back.take_back import (
+    CHECK_EVERY,
+    LONGEST_UNVERIFIED,
+    UNSEEN_EVERY,
+    UNSEEN_TRIES,
+    TakeBack,
+)
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.enqueue import enqueue
-from bot.store.tables import AuditEventRow, DeliveryRow, OrphanedFileRow
+from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 from tests.access.builders import readers_on
 from tests.access.outside import Channel, File, World, WorldDirectory, WorldGroups, WorldPosting
 from tests.conftest import NOON
@@ -188,13 +194,11 @@ class TakeBackSetup:
     async def causes(self) -> list[str]:
         return [payload["cause"] for payload in await self.payloads()]
 
-    async def payloads(self) -> list[Any]:
+    async def payloads(self, action: str = "taken_back") -> list[Any]:
         """Return what the events of take-backs hold."""
+        is_it = AuditEventRow.tag == f"retention:file:{action}"
         async with self.database.read() as session:
-            rows = await session.scalars(
-                select(AuditEventRow).where(AuditEventRow.tag == "retention:file:taken_back")
-            )
-            return [row.payload for row in rows]
+            return list(await session.scalars(select(AuditEventRow.payload).where(is_it)))
 
 
 async def work_off(work: DueWork, take_back: TakeBack) -> None:
@@ -674,6 +678,35 @@ async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(setup):
         await setup.check(CHECK_EVERY)
     assert setup.gateway.taken_back == ["audience"]
     assert await setup.causes() == ["audience"]
+
+
+@pytest.mark.parametrize("cause", ["right_ended", "time_over"])
+async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried_daily(
+    sqlite_store, cause
+):
+    setup = TakeBackSetup(sqlite_store, keep=HOUR if cause == "time_over" else None)
+    await setup.put("d1")
+    setup.gateway.visible["Fd1"].is_hidden = True
+    assert await setup.check(HOUR) == {"Fd1"}
+    async with setup.database.write() as session:
+        await session.execute(update(DueWorkRow).values(tries=UNSEEN_TRIES - 1))
+
+    for _ in range(2):
+        assert await setup.payloads("out_of_reach") == []
+        await setup.check(CHECK_EVERY)
+    seen = {"file_id": "Fd1", "channel_id": CHANNEL, "cause": cause}
+    assert await setup.payloads("out_of_reach") == [seen]
+    setup.world.asked.clear()
+    await setup.check(UNSEEN_EVERY - CHECK_EVERY)
+    assert setup.world.asked == []
+    await setup.check(CHECK_EVERY)
+    assert setup.world.asked == ["delete"]
+    assert await setup.payloads("out_of_reach") == [seen]
+    assert await setup.payloads() == [], "nothing proves that it is gone"
+
+    setup.gateway.visible["Fd1"].is_hidden = False
+    assert await setup.check(UNSEEN_EVERY) == set()
+    assert await setup.causes() == [cause]
 
 
 @pytest.mark.both_databases
