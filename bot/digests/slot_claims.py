@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.digests.digest import Digest
+from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_store import digest_of, event_of
 from bot.digests.runs import POST, RunKey, RunState
 from bot.digests.slack_port import Slot
@@ -18,6 +19,12 @@ from bot.store.enqueue import enqueue
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW, claim_once
 from bot.store.inserts import insert_into
 from bot.store.tables import DigestRow, DigestRunRow
+
+SETTLED_AFTER: Final = timedelta(minutes=2)
+"""A transaction stores the time at which it began to wait for the database, up to a minute before.
+
+A report on access counts rows by that time, so it is made only when none can be missing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,10 @@ class SlotClaims:
         connection = await session.connection()
         claimed = (await connection.execute(new, rows)).scalars().all()
         if state is RunState.CLAIMED:
-            for local in claimed:
-                enqueue(session, POST, str(RunKey(digest.id, local)), now=now)
+            settles = digest.kind is DigestKind.ACCESS and asked_by is None
+            for slot in slots:
+                if slot.local in claimed:
+                    key = str(RunKey(digest.id, slot.local))
+                    post_at = slot.due_at + SETTLED_AFTER if settles else None
+                    enqueue(session, POST, key, now=now, due_at=post_at)
         return claimed

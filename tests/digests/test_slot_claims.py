@@ -8,19 +8,24 @@ import pytest
 from sqlalchemy import delete, select
 
 from bot.audit.log import AuditFilter, newest_events
+from bot.digests.access_report import AccessReporter
 from bot.digests.catch_up import CatchUp
-from bot.digests.digest import Digest
+from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_store import DigestStore, DigestUnknown
 from bot.digests.due_slots import DueSlots
 from bot.digests.pause_causes import PauseCause
+from bot.digests.report import NameCount
 from bot.digests.run_store import RunStore
 from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey, RunState
-from bot.digests.slot_claims import SlotClaims
+from bot.digests.slot_claims import SETTLED_AFTER, SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
+from bot.store.due_work import DueWork
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
 from tests.scenarios.digest_scene import add_digest, read_digest, runs
+from tests.scenarios.scene import BOSS, CHANNEL
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -83,6 +88,39 @@ async def test_one_of_several_workers_claims_the_slot(setup):
     (run,) = await runs(setup.database)
     assert (run.state, run.due_at) == ("claimed", NOON + DAY - 3 * HOUR)
     assert run.covered_since == NOON - 3 * HOUR
+
+
+async def test_a_delivery_stored_just_after_a_slot_is_counted_in_the_report_on_access(setup):
+    digest = await add_digest(
+        setup.database, timetable="09:00", kind=DigestKind.ACCESS, clock=setup.clock
+    )
+    due_at = NOON + DAY - 3 * HOUR
+    (slot,) = timetable_of(digest).slots([due_at])
+    work = DueWork(database=setup.database, clock=setup.clock, lease=HOUR)
+    setup.now = due_at
+    await setup.worker().check("g1")
+    assert await work.claim(POST, 1, takes_over=False) == []
+
+    setup.now += SETTLED_AFTER - timedelta(seconds=1)
+    ended_at = due_at - timedelta(milliseconds=1)
+    row = delivery_row("d1", CHANNEL, team_id=digest.team_id, user_id=BOSS, ended_at=ended_at)
+    async with setup.database.write() as session:
+        session.add(row)
+    assert await work.claim(POST, 1, takes_over=False) == []
+    setup.now += timedelta(seconds=1)
+
+    assert len(await work.claim(POST, 1, takes_over=False)) == 1
+    report = await AccessReporter(database=setup.database).report(digest, slot.period)
+    assert report.outcomes == (NameCount("raw", 1),)
+
+
+async def test_a_post_on_request_does_not_wait_for_what_ended_before(setup):
+    digest = await add_digest(setup.database, kind=DigestKind.ACCESS, clock=setup.clock)
+    slot = timetable_of(digest).slot_on_request(setup.now)
+    await setup.claims.ask(digest, slot, BOSS)
+
+    work = DueWork(database=setup.database, clock=setup.clock, lease=HOUR)
+    assert len(await work.claim(POST, 1, takes_over=False)) == 1
 
 
 async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(setup):

@@ -30,6 +30,7 @@ async def add_digest(
     *,
     zone: str = "UTC",
     channel_id: str = CHANNEL,
+    kind: DigestKind = DigestKind.CALLS,
     clock: Callable[[], datetime] = utc_now,
 ) -> Digest:
     """Store a digest without the limits for people."""
@@ -37,7 +38,7 @@ async def add_digest(
     new = NewDigest(
         id=digest_id,
         team_id=TEAM,
-        kind=DigestKind.CALLS,
+        kind=kind,
         channel_id=channel_id,
         agent_name="default",
         timetable=timetable,
