@@ -130,6 +130,8 @@ class File:
     asked_by: str = ""
     elsewhere: tuple[str, ...] = ()
     """The channels it was forwarded to."""
+    ts: str = "9.0"
+    """When it was shared, or a text that is no time."""
     has_public_link: bool | None = False
     is_told_whole: bool = True
     is_found: bool = True
@@ -252,7 +254,7 @@ class WorldPosting:
         if file is None:
             return FileShares()
         places = tuple(
-            SharedIn(each, "9.0", "U0ALICE") for each in (file.channel_id, *file.elsewhere)
+            SharedIn(each, file.ts, "U0ALICE") for each in (file.channel_id, *file.elsewhere)
         )
         return FileShares(places, file.has_public_link, file.is_told_whole)
 

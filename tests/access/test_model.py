@@ -242,7 +242,7 @@ class Policy(RuleBasedStateMachine):
             orphaned_files=OrphanedFiles(database=self.database, clock=clock),
             evaluator=evaluator,
             slack=self.gateway,
-            follow_ups=RedactedFollowUps(deliveries=deliveries),
+            follow_ups=RedactedFollowUps(deliveries=deliveries, is_on=True),
         )
         self.requests = RequestStore(database=self.database, clock=clock)
 

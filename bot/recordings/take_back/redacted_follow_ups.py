@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.access.administration import Actor
 from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
-from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
+from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, requester_key
@@ -30,7 +30,7 @@ SOURCE: Final = "downgrade"
 class RedactedFollowUps:
     """Stores and finds the delivery that follows a raw recording after its take-back."""
 
-    def __init__(self, *, deliveries: DeliveryStore, is_on: bool = True) -> None:
+    def __init__(self, *, deliveries: DeliveryStore, is_on: bool) -> None:
         self._deliveries = deliveries
         self._is_on = is_on
 
@@ -95,5 +95,4 @@ def _request_after(taken_back: Delivery) -> NewRequest:
         asked_redacted=True,
         channel_id=taken_back.channel_id or taken_back.asked_channel_id,
         thread_ts=taken_back.asked_thread_ts,
-        kind=DeliveryKind.AUDIO,
     )

@@ -233,7 +233,5 @@ class TakeBackStore:
     async def _set(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 - columns
         async with self._database.write() as session:
             await session.execute(
-                update(DeliveryRow)
-                .where(DeliveryRow.id == delivery.id, *deletable())
-                .values(**values)
+                update(DeliveryRow).where(DeliveryRow.id == delivery.id).values(**values)
             )

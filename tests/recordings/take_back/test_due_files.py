@@ -16,6 +16,7 @@ from bot.recordings.deliveries.file_check_schedule import (
     conversation_key,
     watch_file,
 )
+from bot.recordings.deliveries.shares import FileShares, SharedIn
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
@@ -51,6 +52,7 @@ class Store:
         delivery_id: str,
         channel: str = ONE,
         *,
+        team: str = TEAM,
         late: timedelta = timedelta(0),
         age: timedelta = timedelta(0),
         state: str = "delivered",
@@ -59,7 +61,7 @@ class Store:
         row = delivery_row(
             delivery_id,
             channel,
-            team_id=TEAM,
+            team_id=team,
             user_id=ALICE,
             state=state,
             ended_at=self.now - age,
@@ -73,6 +75,11 @@ class Store:
                 )
             else:
                 enqueue(session, "deliver", delivery_id, now=self.now)
+
+    async def change(self, delivery_id: str, **columns: object) -> None:
+        async with self.database.write() as session:
+            of = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
+            await session.execute(of.values(**columns))
 
     async def ask(self) -> str | None:
         """Run the due check of shares; returns the file that was checked."""
@@ -108,6 +115,7 @@ async def test_the_files_of_a_conversation_are_checked_together(store):
     await store.ask_deletion("asked")
 
     assert await store.claim(most=9) == conversations(TWO, ONE), "the longest due first"
+    await store.put("other", TWO, team="T0OTHER000")
     found = await store.due.in_conversation(TEAM, TWO)
     assert sorted(each.id for each in found) == ["d2", "d3"]
 
@@ -124,9 +132,13 @@ async def test_a_check_after_an_event_precedes_any_backlog(store, late):
     for number in range(5):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
-    await store.early_checks.check_now(TEAM, THREE)
+    await store.early_checks.check_file(TEAM, "Furgent", TWO)
+    assert await store.ask() == "urgent"
+    for channel in (THREE, TWO):
+        await store.early_checks.check_now(TEAM, channel)
 
     assert await store.claim() == conversations(THREE)
+    assert await store.claim(CHECK_SHARES) == ["urgent"], "it was forwarded to the other"
 
 
 async def test_a_requested_deletion_precedes_any_backlog(database):
@@ -141,9 +153,41 @@ async def test_a_requested_deletion_precedes_any_backlog(database):
 async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store):
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO, late=-MINUTE)
+    await store.put("d3", ONE, late=-MINUTE)
+    await store.early_checks.check_file(TEAM, "Fd3", TWO)
+    assert await store.ask() == "d3"
     await store.early_checks.follow(TEAM, TWO, THREE)
 
     assert await store.claim() == conversations(THREE)
+    assert await store.claim(CHECK_SHARES) == ["d3"], "it was forwarded there"
+
+
+async def test_a_changed_channel_id_moves_its_own_files_and_the_places_of_forwarded_ones(store):
+    moved = "C0MOVED000"
+    await store.put("d1", ONE, late=-MINUTE)
+    await store.put("d2", TWO, late=-MINUTE)
+    await store.put("d3", TWO, late=-MINUTE)
+    await store.put("d4", TWO, late=-MINUTE)
+    await store.put("d5", ONE, late=-MINUTE, team="T0OTHER000")
+    for delivery_id, place in (("d2", ONE), ("d2", THREE), ("d3", THREE), ("d4", ONE)):
+        await store.early_checks.check_file(TEAM, f"F{delivery_id}", place)
+    assert sorted([await store.ask() for _ in range(3)]) == ["d2", "d3", "d4"]
+
+    await store.early_checks.follow(TEAM, ONE, moved)
+    await store.early_checks.follow(TEAM, "C0EMPTY000", "C0EMPTY001")
+
+    async with store.database.read() as session:
+        rows = await session.scalars(select(DeliveryRow).order_by(DeliveryRow.id))
+        places = {row.id: (row.destination_channel_id, row.reported_channels) for row in rows}
+    assert places == {
+        "d1": (moved, None),
+        "d2": (TWO, [moved, THREE]),
+        "d3": (TWO, [THREE]),
+        "d4": (TWO, [moved]),
+        "d5": (ONE, None),
+    }
+    assert await store.claim(most=9) == conversations(moved)
+    assert sorted(await store.claim(CHECK_SHARES, most=9)) == ["d2", "d4"]
 
 
 async def test_the_earlier_of_two_events_is_handled_first(store):
@@ -162,6 +206,7 @@ async def test_the_earlier_of_two_events_is_handled_first(store):
         pytest.param(THREE, ["d1"], [], id="where one was passed on to"),
         pytest.param(ONE, [], [ONE], id="where another was delivered"),
         pytest.param("C0THREE", [], [], id="where nothing is"),
+        pytest.param("C0THREE_00", [], [], id="an id that is no pattern"),
         pytest.param(None, ["d1"], [ONE, TWO], id="the workspace"),
     ],
 )
@@ -171,6 +216,13 @@ async def test_an_event_checks_only_the_files_in_its_conversation(
 ):
     await store.put("d1", TWO, late=-DAY)
     await store.put("d2", ONE, late=-DAY)
+    await store.put("other", "C0OTHER000", late=-DAY, team="T0OTHER000")
+    for delivery_id, columns in (
+        ("deleted", {"taken_back_at": NOON}),
+        ("redacted", {"outcome": "redacted", "delete_asked_by": ALICE, "shares_due_at": None}),
+    ):
+        await store.put(delivery_id, "C0DONE0000", late=-DAY)
+        await store.change(delivery_id, reported_channels=[THREE], **columns)
     await store.early_checks.check_file(TEAM, "Fd1", THREE)
     assert await store.ask() == "d1"
 
@@ -198,6 +250,21 @@ async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(store, 
     assert sorted(due) == conversations(*([ONE] if channel else [ONE, TWO]))
 
 
+async def test_an_event_marks_only_raw_deliveries_under_way_in_its_conversation(store):
+    for delivery_id in ("raw", "redacted", "ended", "other"):
+        team = "T0OTHER000" if delivery_id == "other" else TEAM
+        await store.put(delivery_id, ONE, state="uploaded", team=team)
+    await store.change("redacted", outcome="redacted")
+    await store.change("ended", state="failed")  # its due work is removed a moment later
+
+    await store.early_checks.check_now(TEAM, ONE)
+
+    async with store.database.read() as session:
+        rows = await session.scalars(select(DeliveryRow).where(DeliveryRow.recheck_at.is_not(None)))
+        assert [row.id for row in rows] == ["raw"]
+    assert await store.due.to_delete("raw") is None, "it is not there yet"
+
+
 async def test_retention_ends_on_time_whatever_else_hangs(database):
     store = Store(database, keep=DAY)
     await store.put("d1", late=-MINUTE)
@@ -220,6 +287,21 @@ async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store):
     assert sorted(filter(None, asked)) == ["d0", "d1", "d2"]
     assert asked[1::2] == [None] * 3, "one has just been asked for"
     assert await store.ask() is None, "each once in a round"
+
+
+@pytest.mark.postgresql_at_length
+async def test_each_fourth_check_is_of_the_newest_file_that_is_due(store):
+    for number in range(9):
+        since = (8 - number) * MINUTE
+        await store.put(f"d{number}", late=since, age=since)
+    await store.put("later", late=-MINUTE, age=-MINUTE)
+    await store.put("ordered", late=DAY)
+    await store.change("ordered", taken_back_cause="audience")
+
+    found = [await store.due.next_in_turn() for _ in range(10)]
+
+    assert " ".join(each.id for each in found if each) == "d0 d1 d2 d8 d3 d4 d5 d7 d6"
+    assert await store.due.by_id("ordered") is None, "it is deleted in any case"
 
 
 @pytest.mark.postgresql_at_length
@@ -263,14 +345,25 @@ async def test_a_check_after_an_event_ignores_the_rate_limit(store):
         pytest.param(TEAM, "Fother", TWO, id="somebody else's file"),
         pytest.param("T0OTHER000", "Fd1", TWO, id="of another workspace"),
         pytest.param(TEAM, "Fd1", ONE, id="where it is anyway: the bot's own share"),
+        pytest.param(TEAM, "Fgone", TWO, id="already deleted"),
+        pytest.param(TEAM, "Fredacted", TWO, id="redacted"),
+        pytest.param(TEAM, "Fasked", TWO, id="redacted, and about to be deleted"),
     ],
 )
 async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
     store, team, file_id, channel
 ):
-    await store.put("d1", late=-MINUTE)
+    redacted = {"outcome": "redacted", "shares_due_at": None}
+    for delivery_id, columns in (
+        ("d1", {"outcome": "raw"}),
+        ("gone", {"taken_back_at": NOON}),
+        ("redacted", redacted),
+        ("asked", {**redacted, "delete_asked_by": ALICE}),
+    ):
+        await store.put(delivery_id, late=-MINUTE)
+        await store.change(delivery_id, **columns)
     await store.early_checks.check_file(team, file_id, channel)
-    assert await store.ask() is None
+    assert await store.claim(CHECK_SHARES) == []
 
 
 @pytest.mark.postgresql_at_length
@@ -295,9 +388,11 @@ async def test_reported_channels_are_kept_once_and_bounded(store):
     for number in range(20):
         for _ in range(2):
             await store.early_checks.check_file(TEAM, "Fd1", f"C0PLACE{number:03}")
-    claimed = await store.due.by_id("d1")
-    assert claimed
-    assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
+    for _ in range(2):
+        claimed = await store.due.by_id("d1")
+        assert claimed
+        assert claimed.reported_channels == tuple(f"C0PLACE{number:03}" for number in range(11))
+        await store.files.note_places(claimed, FileShares((SharedIn("C0PLACE000"), SharedIn(TWO))))
 
 
 @pytest.mark.postgresql_at_length

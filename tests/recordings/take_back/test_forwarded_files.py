@@ -21,6 +21,7 @@ from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
+from tests.conftest import NOON
 from tests.patience import until
 from tests.recordings.take_back.test_take_back import (
     ALICE,
@@ -85,6 +86,15 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(setup, cha
     assert await passed_on(setup) == [("forwarded", OTHER, because, "U0ALICE")]
     assert await setup.after_seconds() == [0], "Slack does not say when it was shared there"
     assert setup.gateway.taken_back == ["forwarded"]
+
+
+async def test_the_delay_of_a_forwarded_file_is_counted_from_when_it_was_shared(setup):
+    setup.world.channels[OTHER].members.add(BOB)
+    pass_on(setup, OTHER)
+    setup.gateway.visible["Fd1"].ts = f"{(NOON + 20 * SECOND).timestamp():.6f}"
+
+    assert await setup.check(CHECK_EVERY) == set()
+    assert await setup.after_seconds() == [40]
 
 
 @pytest.mark.parametrize("error", [ScopeMissing, SlackTokenRejected, SlackError, SlackCallInvalid])

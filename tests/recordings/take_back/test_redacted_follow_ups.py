@@ -9,15 +9,17 @@ from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.requests.fair_queue import flow_of
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
+from bot.store.enqueue import first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
 
-TEAM, ALICE, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "C0QUALITY0"
+TEAM, ALICE, BOB, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "U0BOB0000", "C0QUALITY0"
 FOLLOWED = {
     TakeBackCause.RIGHT_ENDED,
     TakeBackCause.EXTERNAL,
@@ -29,12 +31,14 @@ FOLLOWED = {
 }
 
 
-async def raw_file(database: Database, delivery_id: str = "d1", **columns: object) -> Delivery:
+async def raw_file(
+    database: Database, delivery_id: str = "d1", user: str = ALICE, **columns: object
+) -> Delivery:
     row = delivery_row(
         delivery_id,
         CHANNEL,
         team_id=TEAM,
-        user_id=ALICE,
+        user_id=user,
         enterprise_id="E0ORG",
         direction="user",
         asked_thread_ts="1.0",
@@ -95,13 +99,14 @@ async def test_no_redacted_variant_follows(database, columns, is_on):
 
 
 async def test_the_redacted_variant_has_the_same_requester_and_card(database):
-    delivery = await raw_file(database)
+    delivery = await raw_file(database, asked_channel_id=ALICE)  # asked for in direct messages
     follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
     assert follower
     same = ("team_id", "enterprise_id", "user_id", "agent_name", "conversation_id", "direction")
     place = ("channel_id", "origin_channel_id", "asked_thread_ts", "parent_ts", "card_ts")
     for each in (*same, *place):
         assert getattr(follower, each) == getattr(delivery, each), each
+    assert follower.asked_channel_id == delivery.channel_id
     assert (follower.replaces_id, follower.asked_redacted) == ("d1", True)
     assert (follower.state, follower.outcome, follower.file_id) == ("requested", None, None)
     assert follower.response_url is None
@@ -111,8 +116,8 @@ async def test_the_redacted_variant_has_the_same_requester_and_card(database):
 
 
 async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(database):
-    for number in range(3):
-        delivery = await raw_file(database, f"d{number}")
+    for number, user in enumerate((ALICE, ALICE, ALICE, BOB)):
+        delivery = await raw_file(database, f"d{number}", user)
         follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
         assert follower
         async with database.write() as session:
@@ -123,5 +128,7 @@ async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(databa
             await session.scalars(select(DeliveryRow.id).where(DeliveryRow.replaces_id.isnot(None)))
         ).all()
     assert sorted(each.key for each in rows) == sorted(followers)
-    assert len({each.turn for each in rows}) == 3, "one in each round"
-    assert {each.requester for each in rows} == {f"{TEAM}:{ALICE} downgrade"}
+    first = first_of(flow_of(TEAM, "downgrade"))
+    turns = sorted((each.requester, each.turn - first) for each in rows)
+    alice, bob = f"{TEAM}:{ALICE} downgrade", f"{TEAM}:{BOB} downgrade"
+    assert turns == [(alice, 0), (alice, 1), (alice, 2), (bob, 1)], "one a person in each round"
