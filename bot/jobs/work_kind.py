@@ -49,6 +49,7 @@ class WorkKind:
             work comes first.
         urgency: the priority where work of all kinds waits for the same resource.
         admission: limits how many may start; without it, as many as there is room for.
+        longest_wait: for periodic work, how long at most until it is due again.
         give_up: ends a piece whose workers died ``MOST_TAKEOVERS`` times in a row while running
             it; without it such a piece is postponed by ``SET_ASIDE``.
     """
@@ -60,6 +61,7 @@ class WorkKind:
     in_turn: bool = False
     urgency: Urgency = Urgency.UPKEEP
     admission: AdmissionControl | None = None
+    longest_wait: timedelta | None = None
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None
 
 

@@ -27,6 +27,8 @@ FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_FOR_STORE_SECONDS: Final = 5.0
 HAND_OVER_SECONDS: Final = 1.5
 """How long a stop may take to cancel running work and release it."""
+BRING_FORWARD_SECONDS: Final = 600.0
+"""How often periodic work that a fast clock postponed is looked for."""
 MOST_WAITING: Final = 8
 """Limits pieces that wait for their turn, as a multiple of those that run at once."""
 
@@ -52,6 +54,10 @@ class WorkLoop:
     ) -> None:
         self._due_work = due_work
         self._kinds = {kind.name: kind for kind in kinds}
+        self._longest_waits = {
+            kind.name: kind.longest_wait for kind in kinds if kind.longest_wait is not None
+        }
+        self._bring_forward_from = 0.0
         self._clock = clock
         self._lease_seconds = lease.total_seconds()
         self._poll_seconds = poll_seconds
@@ -141,6 +147,7 @@ class WorkLoop:
 
     async def _take(self) -> None:
         """Claim due work as far as there is room, and note when the next is due."""
+        await self._bring_forward()
         room = {
             name: kind.at_once + min(kind.waiting(), MOST_WAITING * kind.at_once)
             for name, kind in self._kinds.items()
@@ -180,6 +187,11 @@ class WorkLoop:
                     self._start(kind, due)
             if claimed:
                 self._woken.set()  # more may be due, and when the next is due is not known
+
+    async def _bring_forward(self) -> None:
+        if self._longest_waits and time.monotonic() >= self._bring_forward_from:
+            await self._due_work.bring_forward(self._longest_waits)
+            self._bring_forward_from = time.monotonic() + BRING_FORWARD_SECONDS
 
     def _passed_over(self, kind: WorkKind) -> list[int]:
         """Return the flows that hold as much here as is left for all others.

@@ -7,7 +7,7 @@ any more, because its own claim id no longer matches.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,6 +31,8 @@ from bot.store.due_work_statements import (
 from bot.store.enqueue import first_of, flow_in
 from bot.store.tables import DueWorkRow
 
+MUCH_LATER: Final = timedelta(hours=1)
+"""Clocks differ by less, and work that nobody could do is set aside for no longer."""
 SUSPECT_FROM: Final = 2
 """From this many takeovers on, such work runs one at a time: it may be killing its workers."""
 
@@ -83,6 +85,22 @@ class DueWork:
         async with self._database.write() as session:
             found = await session.execute(freeing.returning(row.kind, row.key))
             return [(each.kind, each.key) for each in found]
+
+    async def bring_forward(self, longest_waits: Mapping[str, timedelta]) -> None:
+        """Bring forward periodic work that is due much later than in its ``longest_waits``.
+
+        A worker whose clock was fast stored it.
+        """
+        row, now = DueWorkRow, self._clock()
+        async with self._database.write() as session:
+            for kind, wait in longest_waits.items():
+                late = select(row.key).where(
+                    row.kind == kind, row.due_at > now + wait + MUCH_LATER, row.claim.is_(None)
+                )
+                these = row.key.in_(late.with_for_update(skip_locked=True))
+                await session.execute(
+                    update(row).where(row.kind == kind, these).values(due_at=now + wait)
+                )
 
     async def first_due(self, kinds: Collection[str], *, takes_over: bool) -> dict[str, datetime]:
         """Return when the first unclaimed work of each kind is due."""

@@ -17,10 +17,10 @@ from bot.digests.due_slots import DueSlots
 from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST
 from bot.digests.slot_claims import SlotClaims
 from bot.home.home_store import PUBLISH
-from bot.home.publishing import HomePublishing
+from bot.home.publishing import REFUSED_AGAIN_AFTER, HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.delivery_workflow import DeliveryWorkflow
-from bot.jobs.upkeep import CLEAN_UP, CleanUp
+from bot.jobs.upkeep import CLEAN_EVERY, CLEAN_UP, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
@@ -35,6 +35,7 @@ from bot.recordings.deliveries.file_check_schedule import (
 )
 from bot.recordings.deliveries.freeze import Freeze
 from bot.recordings.deliveries.orphaned_files import DELETE
+from bot.recordings.redaction.canary import EVERY as CHECK_CANARY_EVERY
 from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
 from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
@@ -202,19 +203,31 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
             # A check takes a second, or minutes while Slack hangs. Six may hang before others have
             # to wait; with six running, Slack's limits set the pace.
-            WorkKind(CHECK_AUDIENCE, take_back.check_audience, at_once=6, urgency=Urgency.CHECK),
-            WorkKind(CHECK_SHARES, take_back.check_shares, at_once=2, urgency=Urgency.CHECK),
+            WorkKind(
+                CHECK_AUDIENCE,
+                take_back.check_audience,
+                at_once=6,
+                urgency=Urgency.CHECK,
+                longest_wait=timings.check_every,
+            ),
+            WorkKind(
+                CHECK_SHARES,
+                take_back.check_shares,
+                at_once=2,
+                urgency=Urgency.CHECK,
+                longest_wait=timings.check_every,
+            ),
             WorkKind(
                 RECHECK_RIGHTS, partial(_recheck_rights, core), at_once=1, urgency=Urgency.TAKE_BACK
             ),
             WorkKind(TAKE_BACK, take_back.delete_visible, at_once=4, urgency=Urgency.TAKE_BACK),
             WorkKind(DELETE, take_back.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
-            WorkKind(PUBLISH, home_publishing.run, at_once=4),
+            WorkKind(PUBLISH, home_publishing.run, at_once=4, longest_wait=REFUSED_AGAIN_AFTER),
             WorkKind(ATTEND, access.run, at_once=4),
             WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
-            WorkKind(CHECK_CANARY, canary.check.run, at_once=1),
+            WorkKind(CHECK_CANARY, canary.check.run, at_once=1, longest_wait=CHECK_CANARY_EVERY),
             WorkKind(WARN_OF_FREEZE, canary.warning.run, at_once=1),
-            WorkKind(CLEAN_UP, cleaning.run, at_once=1),
+            WorkKind(CLEAN_UP, cleaning.run, at_once=1, longest_wait=CLEAN_EVERY),
         ),
         calls=calls,
     )

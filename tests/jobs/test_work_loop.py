@@ -40,12 +40,16 @@ class Table:
         self.may_take_over: list[bool] = []
         self.takeovers: Counter[str] = Counter()
         self.suspects_asked: list[int] = []
+        self.brought_forward: list[dict[str, timedelta]] = []
         self._claims = 0
 
     def _answer(self) -> None:
         if self.away:
             self.away -= 1
             raise AWAY
+
+    async def bring_forward(self, longest_waits: dict[str, timedelta]) -> None:
+        self.brought_forward.append(longest_waits)
 
     async def first_due(self, kinds: list[str], *, takes_over: bool) -> dict[str, datetime]:
         self.looks += 1
@@ -119,6 +123,7 @@ async def running(
     give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
     admission: AdmissionControl | None = None,
+    longest_wait: timedelta | None = None,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -136,6 +141,7 @@ async def running(
                 give_up=give_up,
                 urgency=Urgency.DELIVERY,
                 admission=admission,
+                longest_wait=longest_wait,
             )
         ],
         clock=lambda: table.now,
@@ -309,6 +315,17 @@ async def test_work_that_fails_is_put_off_and_never_lost(error, event):
 
     assert [each["event"] for each in logs] == [event]
     assert table.due["d1"] > NOON
+
+
+@pytest.mark.parametrize("longest_wait", [None, timedelta(minutes=1)])
+async def test_a_start_brings_forward_periodic_work_alone(longest_wait):
+    table = Table()
+    async with running(table, Runs(), longest_wait=longest_wait) as loop:
+        await until(lambda: table.looks)
+        loop.wake()
+        await until(lambda: table.looks > 1)
+
+    assert table.brought_forward == ([{"deliver": longest_wait}] if longest_wait else [])
 
 
 async def test_a_database_that_is_away_is_waited_for_and_costs_no_try():

@@ -1,9 +1,14 @@
 """A bot killed while it takes a raw recording back completes that after its next start."""
 
 import asyncio
+from datetime import timedelta
+
+from sqlalchemy import update
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
+from bot.store.tables import DueWorkRow
+from bot.wiring.clock import utc_now
 from tests.patience import until
 from tests.scenarios.killed_bot import Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
@@ -69,6 +74,23 @@ async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
     async with asyncio.TaskGroup() as both:
         for when in whens:
             both.create_task(through(when))
+
+
+async def test_checks_that_a_fast_clock_postponed_are_made_after_the_next_start(
+    nursery, template_databases, tmp_path
+):
+    async with open_street(nursery, tmp_path, template=template_databases) as street:
+        bot = await raw_alone(street)
+        await delivered_raw(street)
+        await bot.kill()
+        async with street.scene.stage.application.database.write() as session:
+            later = utc_now() + timedelta(days=1)
+            await session.execute(update(DueWorkRow).values(due_at=later))
+        await street.scene.let_grants_expire()
+
+        await street.start()
+
+        await assert_taken_back_once(street)
 
 
 async def raw_alone(street: Street) -> Bot:

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import event, select, update
 
 from bot.store.database import Database
-from bot.store.due_work import SUSPECT_FROM, Due, DueWork
+from bot.store.due_work import MUCH_LATER, SUSPECT_FROM, Due, DueWork
 from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 KIND = "deliver"
 
 
@@ -106,6 +106,25 @@ async def test_a_worker_whose_clock_is_slow_sees_at_once_what_is_due_at_once(set
     await setup.store("d1")
 
     assert len(await claim(setup.worker(skew=-LARGEST_CLOCK_SKEW))) == 1
+
+
+async def test_periodic_work_that_a_fast_clock_stored_is_brought_forward(setup):
+    await setup.store("late", "held", due_at=setup.now + DAY)
+    await setup.store("in time", due_at=setup.now + MUCH_LATER + MINUTE)
+    async with setup.database.write() as session:
+        enqueue(session, "digest", "tomorrow", now=setup.now, due_at=setup.now + DAY)
+        await session.execute(
+            update(DueWorkRow).where(DueWorkRow.key == "held").values(claim="w-1")
+        )
+
+    await setup.worker().bring_forward({KIND: MINUTE})
+
+    assert {key: row.due_at - setup.now for key, row in (await setup.rows()).items()} == {
+        "late": MINUTE,
+        "held": DAY,
+        "in time": MUCH_LATER + MINUTE,
+        "tomorrow": DAY,
+    }
 
 
 async def test_of_several_workers_one_has_each_piece(setup):

@@ -15,6 +15,7 @@ from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.store.database import Database
+from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import DeliveryRow
 
 # One in this many checks is for the newest file not yet checked in this round, because people
@@ -64,12 +65,14 @@ class DueFiles:
         An unverified file comes first, else the least recently checked one, and now and then the
         newest one.
         """
-        due_at = DeliveryRow.shares_due_at
+        due_at, now = DeliveryRow.shares_due_at, self._clock()
+        # Stored by a worker whose clock was fast.
+        too_late = now + self.check_schedule.check_every + LARGEST_CLOCK_SKEW
         is_newest_s_turn = self._asked_in_turn >= NEWEST_EVERY - 1
         order = DeliveryRow.ended_at.desc() if is_newest_s_turn else due_at
         due = (
             select(DeliveryRow.id)
-            .where(*_watched(), due_at <= self._clock())
+            .where(*_watched(), or_(due_at <= now, due_at > too_late))
             .order_by(DeliveryRow.shares_unverified_since.is_(None), order)
             .limit(1)
         )
@@ -84,10 +87,13 @@ class DueFiles:
 
     async def next_turn_at(self) -> datetime | None:
         """Return when the next check in turn is due; None if there is no raw file."""
+        schedule, now = self.check_schedule, self._clock()
         first = select(func.min(DeliveryRow.shares_due_at)).where(*_watched())
         async with self._database.read() as session:
             due_at = await session.scalar(first)
-        return max(due_at, self._clock() + self.check_schedule.shares_every) if due_at else None
+        if due_at is None:
+            return None
+        return min(max(due_at, now + schedule.shares_every), now + schedule.check_every)
 
     def retention_ends_at(self, delivery: Delivery) -> datetime | None:
         """Return when the retention of a raw file ends; None: never."""

@@ -407,3 +407,13 @@ async def test_an_unverified_file_is_checked_first_in_the_next_round(store):
     store.now += MINUTE
 
     assert await store.ask() == claimed.id
+
+
+async def test_shares_that_a_fast_clock_postponed_are_checked_in_turn(store):
+    await store.put("d1", late=-DAY)
+
+    found = await store.due.next_in_turn()
+
+    assert (found.id if found else None) == "d1"
+    await store.put("d2", late=-DAY)
+    assert await store.due.next_turn_at() == NOON + MINUTE, "and the next turn is not postponed"
