@@ -12,7 +12,7 @@ class Urgency(IntEnum):
     ANSWER = 0
     """A person in Slack is waiting for an answer; the default."""
     LOOKUP = 1
-    """A person waits to be shown the decision on a conversation: Slack may be read at length."""
+    """A person waits for the decision on a conversation, which may take many calls to Slack."""
     TAKE_BACK = 2
     CHECK = 3
     """A check whether a file may stay visible."""

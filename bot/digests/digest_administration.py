@@ -33,7 +33,7 @@ class ListedDigest:
 
 
 def listed(digest: Digest, now: datetime) -> ListedDigest:
-    """Add the next run to a digest."""
+    """Return the digest with its schedule in words and its next run."""
     is_running = digest.paused_because is None
     try:
         timetable: Timetable = timetable_of(digest)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bot.ids import is_safe_identifier
 
-# polyai.md, "Hosts and regions": audio, get-one and the v1 list are on the build host.
+# Audio, single conversations and the v1 list are on the build host (PolyAI's documentation).
 BUILD_HOSTS = MappingProxyType(
     {
         "us": "https://api.us.poly.ai",

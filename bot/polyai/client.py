@@ -44,7 +44,7 @@ class PolyAIClient:
         self._http = HttpGet(http, clock=clock, sleep=sleep, attempts=attempts)
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
-        """Fetch the facts of a call, always with the plain key (polyai.md, "Get one").
+        """Fetch the facts of a call, always with the plain key.
 
         Raises:
             InvalidConversationId: refused before any request.
@@ -100,7 +100,7 @@ class PolyAIClient:
         raw: bool,
         facts: Facts | None = None,
     ) -> AsyncIterator[AudioStream]:
-        """Open a recording for reading once (polyai.md, "Audio").
+        """Open a recording for reading once.
 
         Redacted is requested with the plain key *and* ``redacted=true``, raw with the raw key and
         ``redacted=false``: neither a wrong key nor a wrong parameter alone returns raw audio.

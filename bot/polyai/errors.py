@@ -10,7 +10,8 @@ PolyAIError
 └── UnexpectedRedirect, UnexpectedEncoding, UnexpectedAnswer, AnswerTooLarge, NotAudio,
     RecordingCutShort
 
-Texts and meaning of codes: polyai.md, "Errors". No text holds a body, a URL, a number or a key.
+PolyAI's documentation has the texts and the meaning of the codes. No text contains a body, a URL, a
+number or a key.
 """
 
 from bot.errors import CallAudioError

@@ -5,7 +5,7 @@ import re
 from bot.errors import UsageError
 from bot.ids import is_safe_identifier
 
-# The shapes seen so far (polyai.md, "Identifiers and Studio links"); any other is possible.
+# The shapes seen so far; any other is possible.
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 MARKED_ID = rf"(?:CA[0-9a-fA-F]{{32}}|(?:LOCAL-|OUT-|AS_CHAT_){UUID}|CONV-[0-9]{{4,20}})"
 KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")

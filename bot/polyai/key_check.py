@@ -1,8 +1,8 @@
 """Whether the plain key of an agent returns redacted recordings only.
 
 PolyAI's answer does not say which version it is, so the versions are compared: a key without PII
-access returns the same for either ``redacted`` (polyai.md, "Audio"). Bytes are counted and hashed
-as they arrive, and never kept.
+access returns the same for either ``redacted`` (measured). Bytes are counted and hashed as they
+arrive, and never kept.
 """
 
 import hashlib

@@ -41,7 +41,7 @@ class ConversationLink:
 
 
 def parse_link(link: str) -> ConversationLink:
-    """Read a link to a conversation, with or without its scheme (polyai.md, section 2).
+    """Read a link to a conversation, with or without its scheme.
 
     The host must be PolyAI's. Fragments are ignored; the query counts when the path has no id.
 

@@ -1,4 +1,4 @@
-"""The rows of PolyAI's two lists, normalised (polyai.md, sections 6 and 7).
+"""The rows of PolyAI's two lists, normalised.
 
 Both functions accept any JSON. A row also contains summaries, notes, state, metrics and turns,
 which are never read.

@@ -1,4 +1,4 @@
-"""One page of either of PolyAI's lists (polyai.md, sections 6 and 7)."""
+"""One page of either of PolyAI's lists of conversations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from typing import Final
 
 _LONGEST_CALL_SECONDS = 7 * 86_400
 _MASK = "•"
-_CLIENT_ENVS = ("live", "pre-release", "sandbox")  # polyai.md, "List, v1"
+_CLIENT_ENVS = ("live", "pre-release", "sandbox")  # those of the v1 list
 DIRECTIONS = ("inbound", "outbound")
 FACTS_FIELDS: Final = frozenset(
     {

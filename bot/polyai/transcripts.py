@@ -1,6 +1,6 @@
-"""What was said in a call, from get-one (polyai.md, "Get one"): personal data, as raw audio is.
+"""What was said in a call, from PolyAI's facts of it: personal data, as raw audio is.
 
-Read with the raw key only, held in memory only. Pressed keys, translations, state, metrics and a
+Read with the raw key only, held in memory only. Keypad input, translations, state, metrics and a
 turn's metadata repeat or add personal data and are never read.
 """
 

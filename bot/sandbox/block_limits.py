@@ -1,4 +1,4 @@
-"""Block Kit's limits, which Slack enforces with ``invalid_blocks`` (facts/slack.md, section 6)."""
+"""Block Kit's documented limits, which Slack enforces with ``invalid_blocks``."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Validates messages and views, on every way to Slack (facts/slack.md, 5 and 6)."""
+"""Validates messages and views, on every way to Slack, by Slack's documentation of Block Kit."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

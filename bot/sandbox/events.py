@@ -11,7 +11,7 @@ from bot.sandbox.workspace import Workspace
 
 
 class AppEvents:
-    """The events of one workspace, over one way of delivery (facts/slack.md, section 5)."""
+    """The events of one workspace, over one way of delivery."""
 
     def __init__(self, workspace: Workspace, delivery: EventDelivery) -> None:
         self.workspace = workspace

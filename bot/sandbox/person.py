@@ -13,7 +13,7 @@ from bot.sandbox.workspace import Workspace
 
 
 class SlackPerson(AppEvents):
-    """The people of the workspace, over one way of delivery (facts/slack.md, sections 1 and 5)."""
+    """The people of the workspace, over one way of delivery."""
 
     async def command(
         self,

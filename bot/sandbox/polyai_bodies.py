@@ -1,4 +1,4 @@
-"""Audio answers in every shape that a client must handle (facts/polyai.md, sections 4 and 5)."""
+"""Audio responses in every shape that a client must handle."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""PolyAI's platform host on loopback: the v3 list (facts/polyai.md, section 7)."""
+"""PolyAI's platform host on loopback: the v3 list."""
 
 import base64
 import binascii

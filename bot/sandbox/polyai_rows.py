@@ -1,4 +1,4 @@
-"""List rows and single conversations as PolyAI writes them (facts/polyai.md, sections 6 and 8)."""
+"""List rows and single conversations as PolyAI writes them (from real responses)."""
 
 from datetime import datetime, timedelta
 from typing import Any

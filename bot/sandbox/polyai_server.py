@@ -1,6 +1,6 @@
 """PolyAI on loopback: audio, one conversation and the v1 list; the v3 list on a host beside it.
 
-Source: facts/polyai.md.
+Sources: PolyAI's documentation, and real responses.
 """
 
 import ssl

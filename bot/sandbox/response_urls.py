@@ -13,7 +13,7 @@ from bot.sandbox.workspace import Workspace
 
 
 class ResponseUrlServer:
-    """Answers ``/commands/{team}/{secret}`` (facts/slack.md, section 1)."""
+    """Answers ``/commands/{team}/{secret}``."""
 
     def __init__(self, workspace: Workspace, faults: Faults) -> None:
         self._workspace = workspace

@@ -1,4 +1,4 @@
-"""Slack's side of Socket Mode: hello, envelopes, acks (facts/slack.md, section 10)."""
+"""Slack's side of Socket Mode: hello, envelopes, acks, as Slack documents them."""
 
 import asyncio
 import contextlib

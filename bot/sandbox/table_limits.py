@@ -1,4 +1,4 @@
-"""Limits of tables and charts (facts/slack.md, section 6)."""
+"""Limits of tables and charts, from Slack's documentation of Block Kit."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -14,8 +14,8 @@ from bot.sandbox.workspace import Workspace
 class Uploads:
     """Answers ``/upload/v1/{secret}``.
 
-    Slack's behaviour for a wrong length is unknown (facts/slack.md, section 12), so the strictest
-    one is assumed: the file stays empty and the URL is used up.
+    Slack does not document its behaviour for a wrong length, so the strictest one is assumed: the
+    file stays empty and the URL is used up.
     """
 
     def __init__(self, workspace: Workspace, faults: Faults) -> None:

@@ -191,7 +191,7 @@ class Settings(BaseSettings):
 
     @property
     def keep_raw(self) -> timedelta | None:
-        """How long raw files stay in Slack; None: nothing but a lost right takes them back."""
+        """How long raw files stay in Slack; None: without a time limit."""
         hours = self.callaudio_raw_ttl_hours
         return timedelta(hours=hours) if hours else None
 

@@ -57,7 +57,7 @@ class Due:
 
 
 async def is_unchanged(session: AsyncSession, due: Due) -> bool:
-    """Build the condition that the work was not enqueued again since it was claimed."""
+    """Return whether the work was not enqueued again since it was claimed."""
     row = DueWorkRow
     revision = select(row.revision).where(row.kind == due.kind, row.key == due.key)
     return await session.scalar(revision) == due.revision
@@ -152,7 +152,7 @@ class DueWork:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
                 await connection.execute(set_claims(self._lease_or_none()), taken)
         if claimed:
-            # A flow that only filled up the claim of the flow before it has a claim of its own.
+            # The last flow may have been served only in part, so the next claim begins with it.
             first, last = claimed[0].flow, claimed[-1].flow
             self._next_turns[kind] = first_of(last + (first == last))
         return claimed
@@ -196,7 +196,7 @@ class DueWork:
         return end_of_lease(self._lease_or_none())
 
     def _lease_or_none(self) -> timedelta | None:
-        """Return the end of a lease; NULL on SQLite, which has one worker."""
+        """Return how long a lease lasts; None on SQLite, which has one worker."""
         return None if self._database.is_sqlite else self._lease
 
 

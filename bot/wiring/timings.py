@@ -22,9 +22,10 @@ from bot.wiring.rate_limiting import SlackLimits
 DRAIN_SECONDS: Final = 3.0
 """How long running deliveries may take to finish after a signal to stop.
 
-Docker and Heroku kill a process ten seconds after SIGTERM. In that time the bot ends, in sequence,
-responses in progress (``bot/cli/serve.py``), the socket (``bot/slack/socket_mode.py``), running
-deliveries, and the hand-over of unfinished work (``bot/jobs/work_loop.py``).
+Docker kills a process ten seconds after SIGTERM, Heroku after thirty. Within ten seconds the bot
+ends, in sequence, responses in progress (``bot/cli/serve.py``), the socket
+(``bot/slack/socket_mode.py``), running deliveries, and the hand-over of unfinished work
+(``bot/jobs/work_loop.py``).
 """
 
 

@@ -53,7 +53,7 @@ def test_without_slack_three_addresses_are_left():
 
 
 def test_slacks_largest_bodies_fit():
-    assert MAX_BODY_BYTES >= 250_000  # a modal's view, facts/slack.md section 5
+    assert MAX_BODY_BYTES >= 250_000  # the largest view of a modal that Slack sends
 
 
 def test_the_commands_of_the_contract_are_there():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.polyai.payloads import CallFacts, Direction, call_facts, mask_number
 from tests.tables import each_row
 
-# As in polyai.md, "List, v1" and "Get one"; the numbers are Ofcom's, made for fiction.
+# As in PolyAI's documentation; the numbers are those that Ofcom reserves for fiction.
 ROW = {
     "conversationId": "other",
     "accountId": "acme",

@@ -1,7 +1,7 @@
 """Reads the header of a WAV body from its first bytes.
 
 Sources: RFC 2361 (format tags), Microsoft's WAVEFORMATEXTENSIBLE, EBU Tech 3306 (RF64, BW64).
-Python's ``wave`` refuses what PolyAI may send (A-law, mu-law, streamed sizes): polyai.md, "Audio".
+Python's ``wave`` refuses what PolyAI may send (A-law, mu-law, streamed sizes).
 """
 
 import struct

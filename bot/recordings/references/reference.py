@@ -1,9 +1,8 @@
 """Parses references to conversations: ids, Studio links and ``agent:id``, typed or in a message.
 
 An agent may be named before the first colon: ``sales:CA…``. Ids may contain colons, so an id such
-as ``abc:1`` is read as agent ``abc``; no such ids are known. Link forms: polyai.md, "Identifiers
-and Studio links". A link names a region, an account and a project, which select a configured agent;
-it never determines the host that receives a key.
+as ``abc:1`` is read as agent ``abc``; no such ids are known. A link names a region, an account and
+a project, which select a configured agent; it never determines the host that receives a key.
 """
 
 import re

@@ -137,7 +137,7 @@ class ShareAttempts:
         return ShareResult.RETRY if changed else ShareResult.UNCLEAR
 
     async def _stands(self, delivery: Delivery) -> ShareResult:
-        """Take back a share whose decision was outdated.
+        """Check after a share that the upload is still the current one; delete it otherwise.
 
         If a worker stalled between its decision and its share, another one may have taken over and
         dropped the upload meanwhile.

@@ -1,4 +1,4 @@
-"""``files.*``: the upload in three steps, and taking a file down (facts/slack.md, section 3)."""
+"""``files.*``: the upload in three steps, and the deletion of a file, as Slack documents them."""
 
 import hashlib
 from dataclasses import replace

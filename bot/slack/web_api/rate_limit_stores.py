@@ -16,7 +16,7 @@ from bot.store.inserts import insert_into
 from bot.store.tables import SlackBudgetRow
 
 HOLD_CHANNEL: Final = "callaudio_slack_holds"
-"""On PostgreSQL a notification on this channel informs the other processes of a hold."""
+"""On PostgreSQL a notification on this channel informs the other workers of a hold."""
 
 
 class RateLimitStore(Protocol):
@@ -71,7 +71,7 @@ class SharedRateLimitStore:
         return await self._locked(key, change)
 
     async def hold(self, key: str, seconds: float) -> None:
-        """Grant no calls for that long, and notify the other processes."""
+        """Grant no calls for that long, and notify the workers."""
 
         async def change(connection: AsyncConnection, spent: Spent, now: float) -> Allowed:
             await _keep(connection, key, hold(spent, seconds=seconds, now=now))

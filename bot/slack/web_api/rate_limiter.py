@@ -1,10 +1,11 @@
 """Keeps calls to Slack within its rate limits, by queueing them instead of having them refused.
 
 If it is unknown whether Slack's published limits apply, as behind a gateway, they apply for a while
-after the first ``Retry-After``. Answers to people and take-backs never wait here; deliveries and
-upkeep wait for their turn, and updates of progress are skipped. Look-ups may use only a share of
-the limits of what a decision reads, so that presses of buttons alone cannot stop checks and
-deliveries, in channels of thousands neither.
+after the first ``Retry-After``. Answers to people do not wait here; all other work waits for a
+short ``Retry-After``. Checks, deliveries and upkeep also wait for their turn, take-backs do not,
+and updates of progress are skipped. Look-ups may use only a share of the limits of what a decision
+reads, so that pressing buttons cannot stop checks and deliveries, also in channels with thousands
+of members.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ LONGEST_HOLD_SECONDS: Final = 10.0
 LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
 ANSWERS_OF_FIVE: Final = 3
-"""Answers to people may use so many of five calls of what a decision reads."""
+"""Answers to people may use this many of five calls of what a decision reads."""
 LOOKED_UP: Final = frozenset({INFO, MEMBERS, USER})
 """What a decision reads. An answer that is no look-up may use all calls of the last two: admins
 must be able to revoke rights while others press buttons."""
@@ -113,7 +114,7 @@ class RateLimiter:
             await self._wait_for_turn(key, limit, urgency)
 
     async def hold(self, method: str, arguments: Mapping[str, Any], seconds: float) -> None:
-        """Obey a ``Retry-After``: no process makes such a call for that long."""
+        """Obey a ``Retry-After``: for that long only answers to people make such a call."""
         limited = limited_by(method, arguments)
         if limited is None or seconds <= 0:
             return
@@ -129,7 +130,7 @@ class RateLimiter:
         self.note_hold(str(hold["key"]), float(hold["seconds"]))
 
     def note_hold(self, key: str, seconds: float) -> None:
-        """Make no such call for that long."""
+        """Let only answers to people make such a call for that long."""
         now = self._monotonic()
         self._held_until[key] = max(self._held_until.get(key, 0.0), now + seconds)
         self._learnt_until[key] = now + LEARNT_FOR_SECONDS
@@ -162,7 +163,7 @@ class RateLimiter:
             raise SlackRateLimited(retry_after_seconds=seconds)
 
     async def take(self, key: str, limit: Limit, wanted: int) -> tuple[int, float]:
-        """Take calls from the store; returns how many, and in how many seconds to ask again.
+        """Take calls from the store; returns the number granted, and when to ask again.
 
         If the store is unavailable, all are granted: Slack itself then limits them.
         """
