@@ -4,7 +4,7 @@ import random
 import socket
 from contextlib import suppress
 
-from bot.cli.stage import LOOPBACK
+from bot.cli.loopback_server import LOOPBACK
 
 
 def free_port() -> int:

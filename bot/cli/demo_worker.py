@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bot.cli.demo_script import ENVIRONMENT
-from bot.cli.stage import LOOPBACK, Stage, environment_of, open_stage
+from bot.cli.loopback_server import LOOPBACK
+from bot.cli.stage import Stage, environment_of, open_stage
 
 
 class WorkerProcess:

@@ -14,6 +14,7 @@ import typer
 import uvicorn
 
 from bot.cli import console
+from bot.cli.loopback_server import LOOPBACK
 from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
 from bot.cli.stopping import stopped_at_sigterm
@@ -36,7 +37,6 @@ from bot.wiring.timings import Timings
 log = get_logger(__name__)
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
-LOOPBACK = "127.0.0.1"
 ANSWERS_SECONDS: Final = 3
 """How long a stopping server waits for responses in progress: as long as Slack does."""
 HEALTH_SECONDS: Final = 1

@@ -1,16 +1,13 @@
 """The bot with its stand-ins for Slack and PolyAI, on loopback."""
 
-import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import uvicorn
-
+from bot.cli.loopback_server import LOOPBACK, serve_on_loopback
 from bot.sandbox.person import SlackClientSide, SlackPerson
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
@@ -23,7 +20,6 @@ from bot.wiring.clock import utc_now
 from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.timings import Timings
 
-LOOPBACK: Final = "127.0.0.1"
 AGENT_ID: Final = "PROJECT-SANDBOX"
 PLAIN_KEY: Final = "PlainKeyOfTheSandbox0123456789ab"
 RAW_KEY: Final = "RawKeyOfTheSandbox0123456789abcd"
@@ -149,32 +145,6 @@ def _named(url: str, host: str, domain: str) -> str:
 @asynccontextmanager
 async def serving(application: Application, limits: Limits | None = None) -> AsyncIterator[str]:
     """Serve a bot on a free loopback port; yields its origin."""
-    listener = socket.create_server((LOOPBACK, 0))
     connections = Connections(RejectedRequests(application.metrics), limits or Limits())
-    server = QuietServer(connections.config(application.web))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await server.is_up.wait()
-        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
-
-
-class QuietServer(uvicorn.Server):
-    """Signals when it is up, and does not handle the signals of its process."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening."""
-        await super().startup(sockets)
-        self.is_up.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture no signals."""
-        yield
+    async with serve_on_loopback(connections.config(application.web)) as origin:
+        yield origin

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from bot.cli.loopback_server import LOOPBACK
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Recording
@@ -24,7 +25,7 @@ from tests.bench.stores import POSTGRESQL, SQLITE, migrated, store_urls
 from tests.chaos.fleet import WEB, WORKER
 from tests.patience import until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import LOOPBACK, Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 
 WORKERS: Final = (1, 2, 4)

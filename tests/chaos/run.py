@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from bot.cli.loopback_server import LOOPBACK
 from bot.jobs.background import in_background
 from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox.person import SlackClientSide
@@ -20,7 +21,7 @@ from tests.chaos.people import CLEARED, People
 from tests.chaos.story import Story
 from tests.chaos.weather import Weather
 from tests.scenarios.digest_scene import add_digest, ask_for, runs
-from tests.scenarios.killed_bot import LOOPBACK, Nursery, open_street
+from tests.scenarios.killed_bot import Nursery, open_street
 from tests.scenarios.scene import BOSS, Scene
 from tests.tcp_relay import DatabaseRelay, HttpRelay
 

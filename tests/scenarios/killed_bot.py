@@ -32,8 +32,9 @@ from starlette.applications import Starlette
 
 from bot.__main__ import main as command_line
 from bot.cli import serve as serving
+from bot.cli.loopback_server import LOOPBACK
 from bot.cli.serve import uvloop_run
-from bot.cli.stage import LOOPBACK, PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
+from bot.cli.stage import PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.catch_up import CatchUp
 from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE

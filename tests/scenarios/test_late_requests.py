@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from bot.cli.loopback_server import LOOPBACK
 from bot.sandbox import delivery
 from bot.sandbox.delivery import Ack, signature_headers
 from bot.sandbox.person import SlackClientSide
@@ -17,7 +18,7 @@ from bot.store.tables import DigestRunRow, RecentRequestRow
 from bot.wiring.application import Roles
 from tests.ports import free_port
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, runs
-from tests.scenarios.killed_bot import LOOPBACK, open_street
+from tests.scenarios.killed_bot import open_street
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 from tests.scenarios.test_digest_command import say

@@ -10,13 +10,14 @@ from collections import Counter
 import psycopg
 import pytest
 
+from bot.cli.loopback_server import LOOPBACK
 from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.application import Roles
 from tests.ports import free_port
-from tests.scenarios.killed_bot import LOOPBACK, Street, open_street
+from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL
 from tests.scenarios.test_many_at_once import everything_ended
 

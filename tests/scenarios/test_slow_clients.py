@@ -6,7 +6,7 @@ import resource
 import httpx
 import pytest
 
-from bot.cli.stage import LOOPBACK
+from bot.cli.loopback_server import LOOPBACK
 from tests.loopback import http_client
 from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.killed_bot import Street, open_street

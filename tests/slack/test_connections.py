@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.cli.stage import LOOPBACK, serving
+from bot.cli.loopback_server import LOOPBACK
+from bot.cli.stage import serving
 from bot.observability.metrics import Metrics
 from bot.slack.connections import Limits
 from bot.slack.rejected_requests import RejectionCause
