@@ -15,6 +15,8 @@ import pytest
 from sqlalchemy import select
 
 from bot.jobs.retry_rule import RetryRule
+from bot.recordings.steps import share_attempts
+from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE
 from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
@@ -145,6 +147,14 @@ class Batch:
         """Wait this long, by the bot's clock."""
         over_at = self.clock() + length
         await until(lambda: self.clock() >= over_at)
+
+
+@pytest.fixture(autouse=True)
+def _decisions_age_by_the_fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a decision last five seconds of the machine: on the fast clock they are milliseconds."""
+    monkeypatch.setattr(
+        share_attempts, "LONGEST_DECISION_AGE", TIMES_AS_FAST * LONGEST_DECISION_AGE
+    )
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.cli.loopback_server import LOOPBACK
 from bot.sandbox.faults import Fault
 from bot.wiring.application import Roles
 from tests.contracts.test_monitoring import ALERTS, PROMTOOL

@@ -153,6 +153,8 @@ async def test_a_refused_update_is_retried(modals, workspace, slack, waits, faul
     slack.faults.add(fault)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", here)
     await until_shown(workspace, "Here it is.")
+    # Where the answer was lost, the modal shows the update before the bot retries it.
+    await until(lambda: waits)
     (waited,) = waits
     assert waited >= (7 if fault.status == 429 else 0)
 

@@ -37,7 +37,7 @@ class DecisionOutdated(CallAudioError):
 
     code = "decision_outdated"
     what = "Too much time passed between the last decision and the post."
-    likely_cause = "The process or its machine was paused in between."
+    likely_cause = "The process or its machine was paused in between, or the database is slow."
     fix = "There is nothing to do: I decide again."
     retryable = True
 

@@ -7,6 +7,7 @@ it got none, or if the one it got is outdated.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bot.access.policy import Outcome, audited_facts, is_stricter
 from bot.access.policy_evaluation import Evaluation, Question
@@ -19,9 +20,17 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import SlackPort
 from bot.recordings.steps.delivery_decision import DeliveryDecider
-from bot.recordings.steps.share_attempts import ShareAttempts, ShareResult, same_try
+from bot.recordings.steps.share_attempts import (
+    DecisionOutdated,
+    ShareAttempts,
+    ShareResult,
+    same_try,
+)
 
 log = get_logger(__name__)
+
+MOST_TRIES_IN_A_ROW: Final = 10
+"""Decisions that one run takes for a share; each costs six calls of Slack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,20 @@ class Sharing:
         shows nothing, the same file is completed again, under a new decision.
 
         Raises:
-            CallAudioError: Slack refused; nothing is visible.
+            CallAudioError: Slack refused, or each decision was outdated before its share; nothing
+                is visible.
         """
+        for _ in range(MOST_TRIES_IN_A_ROW):
+            result = await self._share_once(delivery, question, evaluation)
+            if result is not ShareResult.RETRY:
+                return result
+            delivery, evaluation = await self._deliveries.read(delivery.id), None
+        # A database that takes seconds makes every decision outdated; the work is retried later.
+        raise DecisionOutdated
+
+    async def _share_once(
+        self, delivery: Delivery, question: Question, evaluation: Evaluation | None
+    ) -> ShareResult:
         if delivery.has_ended:
             return ShareResult.UNCLEAR  # ended by another worker while this one stalled
         if delivery.file_id is None:
@@ -72,9 +93,8 @@ class Sharing:
         if delivery.share_tried_at:
             return await self._share_again(delivery, question)
         result = await self._attempt(delivery, question, evaluation, is_first=True)
-        if result in (ShareResult.RETRY, ShareResult.UNCLEAR):
-            return await self.share(await self._deliveries.read(delivery.id), question)
-        return result
+        # Whether an unclear first try is visible is checked next.
+        return ShareResult.RETRY if result is ShareResult.UNCLEAR else result
 
     async def _share_again(self, delivery: Delivery, question: Question) -> ShareResult:
         """Check a lost try; if nothing is visible, decide again and complete once more.
@@ -98,8 +118,6 @@ class Sharing:
             )
             return ShareResult.GONE
         result = await self._attempt(delivery, question, None, is_first=False)
-        if result is ShareResult.RETRY:
-            return await self.share(await self._deliveries.read(delivery.id), question)
         if result is ShareResult.UNCLEAR and await self.find(delivery):
             return ShareResult.SHARED
         return result

@@ -25,7 +25,7 @@ from bot.recordings.steps.share_attempts import (
     ShareResult,
     UploadGone,
 )
-from bot.recordings.steps.sharing import Sharing, VisibilityPolling
+from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing, VisibilityPolling
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
@@ -349,22 +349,31 @@ async def test_an_upload_tried_by_a_worker_whose_clock_is_fast_is_not_shared_aga
     assert (result, setup.slack.visible) == (ShareResult.GONE, set())
 
 
-async def test_a_stall_after_a_lost_answer_does_not_share_under_an_old_decision(setup, monkeypatch):
-    delivery = await setup.uploaded(share_tried_at=NOON - timedelta(minutes=1))
+@pytest.mark.parametrize(
+    ("tried", "decisions"),
+    [
+        pytest.param(NOON - timedelta(minutes=1), 1, id="after a lost answer"),
+        pytest.param(None, MOST_TRIES_IN_A_ROW, id="at the first try"),
+    ],
+)
+async def test_while_each_change_takes_long_nothing_is_shared_and_the_work_is_retried_later(
+    setup, monkeypatch, tried, decisions
+):
+    delivery, decider = await setup.uploaded(share_tried_at=tried), Decider(Outcome.RAW)
     usual = setup.deliveries.change
 
-    async def stall(*arguments: Any, **more: Any) -> Delivery | None:
+    async def slowly(*arguments: Any, **more: Any) -> Delivery | None:
         changed = await usual(*arguments, **more)
-        setup.now += timedelta(minutes=10)
+        setup.now += timedelta(seconds=6)
         return changed
 
-    monkeypatch.setattr(setup.deliveries, "change", stall)
+    monkeypatch.setattr(setup.deliveries, "change", slowly)
 
     with pytest.raises(DecisionOutdated) as raised:
-        await setup.share(delivery, Decider(Outcome.RAW))
+        await setup.share(delivery, decider)
 
     assert raised.value.retryable
-    assert setup.slack.visible == set()
+    assert (decider.decided, setup.slack.visible) == (decisions, set())
 
 
 TRIED = NOON - timedelta(minutes=1)
