@@ -71,13 +71,13 @@ async def test_a_deny_counts_for_every_standing_and_a_grant_only_where_rights_do
     assert [outsider.is_counted(each) for each in (granted, denied)] == [False, True]
 
 
-async def test_a_recent_reading_has_the_rights_without_the_grants(sqlite_store):
-    await give(sqlite_store)
-    await give(sqlite_store, BOB, right=Right.ADMIN)
+async def test_a_recent_reading_has_the_rights_and_the_grants_that_give_them(sqlite_store):
+    pii = await give(sqlite_store)
+    admin = await give(sqlite_store, BOB, right=Right.ADMIN)
     people = readers_on(sqlite_store, Workspace()).people
-    for user_id, right in ((ALICE, Right.PII), (BOB, Right.ADMIN)):
+    for user_id, right, grant in ((ALICE, Right.PII, pii), (BOB, Right.ADMIN, admin)):
         found = await people.recent(TEAM, user_id)
-        assert found == Person(Standing.MEMBER, frozenset({right}), grants=())
+        assert found == Person(Standing.MEMBER, frozenset({right}), grants=(grant,))
     assert (await people.recent(OTHER_TEAM, ALICE)).held == frozenset()
 
 
