@@ -1,18 +1,15 @@
 """Whether every human who would hear a recording may hear raw."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Mapping
 from itertools import chain
 
-from bot.access.all_cleared import are_all_cleared
 from bot.access.directory import Conversation
 from bot.access.grants import Right
 from bot.access.members import Members
 from bot.access.policy import Audience, Standing, may_listen
 from bot.access.rights import Holders, Rights
-from bot.access.standings import STANDING_VALID_FOR, Standings
+from bot.access.standings import Standings
 from bot.concurrency.gather import both
-from bot.store.database import Database
 
 
 class AudienceReader:
@@ -23,19 +20,9 @@ class AudienceReader:
     people without a grant it only matters whether they are bots.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        rights: Rights,
-        standings: Standings,
-        clock: Callable[[], datetime],
-        max_audience: int,
-    ) -> None:
-        self._database = database
+    def __init__(self, *, rights: Rights, standings: Standings, max_audience: int) -> None:
         self._rights = rights
         self._standings = standings
-        self._clock = clock
         self._max_audience = max_audience
 
     async def read(self, team_id: str, conversation: Conversation, members: Members) -> Audience:
@@ -93,11 +80,7 @@ class AudienceReader:
         )
 
     async def _classify(self, team_id: str, user_ids: tuple[str, ...]) -> Audience:
-        """Classify some members: by one query, by stored standings, then by asking Slack."""
-        now = self._clock()
-        since = now - STANDING_VALID_FOR
-        if await are_all_cleared(self._database, team_id, user_ids, now=now, since=since):
-            return Audience.CLEARED
+        """Classify some members: by stored standings, then by asking Slack about the rest."""
         holders, known = await self._known(team_id, user_ids)
         heard = _worst(known, holders)
         if heard is Audience.NOT_CLEARED:

@@ -122,11 +122,7 @@ async def open_core(
     standings = Standings(database=database, directory=directory, clock=clock)
     clearances = Clearances(rights=rights, standings=standings)
     audience = AudienceReader(
-        database=database,
-        rights=rights,
-        standings=standings,
-        clock=clock,
-        max_audience=settings.callaudio_max_audience,
+        rights=rights, standings=standings, max_audience=settings.callaudio_max_audience
     )
     return Core(
         settings=settings,

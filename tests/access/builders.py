@@ -122,9 +122,7 @@ def readers_on(
         standings=standings,
         clearances=Clearances(rights=rights, standings=standings),
         people=People(database=database, rights=rights, standings=standings, clock=clock),
-        audience=AudienceReader(
-            database=database, rights=rights, standings=standings, clock=clock, max_audience=most
-        ),
+        audience=AudienceReader(rights=rights, standings=standings, max_audience=most),
     )
 
 

@@ -122,7 +122,7 @@ async def test_a_stored_listener_without_a_right_decides_without_a_call_of_slack
     assert workspace.calls == ["members from 0"]
 
 
-async def test_stored_cleared_people_cost_one_query(sqlite_store):
+async def test_stored_people_cost_one_query_for_grants_and_one_for_standings(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace()
     assert await read(sqlite_store, workspace) is Audience.CLEARED
@@ -135,7 +135,7 @@ async def test_stored_cleared_people_cost_one_query(sqlite_store):
     event.listen(engine, "before_cursor_execute", note)
     assert await read(sqlite_store, workspace) is Audience.CLEARED
     event.remove(engine, "before_cursor_execute", note)
-    assert len(asked) == 1
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(("uncleared", "pages"), [(0, 1), (1, 5), (4, 5), (5, 21)])
