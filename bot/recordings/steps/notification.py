@@ -1,6 +1,7 @@
 """Notifies the requester of the end of a delivery, with retries until Slack accepts it."""
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -68,12 +69,12 @@ class Notification:
             return None
         if delivery.state is State.FAILED and delivery.share_tried_at:
             # The take-back deletes them too, but later.
-            await _attempt(delete_files(self._slack, delivery.file_ids), "delete_files")
-        card_error = await _attempt(self._put_on_card(delivery), "card")
+            await _attempt(delete_files(self._slack, delivery.file_ids))
+        card_error = await _attempt(self._put_on_card(delivery))
         note = _note_of(delivery)
         note_error = None
         if note and delivery.notified_at is None:
-            note_error = await _attempt(self._send(note), "notify")
+            note_error = await _attempt(self._send(note))
             if note_error is None and card_error:
                 await self._deliveries.note_notified(delivery, is_all=False)
         for error in (note_error, card_error):
@@ -100,11 +101,11 @@ class Notification:
         If Slack does not accept that either, a later try repeats it.
         """
         delivery = await self._deliveries.read(delivery_id)
-        is_notified = False
-        if delivery.waiting_notified_at is None and tries >= NOTIFY_WAITING_FROM_TRY:
-            is_notified = (
-                await _attempt(self._say_waiting(delivery, problem), "say_waiting") is None
-            )
+        is_notified = (
+            delivery.waiting_notified_at is None
+            and tries >= NOTIFY_WAITING_FROM_TRY
+            and await _attempt(self._say_waiting(delivery, problem)) is None
+        )
         if is_notified or delivery.waiting_since is None:
             await self._deliveries.note_waiting(delivery, is_notified=is_notified)
             self._forget(delivery_id)
@@ -209,8 +210,7 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
 
 def is_card_enough(state: State, delivery: Delivery) -> bool:
     """Return whether the card shows everything about such an end, so that no note follows."""
-    is_unasked = delivery.replaces_id is not None
-    return state is State.DELIVERED and (is_unasked or delivery.reason not in REASONS_TO_NOTIFY)
+    return _note_of(replace(delivery, state=state)) is None
 
 
 def _private(
@@ -230,11 +230,11 @@ def _private(
     )
 
 
-async def _attempt(call: Awaitable[None], action: str) -> CallAudioError | None:
-    """Run a step whose failure does not change an ended delivery; returns the logged error."""
+async def _attempt(call: Awaitable[None]) -> CallAudioError | None:
+    """Run a step whose failure does not change the delivery; returns the logged error."""
     try:
         await call
     except CallAudioError as error:
-        log.warning("after_end_failed", action=action, code=error.code)
+        log.warning("notification_failed", code=error.code)
         return error
     return None

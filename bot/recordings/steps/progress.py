@@ -48,7 +48,7 @@ class _Transfer:
 
     @property
     def percent(self) -> int:
-        return min(99, 100 * self.sent_bytes // max(1, self.size_bytes))
+        return min(99, 100 * self.sent_bytes // self.size_bytes)
 
     async def is_over_within(self, seconds: float) -> bool:
         try:
@@ -108,7 +108,7 @@ class Progress:
             # The store logs its own outage once a minute.
             if is_away(error):
                 return
-            log.exception("progress_broke", delivery_id=delivery.id)
+            log.exception("progress_broke")
 
     def _take_turn(self) -> bool:
         now = self._monotonic()
@@ -129,12 +129,10 @@ class Progress:
         try:
             with working(Urgency.PROGRESS):
                 await asyncio.wait_for(showing, LONGEST_UPDATE_SECONDS)
+        except TimeoutError:
+            return False
         except CallAudioError as error:
-            log.info("progress_unsaid", delivery_id=delivery.id, code=error.code)
             welcome_at = self._monotonic() + (error.retry_after_seconds or 0)
             self._free_at = max(self._free_at, welcome_at)
-        except TimeoutError:
-            log.info("progress_unsaid", delivery_id=delivery.id, code="timeout")
-        else:
-            return True
-        return False
+            return False
+        return True

@@ -17,7 +17,14 @@ from bot.polyai.payloads import CallFacts
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.slack_port import Delivered, PrivateNote, PrivateNoteKind, TakenBack
+from bot.recordings.deliveries.naming import announcement_of
+from bot.recordings.deliveries.slack_port import (
+    Announcement,
+    Delivered,
+    PrivateNote,
+    PrivateNoteKind,
+    TakenBack,
+)
 from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
 from bot.store.database import Database
 from tests.conftest import NOON
@@ -58,6 +65,8 @@ class SlackPort:
     notes: list[PrivateNote] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
     shown: list[tuple[str, Delivered | TakenBack]] = field(default_factory=list)
+    waiting: list[tuple[str, Announcement, str]] = field(default_factory=list)
+    withdrawn: list[tuple[str, str]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
 
     async def notify(self, note: PrivateNote) -> None:
@@ -66,8 +75,8 @@ class SlackPort:
         self.notes.append(note)
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
-        del channel_id, ts
         self._put("withdrawn")
+        self.withdrawn.append((channel_id, ts))
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         self._put("delivered")
@@ -81,9 +90,9 @@ class SlackPort:
         assert shown_in is None, "a refusal is repeated by the take-back, which names it"
         self.deleted.append(file_id)
 
-    async def show_waiting(self, ts: str, announcement: object, what: str) -> None:
-        del ts, announcement
-        self._put(f"waiting: {what}")
+    async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
+        self._put("waiting")
+        self.waiting.append((ts, announcement, what))
 
     def _put(self, card: str) -> None:
         if self.card_errors:
@@ -187,7 +196,7 @@ async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(se
 
     (note,) = setup.gateway.notes
     assert (note.kind, note.problem) == (PrivateNoteKind.FAILED, GONE)
-    assert setup.gateway.cards == ["withdrawn"]
+    assert setup.gateway.withdrawn == [("C1", "1.0")]
     told = await setup.deliveries.read(delivery.id)
     assert (told.notified_at, told.response_url) == (NOON, None)
     assert setup.gateway.deleted == [], "nothing was shared"
@@ -213,7 +222,11 @@ async def test_only_files_of_a_failed_delivery_that_may_be_visible_are_deleted(
 @pytest.mark.parametrize(
     ("columns", "kind"),
     [
-        pytest.param({"state": "failed", "problem": asdict(GONE)}, "failed", id="failed"),
+        pytest.param(
+            {"state": "failed", "problem": asdict(GONE), "kind": "transcript"},
+            "failed",
+            id="a transcript that failed",
+        ),
         pytest.param({"state": "refused", "outcome": "refused"}, "refused", id="refused"),
         pytest.param({"state": "unconfirmed"}, "unconfirmed", id="unconfirmed"),
         pytest.param({"reason": "audience"}, "redacted", id="redacted because of the audience"),
@@ -240,6 +253,7 @@ async def test_each_end_has_its_note_unless_the_card_shows_everything(
         response_url=SecretStr("https://a.b/c"),
         reason=delivery.reason,
         problem=delivery.problem,
+        delivery_kind=delivery.kind,
         is_public=is_private is False,
     )
     assert setup.gateway.notes == ([expected] if kind else [])
@@ -278,6 +292,18 @@ async def test_a_failed_card_update_is_retried_and_the_note_is_not(setup):
     assert setup.gateway.cards == ["withdrawn"]
 
 
+async def test_a_card_and_a_note_that_both_fail_are_both_retried(sqlite_store: Database) -> None:
+    setup = NotificationSetup(sqlite_store)
+    delivery = await setup.failed()
+    setup.gateway.card_errors, setup.gateway.tell_errors = [Away()], [Away()]
+
+    assert await setup.notify(delivery) == NOON + FIRST_WAIT
+    assert (await setup.deliveries.read(delivery.id)).notified_at is None
+    assert await setup.notify(delivery) is None
+
+    assert (len(setup.gateway.notes), setup.gateway.cards) == (1, ["withdrawn"])
+
+
 async def test_retries_come_at_growing_intervals_and_end_after_a_day(setup):
     delivery = await setup.failed()
     setup.gateway.tell_errors = [Away() for _ in range(1000)]
@@ -293,15 +319,31 @@ async def test_retries_come_at_growing_intervals_and_end_after_a_day(setup):
     assert (await setup.deliveries.read(delivery.id)).response_url is None
 
 
+@pytest.mark.parametrize(
+    ("error", "after"),
+    [
+        pytest.param(Refused(), timedelta(0), id="refused for good"),
+        pytest.param(Away(), NOTIFY_FOR, id="refused for a day"),
+    ],
+)
 @pytest.mark.both_databases
-async def test_a_note_that_slack_refuses_for_good_is_given_up_at_once(setup):
+async def test_a_note_that_slack_does_not_accept_is_given_up(setup, error, after):
     delivery = await setup.failed()
-    setup.gateway.tell_errors = [Refused()]
+    setup.now += after
+    setup.gateway.tell_errors = [error]
 
     assert await setup.notify(delivery) is None
 
     assert (await setup.tags())[-1] == "worker:delivery:untold"
-    assert await setup.payload() == {"code": "slack_person_unknown", "kind": "failed"}
+    assert await setup.payload() == {"code": error.code, "kind": "failed"}
+
+
+async def test_an_end_without_a_note_is_given_up_if_workers_die_at_its_card(
+    sqlite_store: Database,
+) -> None:
+    setup = NotificationSetup(sqlite_store)
+    await setup.telling.give_up((await setup.ended()).id, "worker_died")
+    assert await setup.payload() == {"code": "worker_died", "kind": None}
 
 
 @pytest.mark.both_databases
@@ -326,18 +368,23 @@ async def test_an_unfinished_delivery_has_no_note(setup):
 @pytest.mark.parametrize("has_card", [True, False], ids=["on the card", "privately"])
 @pytest.mark.both_databases
 async def test_the_card_says_once_that_the_delivery_waits(setup, has_card):
-    card = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
-    delivery = await setup.stored(**card)
+    stored = {"card_ts": "1.0", "destination_channel_id": "C1"} if has_card else {}
+    delivery = await setup.stored(**stored)
     setup.gateway.card_errors, setup.gateway.tell_errors = [Away()], [Away()]
     with capture_logs():
         for tries in range(6):
             setup.now = NOON + timedelta(seconds=tries)
             await setup.telling.notify_waiting(delivery.id, Problem.of(Away()), tries)
 
-    kinds = [note.kind for note in setup.gateway.notes]
-    assert setup.gateway.cards == (["waiting: Slack cannot be reached."] if has_card else [])
-    assert kinds == ([] if has_card else [PrivateNoteKind.WAITING])
     waiting = await setup.deliveries.read(delivery.id)
+    notes = [(note.kind, note.problem) for note in setup.gateway.notes]
+    if has_card:
+        card = announcement_of(waiting)
+        assert setup.gateway.waiting == [("1.0", card, "Slack cannot be reached.")]
+        assert notes == []
+    else:
+        assert setup.gateway.waiting == []
+        assert notes == [(PrivateNoteKind.WAITING, Problem.of(Away()))]
     assert waiting.waiting_since == NOON
     assert waiting.waiting_notified_at == NOON + timedelta(
         seconds=3

@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
+from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.steps import progress as progress_module
@@ -55,6 +58,7 @@ class Wall:
 
     async def show_progress(self, ts: str, announcement, percent: int) -> None:
         assert announcement.conversation_id == "CA1"
+        assert urgency_now() is Urgency.PROGRESS, "everything else goes first"
         self.tries += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -77,11 +81,11 @@ class Wall:
 
 async def test_progress_is_shown_as_sent_bytes_and_not_repeated():
     wall = Wall()
-    async with wall.transfer() as watch:
-        watch(bytes(42))
+    async with wall.transfer(size_bytes=1000) as watch:
+        watch(bytes(429))
         await wall.until_said(1)
         await asyncio.sleep(5 * TICK)
-        watch(bytes(58))
+        watch(bytes(571))
         await wall.until_said(2)
     assert wall.said == [("1.0", 42), ("1.0", 99)], "all of it is said by the card that follows"
 
@@ -105,14 +109,16 @@ async def test_the_end_waits_for_an_update_under_way():
     assert wall.said == [("1.0", 10)]
 
 
-async def test_an_update_that_hangs_is_cancelled(monkeypatch):
+async def test_an_update_that_hangs_is_cancelled_and_tried_again(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
     wall.takes_seconds = BEYOND_PATIENCE_SECONDS
     async with asyncio.timeout(PATIENCE_SECONDS), wall.transfer() as watch:
         watch(bytes(10))
         await wall.until_tried()
-    assert wall.said == []
+        wall.takes_seconds = 0
+        await wall.until_said(1)
+    assert wall.said == [("1.0", 10)]
 
 
 async def test_a_failed_update_is_skipped():
@@ -124,13 +130,26 @@ async def test_a_failed_update_is_skipped():
     assert wall.errors == []
 
 
-async def test_a_bug_in_the_progress_does_not_fail_the_transfer():
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        pytest.param(ZeroDivisionError(), ["error"], id="a bug, which is logged"),
+        pytest.param(
+            OperationalError("SELECT", {}, Exception("server closed the connection")),
+            [],
+            id="no database, which the store logs once for all",
+        ),
+    ],
+)
+async def test_progress_that_breaks_does_not_fail_the_transfer(error, logged):
     wall = Wall()
-    wall.errors = [ZeroDivisionError()]
-    async with wall.transfer() as watch:
-        watch(bytes(10))
-        await wall.until_tried()
+    wall.errors = [error]
+    with capture_logs() as lines:
+        async with wall.transfer() as watch:
+            watch(bytes(10))
+            await wall.until_tried()
     assert wall.said == []
+    assert [line["log_level"] for line in lines] == logged
 
 
 async def test_all_transfers_share_one_interval_and_skip_updates_that_come_too_soon():
