@@ -150,7 +150,7 @@ class DeliverySteps:
             question = self._question(delivery, destination_of(delivery))
             return delivery, await self._decider.decide(question, delivery)
 
-        card_ts = delivery.card_ts
+        card_ts: str | None = None
 
         async def announce() -> str:
             nonlocal card_ts  # a recording whose header is wrong is uploaded twice
