@@ -195,10 +195,12 @@ class TakeBackSetup:
         return [payload["cause"] for payload in await self.payloads()]
 
     async def payloads(self, action: str = "taken_back") -> list[Any]:
-        """Return what the events of take-backs hold."""
+        """Return what the events of take-backs hold; each names its delivery."""
         is_it = AuditEventRow.tag == f"retention:file:{action}"
         async with self.database.read() as session:
-            return list(await session.scalars(select(AuditEventRow.payload).where(is_it)))
+            events = (await session.scalars(select(AuditEventRow).where(is_it))).all()
+        assert None not in {each.delivery_id for each in events}
+        return [each.payload for each in events]
 
 
 async def work_off(work: DueWork, take_back: TakeBack) -> None:
@@ -248,6 +250,7 @@ async def test_a_redacted_file_is_not_checked(setup):
 
 @pytest.mark.both_databases
 async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(setup):
+    setup.due.check_schedule = FileCheckSchedule(keep=HOUR, check_every=CHECK_EVERY)
     await setup.put("d1", "failed", due=False)
     await setup.early_checks.check_now(TEAM)
     assert await setup.check() == {"Fd1"}, "its file was deleted at its end, as far as is known"
@@ -680,14 +683,18 @@ async def test_a_card_is_updated_by_the_next_worker_if_the_first_ended(setup):
     assert await setup.causes() == ["audience"]
 
 
-@pytest.mark.parametrize("cause", ["right_ended", "time_over"])
+@pytest.mark.parametrize("cause", ["right_ended", "time_over", "public_link"])
 async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried_daily(
     sqlite_store, cause
 ):
     setup = TakeBackSetup(sqlite_store, keep=HOUR if cause == "time_over" else None)
     await setup.put("d1")
     setup.gateway.visible["Fd1"].is_hidden = True
+    if cause == "public_link":
+        await setup.clear()
+        setup.gateway.visible["Fd1"].has_public_link = True
     assert await setup.check(HOUR) == {"Fd1"}
+    assert setup.world.asked.count("delete") == 1, "the next try waits"
     async with setup.database.write() as session:
         await session.execute(update(DueWorkRow).values(tries=UNSEEN_TRIES - 1))
 
@@ -714,25 +721,30 @@ async def test_a_changed_channel_id_is_stored_and_recorded_once(setup):
     await setup.put("d1")
     await setup.put("d2", outcome="redacted")
     await setup.put("d3", "uploaded")
-    orphaned = OrphanedFile("F0", "d1", TEAM, CHANNEL, NOON)
+    await setup.put("d4", "failed", due=False)
+    deliveries = DeliveryStore(database=setup.database, clock=setup.clock)
+    await deliveries.enqueue_take_back("d4")
+    places = {"F0": (TEAM, CHANNEL), "F1": (TEAM, OTHER), "F2": ("T0OTHER000", CHANNEL)}
+    orphaned = [OrphanedFile(file, "d1", *place, NOON) for file, place in places.items()]
     async with setup.database.write() as session:
         enqueue(session, DELIVER, "d3", now=NOON)
-        await store_orphaned(session, [orphaned], NOON)
+        await store_orphaned(session, orphaned, NOON)
 
     await asyncio.gather(*(setup.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
     await setup.early_checks.follow(TEAM, CHANNEL, "C0NEW")
 
     async with setup.database.read() as session:
         rows = (await session.scalars(select(DeliveryRow).order_by(DeliveryRow.id))).all()
-        file = await session.get(OrphanedFileRow, "F0")
+        files = select(OrphanedFileRow.channel_id).order_by(OrphanedFileRow.file_id)
+        channels = (await session.scalars(files)).all()
         is_move = AuditEventRow.tag == "slack:channel:moved"
         moves = (await session.scalars(select(AuditEventRow).where(is_move))).all()
     for row in rows:
         assert {row.origin_channel_id, row.asked_channel_id, row.destination_channel_id} == {
             "C0NEW"
         }
-    assert file
-    assert file.channel_id == "C0NEW"
+    assert channels == ["C0NEW", OTHER, CHANNEL], "the last is of another workspace"
     # The raw one under way is checked when it ends: it may have been decided before the change.
-    assert [row.recheck_at for row in rows] == [None, None, NOON]
+    # The file of the failed one is still to be deleted.
+    assert [row.recheck_at for row in rows] == [None, None, NOON, NOON]
     assert [each.payload for each in moves] == [{"from": CHANNEL, "to": "C0NEW"}]
