@@ -104,7 +104,7 @@ async def open_core(
     database.on_recorded = counting(metrics)
     rate_limiter = build_rate_limiter(settings, database, slack_limits)
     stack.push_async_callback(rate_limiter.close)
-    circuits = Circuits(clock)
+    circuits = Circuits()
     api = SlackApi(
         build_client(token, settings.slack_api_url, session),
         metrics=metrics,
