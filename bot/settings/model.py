@@ -31,6 +31,7 @@ from bot.settings.value_types import (
     problem,
     proxy_url,
     secret,
+    shown,
     split_address,
 )
 
@@ -235,6 +236,17 @@ class Settings(BaseSettings):
                 "but the plain key must be one without PII access"
             )
         return agents
+
+    @pydantic.field_validator("callaudio_canary")
+    @classmethod
+    def _know_agent_of_canary(cls, canary: str | None, info: ValidationInfo) -> str | None:
+        conversation = (canary or "").rpartition("@")[0]
+        # A link has a slash; which agent it belongs to is found at each check.
+        name, has_name, _ = ("" if "/" in conversation else conversation).partition(":")
+        named = info.data.get("polyai_agents")  # missing if it is refused itself
+        if has_name and named is not None and name not in {"default", *named}:
+            raise problem(f"names the agent {shown(name)}, which is not in POLYAI_AGENTS")
+        return canary
 
     @pydantic.field_validator("polyai_platform_api_key")
     @classmethod

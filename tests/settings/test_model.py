@@ -243,6 +243,22 @@ def test_every_bad_entry_of_the_agents_is_named_without_its_keys(agents, words):
         assert not any(key in problem for key in ("salesKey1", "plainKey1", "rawKey1"))
 
 
+@each_row("agent", ["", "default:", "sales:", "https://studio.poly.ai/ws-1/care/"])
+def test_the_canary_may_name_a_configured_agent(agent):
+    canary = f"{agent}CA0123@0:05-0:10"
+    agents = json.dumps({"sales": SALES})
+    settings = load_settings(REQUIRED | {"POLYAI_AGENTS": agents, "CALLAUDIO_CANARY": canary})
+    assert settings.callaudio_canary == canary
+
+
+def test_the_canary_of_an_unknown_agent_is_refused():
+    agents = json.dumps({"sales": SALES})
+    (told,) = problems(POLYAI_AGENTS=agents, CALLAUDIO_CANARY="care:CA0123@0:05-0:10")
+    assert "CALLAUDIO_CANARY names the agent 'care', which is not in POLYAI_AGENTS" in told
+    (told,) = problems(POLYAI_AGENTS="{", CALLAUDIO_CANARY="care:CA0123@0:05-0:10")
+    assert told.startswith("POLYAI_AGENTS ")
+
+
 @each_row(
     "given_ones",
     [
