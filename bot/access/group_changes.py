@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from bot.access.rights_check import schedule_rights_check
 from bot.store.database import Database
+from bot.store.inserts import insert_into
 from bot.store.tables import GroupChangeRow
 
 
@@ -17,10 +18,15 @@ class GroupChanges:
 
     async def note(self, team_id: str, group_id: str, now: datetime) -> None:
         """Store that the group changed, and schedule a check of what its rights allowed."""
-        key = (GroupChangeRow.team_id == team_id) & (GroupChangeRow.group_id == group_id)
+        new = insert_into(GroupChangeRow, is_sqlite=self._database.is_sqlite).values(
+            team_id=team_id, group_id=group_id, changed_at=now
+        )
+        replacing = new.on_conflict_do_update(
+            index_elements=[GroupChangeRow.team_id, GroupChangeRow.group_id],
+            set_={"changed_at": new.excluded.changed_at},
+        )
         async with self._database.write() as session:
-            await session.execute(delete(GroupChangeRow).where(key))
-            session.add(GroupChangeRow(team_id=team_id, group_id=group_id, changed_at=now))
+            await session.execute(replacing)
             schedule_rights_check(session, team_id, now)
 
     async def latest(self, team_id: str, group_id: str) -> datetime | None:
