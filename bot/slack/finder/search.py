@@ -15,6 +15,11 @@ LOOKBACK: Final = timedelta(days=30)
 """The period of the list if no day is chosen."""
 
 
+FIRST_DAY: Final = date(2000, 1, 1)
+LAST_DAY: Final = date(2100, 1, 1)
+"""Slack's date picker offers the year 9999, which no arithmetic with times survives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """One search and its current place.
@@ -49,8 +54,9 @@ class Search:
         """Return the filter for the calls."""
         if self.day is None:
             return CallFilter(self.until - LOOKBACK, self.until, self.handoff)
-        midnight = datetime.combine(self.day, time(), zone)
-        following = datetime.combine(self.day + timedelta(days=1), time(), zone)
+        day = min(max(self.day, FIRST_DAY), LAST_DAY)
+        midnight = datetime.combine(day, time(), zone)
+        following = datetime.combine(day + timedelta(days=1), time(), zone)
         return CallFilter(midnight.astimezone(UTC), following.astimezone(UTC), self.handoff)
 
     def going_older(self) -> "Search":

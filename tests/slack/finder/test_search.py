@@ -41,6 +41,13 @@ def test_a_day_is_in_the_persons_zone_also_when_the_clocks_change():
     assert day.until == datetime(2026, 3, 29, 23, tzinfo=UTC)
 
 
+def test_a_day_at_the_end_of_the_calendar_has_a_period_too():
+    for day in (date.min, date.max):
+        for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+            wanted = Search("default", NOON, day=day).wanted(ZoneInfo(zone))
+            assert (wanted.until - wanted.since).days == 1
+
+
 def test_without_a_day_the_search_covers_thirty_days():
     wanted = Search.begin("default", NOON).wanted(LONDON)
     assert (wanted.until - wanted.since).days == 30
