@@ -136,6 +136,8 @@ async def test_a_save_button_is_refused_to_others(scene):
         ("digest add calls #quality 09:00 UTC", "is no channel"),
         ("digest add calls <#C0QUALITY0> 09:00 mon-fri", "time zone is missing"),
         ("digest add calls <#C0QUALITY0> 09:00 Europe/Lodnon", "Did you mean `Europe/London`?"),
+        # A whole command of such words would keep everybody waiting for a second.
+        (f"digest add calls <#C0QUALITY0> {'on ' * 20}Europe/Lodnon", "time zone is missing"),
         ("digest add calls <#C0QUALITY0> 09:00 mon-fri London", "Did you mean `Europe/London`?"),
         ("digest add calls <#C0QUALITY0> 09:00 Mars/Olympus", "the time zone `Mars/Olympus`"),
         ("digest add calls <#C0QUALITY0> soon UTC", "I cannot read `soon`"),

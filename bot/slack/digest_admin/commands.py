@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bot.digests.digest import DigestKind
 from bot.digests.digest_draft import Draft, new_draft_id, usual_agent
@@ -10,6 +11,10 @@ from bot.digests.zone_names import is_meant_as_zone, is_zone, zone_of
 from bot.errors import UsageError, quoted
 from bot.recordings.references.typed_words import plain_word
 from bot.slack.recordings.command_text import channel_of
+
+
+MOST_COMPARED_WORDS: Final = 20
+"""Each is compared with a thousand names of zones, while nobody else is answered."""
 
 
 class DigestUsage(UsageError):
@@ -85,7 +90,7 @@ def _draft(kind_word: str, channel: str, rest: list[str]) -> Draft:
         )
     at = _first(is_zone, rest)
     if at is None:
-        mistyped = _first(is_meant_as_zone, rest)
+        mistyped = _first(is_meant_as_zone, rest[:MOST_COMPARED_WORDS])
         if mistyped is not None:
             zone_of(rest[mistyped])  # raises, and says which zone was meant
         raise DigestUsage(
