@@ -60,6 +60,20 @@ class Person:
         return deny.effect is Effect.DENY and deny.subject.id in self.unread_groups
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a grant in force does not count now.
+
+    Attributes:
+        deny: beats it; None: rights do not count for a person of this standing.
+        is_uncertain: Slack does not say whether the deny's group contains the person.
+    """
+
+    standing: Standing
+    deny: Grant | None = None
+    is_uncertain: bool = False
+
+
 class People:
     """Reads the rights of people; nothing is cached between calls."""
 
@@ -113,6 +127,20 @@ class People:
             is_first_admin=self._rights.is_first_admin(user_id),
             unread_groups=frozenset(each for each, found in groups.items() if found is None),
         )
+
+    async def obstacle(self, grant: Grant) -> Obstacle | None:
+        """Read why a grant does not count for its person or group now; None if it does."""
+        subject = grant.subject
+        if subject.kind is SubjectKind.USER:
+            person = await self.read_or_unknown(subject.team_id, subject.id)
+        else:
+            async with self._database.read() as session:
+                rows = await in_force_for(session, subject.team_id, {subject.id}, self._clock())
+            person = Person(Standing.MEMBER, frozenset({grant.right}), rows)
+        deny = person.deny_of(grant.right)
+        if deny:
+            return Obstacle(person.standing, deny, person.is_uncertain(deny))
+        return None if grant.right in person.held else Obstacle(person.standing)
 
     async def _held(self, team_id: str, user_id: str, standing: Standing) -> frozenset[Right]:
         held = {right: await self._rights.held(team_id, right, user_id) for right in Right}

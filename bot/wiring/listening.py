@@ -145,6 +145,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                     canary=CanaryStore(database=core.database, clock=core.clock),
                     agents=core.agents,
                 ),
+                core.people,
             ),
             DigestAdminListeners(digest_administration, modals, answers),
             DigestListeners(delivery_requests),

@@ -95,7 +95,9 @@ def heard() -> dict[str, list[str]]:
         RecordingListeners(
             requests=None, deletion_requests=None, viewer=None, people=None, modals=None
         ),
-        AdminListeners(administration=None, explainer=None, digests=None, redaction=None),
+        AdminListeners(
+            administration=None, explainer=None, digests=None, redaction=None, people=None
+        ),
         DigestAdminListeners(digests=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),

@@ -14,6 +14,7 @@ from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 from tests.tables import each_row
 
 TEAM_GROUP = "S0QUALITY0"
+OTHER_GROUP = "S0OTHER000"
 
 
 @pytest.fixture
@@ -297,6 +298,35 @@ async def test_unreadable_input_is_answered_with_a_fix(scene, text, says):
     assert "*What to do:*" in ack.text
     assert "<!channel>" not in ack.text
     assert ack.body["response_type"] == "ephemeral"
+
+
+@pytest.mark.parametrize(
+    ("denied", "granted", "says"),
+    [
+        (ALICE, ALICE, f"denied it to <@{ALICE}>, and a deny beats every grant"),
+        (TEAM_GROUP, TEAM_GROUP, f"denied it to <!subteam^{TEAM_GROUP}>, and a deny beats"),
+        (TEAM_GROUP, ALICE, f"denied it to <!subteam^{TEAM_GROUP}>, and a deny beats"),
+        (OTHER_GROUP, ALICE, "and Slack does not say whether they are in that group"),
+        (None, "U0OUTSIDE0", "rights do not count for a person of another organisation"),
+        (None, "U0GONE0000", "rights do not count for a deactivated account"),
+    ],
+)
+async def test_a_grant_that_does_not_count_is_not_said_to_give_the_right(
+    scene, denied, granted, says
+):
+    def mention(name: str) -> str:
+        return f"<!subteam^{name}>" if name.startswith("S") else f"<@{name}>"
+
+    scene.workspace.add_user("U0OUTSIDE0", team_id="T0PARTNER0")
+    scene.workspace.add_user("U0GONE0000", deleted=True)
+    scene.workspace.usergroups[TEAM_GROUP] = (ALICE,)
+    if denied:
+        await say(scene, f"deny {mention(denied)} pii under review")
+
+    answer = (await say(scene, f"grant {mention(granted)} pii call quality")).text
+
+    assert says in answer
+    assert f"{mention(granted)} has `pii` permanently, but may not hear unredacted" in answer
 
 
 @postgresql_at_length

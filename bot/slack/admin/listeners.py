@@ -6,7 +6,8 @@ from typing import Any, Final
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor, Administration
-from bot.access.grants import Subject
+from bot.access.grants import Effect, Subject
+from bot.access.person import People
 from bot.recordings.lookups.decision_explainer import DecisionExplainer
 from bot.recordings.redaction.requests import RedactionRequests
 from bot.slack.ack_window import within_ack_window
@@ -46,11 +47,13 @@ class AdminListeners:
         explainer: DecisionExplainer,
         digests: DigestAnswers,
         redaction: RedactionRequests,
+        people: People,
     ) -> None:
         self._administration = administration
         self._explainer = explainer
         self._digests = digests
         self._redaction = redaction
+        self._people = people
 
     def register(self, app: AsyncApp) -> None:
         """Register the command with Bolt."""
@@ -76,11 +79,13 @@ class AdminListeners:
                 everything = f"{replies.HELP}\n{digest_replies.HELP}"
                 return everything if is_admin else replies.HELP_FOR_OTHERS
             case Give(effect, named, right, lasting, reason):
-                return replies.given(
-                    await administration.give(
-                        actor, _subject(actor, named), right, effect, lasting=lasting, reason=reason
-                    )
+                grant = await administration.give(
+                    actor, _subject(actor, named), right, effect, lasting=lasting, reason=reason
                 )
+                obstacle = None
+                if effect is Effect.GRANT:
+                    obstacle = await self._people.obstacle(grant)
+                return replies.given(grant, obstacle)
             case Revoke(named, right):
                 ended = await administration.revoke(actor, _subject(actor, named), right)
                 return replies.revoked(ended)

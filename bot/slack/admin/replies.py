@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.grant_pages import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
-from bot.access.person import Person
+from bot.access.person import Obstacle, Person
 from bot.access.policy import Audience, RightHeld, Standing
 from bot.recordings.lookups.decision_explainer import Explanation
 from bot.recordings.redaction.canary import CanaryFinding
@@ -95,14 +95,31 @@ def frozen(state: CanaryState) -> str:
     )
 
 
-def given(grant: Grant) -> str:
-    """Word a new grant or deny."""
+def given(grant: Grant, obstacle: Obstacle | None = None) -> str:
+    """Word a new grant or deny; ``obstacle``: why it does not count now."""
     if grant.effect is Effect.DENY:
         return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
+    if obstacle:
+        until = end(grant.expires_at)
+        return (
+            f"{subject(grant)} has {code(grant.right)} {until}, but may not {_right(grant)} now: "
+            f"{_obstacle(obstacle)}."
+        )
     text = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
     if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
         return f"{text} It does not count for you: you cannot grant `pii` to yourself."
     return text
+
+
+def _obstacle(found: Obstacle) -> str:
+    if found.deny is None:
+        if found.standing is Standing.UNKNOWN:
+            return "Slack did not say who that is"
+        return f"rights do not count for {STANDINGS[found.standing]}"
+    who = f"{giver(found.deny.given_by)} denied it to {subject(found.deny)}"
+    if found.is_uncertain:
+        return f"{who}, and Slack does not say whether they are in that group"
+    return f"{who}, and a deny beats every grant. To lift it, type `{FORMS['revoke']}`"
 
 
 def revoked(count: int) -> str:

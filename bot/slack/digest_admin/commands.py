@@ -12,7 +12,6 @@ from bot.errors import UsageError, quoted
 from bot.recordings.references.typed_words import plain_word
 from bot.slack.recordings.command_text import channel_of
 
-
 MOST_COMPARED_WORDS: Final = 20
 """Each is compared with a thousand names of zones, while nobody else is answered."""
 
