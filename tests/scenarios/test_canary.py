@@ -88,6 +88,13 @@ async def tags(scene: Scene) -> list[str]:
     return [e.tag.split(":")[2] for e in await scene.all_audit() if ":canary:" in e.tag]
 
 
+async def checked_after_thaw(scene: Scene) -> None:
+    async def is_checked() -> bool:
+        return (await tags(scene))[-2:] == ["thawed", "checked"]
+
+    await until(is_checked)
+
+
 async def told_by_http(scene: Scene) -> tuple[int, dict[str, bool], str]:
     async with http_client() as http:
         ready = await http.get(f"{scene.stage.origin}/readyz")
@@ -138,16 +145,30 @@ async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_t
 
         scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
         assert "delivered again" in (await admin(scene, "thaw key replaced")).text
+        await checked_after_thaw(scene)
         call = scene.another_call()
         assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
         (thawed,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
         assert (thawed.actor_id, thawed.payload["reason"]) == (BOSS, "key replaced")
-        assert await tags(scene) == ["checked"] * (await tags(scene)).index("frozen") + [
-            "frozen",
-            "thawed",
-        ]
+        found = await tags(scene)
+        first = found.index("frozen")
+        assert found[first : first + 2] == ["frozen", "thawed"]
+        assert {*found[:first], *found[first + 2 :]} == {"checked"}
         assert len(told_admins(scene)) == 1
         assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
+
+
+async def test_a_thaw_without_another_key_freezes_again_at_once(with_canary):
+    async with with_canary() as scene:
+        plain_key_hears_raw(scene)
+        assert (await looked(scene)).frozen_at
+        await until(lambda: told_admins(scene))
+
+        assert "The canary is checked now" in (await admin(scene, "thaw I thought so")).text
+
+        await until(lambda: len(told_admins(scene)) == 2)
+        assert (await tags(scene)).count("frozen") == 2
+        assert_failed(await scene.ask(), "deliveries_frozen")
 
 
 async def test_an_admin_whom_slack_fails_to_notify_does_not_repeat_the_warning_to_others(
@@ -287,10 +308,12 @@ async def test_operators_are_informed_and_can_thaw(with_canary, nursery, sqlite_
         assert "no redacted recordings are delivered" in found.says
         assert "callaudio canary thaw" in found.fix
 
+        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
         assert (await thawed(" "))[0] == 2
         assert await thawed("key replaced") == (0, "Thawed: 1.\n")
         (event,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
         assert (event.actor_id, event.payload["reason"]) == ("cli:operator", "key replaced")
+        await checked_after_thaw(scene)
         assert_redacted(await scene.ask(), "not_cleared")
         assert (await thawed("once more"))[0] == 1
 

@@ -26,6 +26,8 @@ log = get_logger(__name__)
 
 CHECK_CANARY: Final = "check_canary"
 """The kind of due work that checks the canary; it has one row."""
+CANARY: Final = "canary"
+"""The key of that row."""
 WARN_OF_FREEZE: Final = "warn_of_freeze"
 """The kind of due work that notifies the admins; its key is the canary's conversation."""
 
@@ -159,6 +161,8 @@ class CanaryStore:
                 await record(session, _event(AuditTag.CANARY_THAWED, team, now, payload, actor_id))
             for row in rows:
                 row.frozen_at = None
+            # At once: until the next check a key that still returns raw would deliver it.
+            enqueue(session, CHECK_CANARY, CANARY, now=now)
         return len(rows)
 
 
@@ -186,7 +190,7 @@ def _drop_redacted_uploads() -> ReturningUpdate[str, str]:
 async def schedule_canary(database: Database, now: datetime) -> None:
     """Schedule periodic checks of the canary, starting now, by one of all workers."""
     async with database.write() as session:
-        enqueue(session, CHECK_CANARY, "canary", now=now)
+        enqueue(session, CHECK_CANARY, CANARY, now=now)
 
 
 def _event(

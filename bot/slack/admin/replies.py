@@ -75,7 +75,10 @@ CHECKING: Final = (
     "I am comparing the redacted recording with the unredacted one, in memory only. "
     "I will send you the outcome in a direct message."
 )
-THAWED: Final = "Redacted recordings are delivered again. The canary is checked every hour."
+THAWED: Final = (
+    "Redacted recordings are delivered again. The canary is checked now, and then every hour: if "
+    "the plain key still returns unredacted audio, deliveries are frozen again."
+)
 
 
 def checked(check: Check) -> str:
