@@ -194,6 +194,11 @@ def muted(spans: SpanSummary | None) -> str | None:
     return f"{counted(spans.count, 'span')}, {spans.seconds:.1f} s"
 
 
+def outcome(name: str) -> str:
+    """Word the outcome of a delivery for people in Slack."""
+    return "unredacted" if name == Outcome.RAW else name
+
+
 def variant(
     outcome: str,
     reason: str,

@@ -6,7 +6,7 @@ from bot.digests.digest import Period
 from bot.digests.report import AccessReport, EndingGrant, PersonTally
 from bot.slack.blocks import Block, context, section
 from bot.slack.digests import charts, tables, words
-from bot.slack.wording import code, counted, escape
+from bot.slack.wording import code, counted, escape, outcome
 
 WHO_EDITS = "People who can edit one of these groups in Slack decide who holds its right."
 
@@ -18,7 +18,7 @@ def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Bloc
         parts += [charts.block(chart) for chart in charts.charts_of(report, period)]
     if report.reasons:
         why = (
-            f"{words.outcome(each.outcome)}, {escape(words.reason(each.reason))}: {each.count:,}"
+            f"{outcome(each.outcome)}, {escape(words.reason(each.reason))}: {each.count:,}"
             for each in report.reasons
         )
         parts.append(section("*By reason*\n" + "\n".join(why)))
@@ -43,9 +43,7 @@ def _fields(report: AccessReport) -> Block:
     by_outcome = {each.name: each.count for each in report.outcomes}
     requests, grants = report.requests, report.grants
     values = {
-        "Recordings": _counts(
-            (words.outcome(name), by_outcome.get(name, 0)) for name in charts.OUTCOMES
-        ),
+        "Recordings": _counts((outcome(name), by_outcome.get(name, 0)) for name in charts.OUTCOMES),
         "Unredacted files taken back": _counts(
             (words.TAKEN_BACK.get(each.name, each.name), each.count) for each in report.taken_back
         ),

@@ -8,6 +8,7 @@ from bot.digests.digest import Period
 from bot.digests.report import AccessReport, CallsReport, Figures, Report
 from bot.slack.blocks import Block
 from bot.slack.digests import words
+from bot.slack.wording import outcome
 
 # Slack's limits (facts: "Blocks"): 20 points a series, 20 characters a label, 2 charts a message.
 MAX_LABEL: Final = 20
@@ -114,7 +115,7 @@ def _of_access(report: AccessReport) -> list[Chart]:
     known = [name for name in OUTCOMES if name in by_outcome]
     outcomes = Chart(
         title="Requested recordings, by outcome",
-        categories=tuple(map(words.outcome, known)),
+        categories=tuple(map(outcome, known)),
         series=(Series("recordings", tuple(by_outcome[name] for name in known)),),
         x_label="outcome",
         y_label="recordings",

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.access.policy import Outcome, Reason
+from bot.access.policy import Reason
 from bot.digests.digest import Digest, Period
 from bot.digests.notable import CUT_SHORT_SECONDS, Mark
 from bot.digests.report import CallsReport, Figures, Gap, Report
@@ -157,11 +157,6 @@ def skipped(slots: tuple[str, ...]) -> str:
     shown = ", ".join(escape(slot) for slot in slots[:MAX_SKIPPED])
     more = f" and {len(slots) - MAX_SKIPPED} more" if len(slots) > MAX_SKIPPED else ""
     return f"Missed and not posted: {shown}{more}."
-
-
-def outcome(name: str) -> str:
-    """Word the outcome of a delivery for people in Slack."""
-    return "unredacted" if name == Outcome.RAW else name
 
 
 def reason(name: str) -> str:

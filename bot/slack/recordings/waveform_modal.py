@@ -16,7 +16,7 @@ def view(shown: WaveformShown) -> View:
     """The modal with its picture."""
     parts = [
         wording.code(shown.conversation_id),
-        f"*{wording.escape(shown.outcome)}*",
+        f"*{wording.outcome(shown.outcome)}*",
         wording.length(shown.length_seconds),
     ]
     heading = section(" · ".join(part for part in parts if part))
@@ -25,7 +25,9 @@ def view(shown: WaveformShown) -> View:
 
 def _picture(shown: WaveformShown) -> Block:
     fact = wording.muted(shown.muted)
-    alt_text = f"Waveform of the {shown.outcome} recording" + (f": {fact}" if fact else "")
+    alt_text = f"Waveform of the {wording.outcome(shown.outcome)} recording" + (
+        f": {fact}" if fact else ""
+    )
     return {"type": "image", "slack_file": {"id": shown.picture_file_id}, "alt_text": alt_text}
 
 
