@@ -111,10 +111,7 @@ class HomeReader:
         Raises:
             CallAudioError: Slack did not return the standing of the person.
         """
-        person = await self._people.recent(team_id, user_id)
-        pending = await self._pending(team_id, person.held)
-        own = await self._own(team_id, user_id)
-        return HomeFacts(person, pending, own)
+        return await self._facts_of(team_id, user_id, await self._people.recent(team_id, user_id))
 
     async def read(self, team_id: str, user_id: str) -> Home:
         """Read everything.
@@ -123,8 +120,8 @@ class HomeReader:
             CallAudioError: Slack did not return the standing of the person.
         """
         # Read first: if a right ends meanwhile, the next check finds a difference and publishes.
-        watched = await self.watched(team_id, user_id)
         person = await self._people.read(team_id, user_id)
+        watched = await self._facts_of(team_id, user_id, person)
         return Home(
             user_id=user_id,
             person=person,
@@ -133,6 +130,10 @@ class HomeReader:
             admin=await self._admin(team_id, watched) if Right.ADMIN in person.held else None,
             watched=watched,
         )
+
+    async def _facts_of(self, team_id: str, user_id: str, person: Person) -> HomeFacts:
+        pending = await self._pending(team_id, person.held)
+        return HomeFacts(person, pending, await self._own(team_id, user_id))
 
     async def _own(self, team_id: str, user_id: str) -> AccessRequest | None:
         """Read the person's pending request."""
