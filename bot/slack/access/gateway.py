@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.access_requests.request import AccessRequest
 from bot.slack.access import cards
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.messages import open_dm, post
+from bot.slack.web_api.messages import notify_in_dm, open_dm, post
 
 
 class SlackAccessGateway:
@@ -29,10 +29,8 @@ class SlackAccessGateway:
 
     async def notify(self, request: AccessRequest) -> None:
         """Notify the requester of the outcome."""
-        dm = await open_dm(self._api, request.user_id)
-        await post(self._api, dm, cards.answer(request))
+        await notify_in_dm(self._api, request.user_id, cards.answer(request))
 
     async def warn(self, request: AccessRequest, ends_at: datetime) -> None:
         """Notify the requester that the grant ends soon."""
-        dm = await open_dm(self._api, request.user_id)
-        await post(self._api, dm, cards.warning(request, ends_at))
+        await notify_in_dm(self._api, request.user_id, cards.warning(request, ends_at))

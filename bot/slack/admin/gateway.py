@@ -6,7 +6,7 @@ from bot.recordings.redaction.canary_store import CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.admin import replies
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.messages import open_dm, post
+from bot.slack.web_api.messages import notify_in_dm
 
 log = get_logger(__name__)
 
@@ -24,7 +24,7 @@ class AdminGateway:
             CallAudioError: a later try may succeed.
         """
         try:
-            await self._post(check.asked_by, replies.checked(check))
+            await notify_in_dm(self._api, check.asked_by, {"text": replies.checked(check)})
         except CallAudioError as error:
             if error.retryable:
                 raise
@@ -33,11 +33,8 @@ class AdminGateway:
     async def warn_of_freeze(self, user_id: str, state: CanaryState) -> bool:
         """Notify an admin that deliveries are frozen; returns whether Slack accepted it."""
         try:
-            await self._post(user_id, replies.frozen(state))
+            await notify_in_dm(self._api, user_id, {"text": replies.frozen(state)})
         except CallAudioError as error:
             log.warning("admin_not_notified", code=error.code)
             return False
         return True
-
-    async def _post(self, user_id: str, text: str) -> None:
-        await post(self._api, await open_dm(self._api, user_id), {"text": text})

@@ -56,8 +56,8 @@ class SlackDigestGateway:
     async def notify_owner(self, digest: Digest, why: str) -> None:
         """Notify the owner in a direct message that the digest is paused."""
         text = words.paused(digest, why)
-        dm = await messages.open_dm(self._api, digest.owner_id)
-        await messages.post(self._api, dm, {"text": text, "blocks": [section(text)]})
+        message = {"text": text, "blocks": [section(text)]}
+        await messages.notify_in_dm(self._api, digest.owner_id, message)
 
     async def _post(self, post: DigestPost, message: Message) -> str:
         mark = _mark(post.digest, post.slot.local)

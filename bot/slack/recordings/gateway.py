@@ -217,8 +217,7 @@ class SlackGateway:
             await messages.notify_once(self._api, showing)
         except CallAudioError as error:
             log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
-            posting = messages.post(self._api, await self.open_dm(note.user_id), message)
-            await messages.notify_once(self._api, posting)
+            await messages.notify_in_dm(self._api, note.user_id, message)
 
     async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
         """Answer by the command's response URL, which also works where the bot is no member."""

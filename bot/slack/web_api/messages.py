@@ -28,6 +28,15 @@ async def post(api: SlackApi, channel_id: str, message: Message, **more: Any) ->
     return str(answer["ts"])
 
 
+async def notify_in_dm(api: SlackApi, user_id: str, message: Message) -> None:
+    """Notify a person in their direct messages with the bot, as ``notify_once`` does.
+
+    Raises:
+        CallAudioError: Slack refused, was not reached, or is away.
+    """
+    await notify_once(api, post(api, await open_dm(api, user_id), message))
+
+
 async def notify_once(api: SlackApi, notifying: Awaitable[object]) -> None:
     """Notify a person; a lost answer counts as success if Slack is reachable.
 
