@@ -18,6 +18,9 @@ from bot.store.tables import SlackBudgetRow
 HOLD_CHANNEL: Final = "callaudio_slack_holds"
 """On PostgreSQL a notification on this channel informs the other workers of a hold."""
 
+OLDER_HOLD_SECONDS: Final = 3600.0
+"""The bound of a hold that an older version stored, without its length."""
+
 
 class RateLimitStore(Protocol):
     """Counts the calls of each of Slack's limits."""
@@ -104,7 +107,11 @@ def _at(since: Since, now: float) -> Since:
 
 async def _keep(connection: AsyncConnection, key: str, spent: Spent) -> None:
     row = SlackBudgetRow
-    values = {"calls": [list(each) for each in spent.calls], "held_until": spent.held_until}
+    values = {
+        "calls": [list(each) for each in spent.calls],
+        "held_until": spent.held_until,
+        "held_seconds": spent.held_seconds,
+    }
     ends_at = datetime.fromtimestamp(spent.ends_at, UTC)
     await connection.execute(
         update(row).where(row.key == key).values(spent=values, ends_at=ends_at)
@@ -113,4 +120,5 @@ async def _keep(connection: AsyncConnection, key: str, spent: Spent) -> None:
 
 def _spent_of(stored: dict[str, Any]) -> Spent:
     calls = tuple((float(until), int(count)) for until, count in stored.get("calls", ()))
-    return Spent(calls, float(stored.get("held_until", 0.0)))
+    held_until = float(stored.get("held_until", 0.0))
+    return Spent(calls, held_until, float(stored.get("held_seconds", OLDER_HOLD_SECONDS)))

@@ -18,6 +18,8 @@ class Spent:
 
     calls: tuple[tuple[float, int], ...] = ()
     held_until: float = 0.0
+    held_seconds: float = 0.0
+    """How long that was from when it was stored: it bounds the wait if the clock is set back."""
 
     @property
     def ends_at(self) -> float:
@@ -53,23 +55,26 @@ def spend(
     lasts = limit.seconds * MARGIN
     counts: Counter[float] = Counter()
     for until, count in spent.calls:
-        counts[until] += count
+        counts[min(until, now + lasts)] += count  # later: the clock was set back
     for at in since.taken:
         if counts:
             counts[min(counts, key=lambda until: abs(until - lasts - at))] -= 1
             counts = +counts
     counts.update(at + lasts for at in since.made)
     counting = sorted((until, count) for until, count in counts.items() if until > now)
-    held = max(0.0, spent.held_until - now)
+    held_until = min(spent.held_until, now + spent.held_seconds)
+    held = max(0.0, held_until - now)
     room = max(0, limit.calls - sum(count for _, count in counting))
     allowed = 0 if held else min(wanted, room)
     if allowed:
         counting.append((now + lasts, allowed))
     first_over = counting[0][0] - now if counting and allowed == room else 0.0
     again = max(held, first_over, LEAST_WAIT_SECONDS)
-    return replace(spent, calls=tuple(counting)), Allowed(allowed, again)
+    return replace(spent, calls=tuple(counting), held_until=held_until), Allowed(allowed, again)
 
 
 def hold(spent: Spent, *, seconds: float, now: float) -> Spent:
     """Allow no calls for that long."""
-    return replace(spent, held_until=max(spent.held_until, now + seconds))
+    before = min(spent.held_until - now, spent.held_seconds)
+    longest = max(before, seconds)
+    return replace(spent, held_until=now + longest, held_seconds=longest)

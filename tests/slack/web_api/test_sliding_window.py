@@ -62,6 +62,23 @@ def test_nothing_is_allowed_while_slack_asks_to_wait():
     assert spend(held, LIMIT, wanted=1, now=NOW + 30)[1].calls == 1
 
 
+@pytest.mark.parametrize(
+    ("calls", "again"),
+    [
+        pytest.param((), 20, id="held"),
+        pytest.param(((NOW + LASTS, 10),), LASTS, id="held and spent"),
+    ],
+)
+def test_a_clock_that_is_set_back_prolongs_nothing_beyond_its_own_length(calls, again):
+    held = hold(hold(Spent(calls), seconds=30, now=NOW), seconds=5, now=NOW + 10)
+    back = NOW - 3600
+
+    spent, found = spend(held, LIMIT, wanted=1, now=back)
+
+    assert (found.calls, found.again_seconds) == (0, pytest.approx(again))
+    assert spend(spent, LIMIT, wanted=1, now=back + LASTS)[1].calls == 1
+
+
 @pytest.fixture
 async def stores(
     request: pytest.FixtureRequest,
