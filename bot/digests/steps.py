@@ -10,7 +10,7 @@ from bot.digests.runs import Run, RunKey, RunState
 from bot.digests.slack_port import DigestPort, DigestPost, Reporter
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
-from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
+from bot.recordings.deliveries.slack_errors import ConversationArchived, ConversationUnseen
 
 log = get_logger(__name__)
 

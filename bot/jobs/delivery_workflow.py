@@ -7,7 +7,7 @@ from bot.access.policy import Outcome
 from bot.errors import CallAudioError
 from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
 from bot.recordings.deliveries.delivery import Delivery, Problem
-from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification

@@ -13,16 +13,14 @@ from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Standing
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares, SharedIn
+from bot.recordings.deliveries.slack_errors import ConversationUnseen, FileUnseen, ShareUnclear
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
-    FileUnseen,
     NewFile,
     PrivateNote,
     Share,
-    ShareUnclear,
     TakenBack,
     UploadTicket,
 )

@@ -7,28 +7,10 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.slack_errors import ConversationArchived, ConversationUnseen
 from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind, SlackPort
 
 log = get_logger(__name__)
-
-
-class ConversationUnseen(CallAudioError):
-    """The bot cannot see the conversation: it is private without the bot, or does not exist."""
-
-    code = "conversation_unseen"
-    what = "I cannot post there: I am not in that conversation."
-    likely_cause = "It is a private channel or a group message that I have not been invited to."
-    fix = (
-        "Type `/invite @callaudio` in the channel and try again, or ask me in our direct messages."
-    )
-
-
-class ConversationArchived(CallAudioError):
-    """The destination is archived."""
-
-    code = "conversation_archived"
-    what = "I cannot post there: the channel is archived."
-    fix = "Choose another channel."
 
 
 class Destinations:

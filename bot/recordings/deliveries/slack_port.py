@@ -8,7 +8,6 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.deliveries.delivery import DeliveryKind, Problem
@@ -131,24 +130,6 @@ class PrivateNote:
     delivery_kind: DeliveryKind = DeliveryKind.AUDIO
     is_public: bool = False
     """Whether everybody in the workspace could open the destination when it was decided."""
-
-
-class ShareUnclear(CallAudioError):
-    """Slack's answer to a share was lost: the file may be visible."""
-
-    code = "share_unclear"
-    what = "Slack did not say whether the recording was posted."
-    likely_cause = "There is a problem at Slack, or in the network."
-    fix = "Look at the thread in a few minutes before you ask again."
-
-
-class FileUnseen(CallAudioError):
-    """Slack does not find a file that may be there, unseen by this app."""
-
-    code = "slack_file_unseen"
-    what = "Slack does not show me that file, so I cannot tell whether it was deleted."
-    likely_cause = "Another app posted it, or I am not in its conversation any more."
-    fix = "Ask the callaudio operator to use the token of the app that posted it, or invite me."
 
 
 class SlackPort(Protocol):

@@ -10,8 +10,8 @@ from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.slack_errors import ConversationUnseen
 
 
 class FactsUnknown(CallAudioError):

@@ -17,8 +17,9 @@ from bot.polyai.agents import Agent
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import muted_columns
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.destination import ConversationUnseen, Destinations, read_result
+from bot.recordings.deliveries.destination import Destinations, read_result
 from bot.recordings.deliveries.naming import destination_of
+from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.recordings.deliveries.slack_port import SlackPort
 from bot.recordings.steps.announcing import Announcing
 from bot.recordings.steps.delivery_decision import DeliveryDecider

@@ -11,8 +11,9 @@ from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import title_of
+from bot.recordings.deliveries.slack_errors import ShareUnclear, UploadGone
 from bot.recordings.deliveries.slack_files import delete_files
-from bot.recordings.deliveries.slack_port import Share, SharedPicture, ShareUnclear, SlackPort
+from bot.recordings.deliveries.slack_port import Share, SharedPicture, SlackPort
 
 log = get_logger(__name__)
 
@@ -40,21 +41,6 @@ class DecisionOutdated(CallAudioError):
     likely_cause = "The process or its machine was paused in between, or the database is slow."
     fix = "There is nothing to do: I decide again."
     retryable = True
-
-
-class UploadGone(CallAudioError):
-    """Slack has discarded the upload, and it was never visible: a new one is needed."""
-
-    code = "upload_gone"
-    what = "Slack discarded the upload before it could be posted."
-    likely_cause = "It took too long between the upload and the post, or a scan refused the file."
-    fix = "Try again."
-
-
-class FileDeleted(UploadGone):
-    """Slack says that the file was deleted, not only that it does not find it."""
-
-    code = "file_deleted"
 
 
 class ShareAttempts:

@@ -7,8 +7,8 @@ from bot.access.policy_evaluation import PolicyEvaluator
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares, SharedIn, elsewhere
+from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.recordings.deliveries.slack_port import SlackPort
 from bot.recordings.take_back.causes import TakeBackCause
 

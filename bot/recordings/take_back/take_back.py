@@ -19,8 +19,9 @@ from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.file_check_schedule import IN_TURN
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
+from bot.recordings.deliveries.slack_errors import FileUnseen
 from bot.recordings.deliveries.slack_files import delete_files
-from bot.recordings.deliveries.slack_port import FileUnseen, SlackPort, TakenBack
+from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles

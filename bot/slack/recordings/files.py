@@ -6,10 +6,13 @@ A deleted file is told apart from one that the app does not see.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares, SharedIn
-from bot.recordings.deliveries.slack_port import FileUnseen
-from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.slack_errors import (
+    ConversationUnseen,
+    FileDeleted,
+    FileUnseen,
+    UploadGone,
+)
 from bot.slack.web_api.api import SlackApi
 
 _ID_LISTS = ("channels", "groups", "ims")

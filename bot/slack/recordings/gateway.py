@@ -10,15 +10,14 @@ from pydantic import SecretStr
 
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger, logged_call
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares
+from bot.recordings.deliveries.slack_errors import ConversationUnseen, ShareUnclear
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
     NewFile,
     PrivateNote,
     Share,
-    ShareUnclear,
     TakenBack,
     UploadTicket,
 )

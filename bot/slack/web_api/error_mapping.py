@@ -6,8 +6,12 @@ from typing import Final
 
 from bot.errors import CallAudioError
 from bot.home.publishing import HomeConflict
-from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.slack_errors import (
+    ConversationArchived,
+    ConversationUnseen,
+    FileDeleted,
+    UploadGone,
+)
 from bot.slack.web_api.errors import (
     BlocksRefused,
     FilesRestricted,

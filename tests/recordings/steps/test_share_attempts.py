@@ -12,13 +12,9 @@ from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.naming import title_of
-from bot.recordings.deliveries.slack_port import Share, SharedPicture, ShareUnclear
-from bot.recordings.steps.share_attempts import (
-    LONGEST_DECISION_AGE,
-    ShareAttempts,
-    ShareResult,
-    UploadGone,
-)
+from bot.recordings.deliveries.slack_errors import ShareUnclear, UploadGone
+from bot.recordings.deliveries.slack_port import Share, SharedPicture
+from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE, ShareAttempts, ShareResult
 from bot.store.database import Database
 from tests.access.builders import Passing
 from tests.conftest import NOON

@@ -17,14 +17,10 @@ from bot.jobs.work_loop import LEASE
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.slack_port import Share, ShareUnclear
+from bot.recordings.deliveries.slack_errors import ShareUnclear, UploadGone
+from bot.recordings.deliveries.slack_port import Share
 from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
-from bot.recordings.steps.share_attempts import (
-    LONGEST_DECISION_AGE,
-    DecisionOutdated,
-    ShareResult,
-    UploadGone,
-)
+from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE, DecisionOutdated, ShareResult
 from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing, VisibilityPolling
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.destination import ConversationArchived
+from bot.recordings.deliveries.slack_errors import ConversationArchived
 from bot.sandbox.block_limits import problems
 from bot.sandbox.faults import Fault
 from bot.slack.digests import picture

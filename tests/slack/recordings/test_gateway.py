@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.wav_header_parser import BodyTruncated
-from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.shares import FileShares
+from bot.recordings.deliveries.slack_errors import ConversationUnseen, ShareUnclear, UploadGone
 from bot.recordings.deliveries.slack_port import (
     Announcement,
     Delivered,
@@ -21,10 +21,8 @@ from bot.recordings.deliveries.slack_port import (
     PrivateNote,
     PrivateNoteKind,
     Share,
-    ShareUnclear,
     UploadTicket,
 )
-from bot.recordings.steps.share_attempts import UploadGone
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused

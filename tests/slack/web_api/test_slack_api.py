@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.destination import ConversationUnseen
+from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.sandbox.faults import Fault
 from bot.slack.web_api.api import SlackApi, build_client, build_session, form_of
 from bot.slack.web_api.errors import SlackError, SlackRateLimited, SlackUnclear, SlackUnreachable

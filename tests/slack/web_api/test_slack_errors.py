@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Unexpected
-from bot.recordings.deliveries.destination import ConversationArchived, ConversationUnseen
-from bot.recordings.steps.share_attempts import FileDeleted, UploadGone
+from bot.recordings.deliveries.slack_errors import (
+    ConversationArchived,
+    ConversationUnseen,
+    FileDeleted,
+    UploadGone,
+)
 from bot.slack.web_api import errors
 from bot.slack.web_api.error_mapping import BY_CODE, error_of
 from bot.slack.web_api.errors import (
