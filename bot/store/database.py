@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from enum import IntEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine.interfaces import ExceptionContext
@@ -33,6 +33,9 @@ class LastWork(IntEnum):
 
     DUE_WORK = 1
     AUDIT = 2
+
+
+_LastWorks: TypeAlias = dict[LastWork, Callable[[AsyncSession], Awaitable[None]]]
 
 
 class Database:
@@ -97,9 +100,11 @@ class Database:
         """
         sessions = self._writing_little if is_short else self._writing
         async with sessions() as session:
+            last_work: _LastWorks = {}
+            session.info[LAST_WORK] = last_work
             async with self._writers, session.begin():
                 yield session
-                last_work = session.info.pop(LAST_WORK, {})
+                del session.info[LAST_WORK]  # nothing would run what is added from here on
                 for each in sorted(last_work):
                     await last_work[each](session)
             self.health.note_write()
@@ -140,8 +145,14 @@ def is_few(keys: Collection[str]) -> bool:
 def before_commit(
     session: AsyncSession, order: LastWork, finish: Callable[[AsyncSession], Awaitable[None]]
 ) -> None:
-    """Run ``finish`` once at the end of a ``write()``, after everything else in it."""
-    session.info.setdefault(LAST_WORK, {})[order] = finish
+    """Run ``finish`` once at the end of a ``write()``, after everything else in it.
+
+    Raises:
+        RuntimeError: the session is not of a ``write()``, so ``finish`` would never run.
+    """
+    if LAST_WORK not in session.info:
+        raise RuntimeError("events and due work would be lost: the session is not of a write()")
+    session.info[LAST_WORK][order] = finish
 
 
 def _nobody_to_wake() -> None:

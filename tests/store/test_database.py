@@ -8,8 +8,11 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.log import record
 from bot.store.database import Database, LastWork, before_commit
 from bot.store.engines import BUSY_TIMEOUT_MS, async_url, sqlite_path
+from bot.store.enqueue import enqueue
 from bot.store.failures import is_away
 from bot.store.tables import RecentRequestRow, StandingRow
 from tests.conftest import NOON
@@ -226,6 +229,19 @@ async def test_last_work_runs_at_the_end_and_only_without_a_failure(database):
     with pytest.raises(ZeroDivisionError):
         await database.transact(fail)
     assert done == ["work", "last"]
+
+
+async def test_a_session_that_would_lose_events_or_due_work_refuses_them(sqlite_store):
+    async def is_refused(session: AsyncSession) -> None:
+        with pytest.raises(RuntimeError, match=r"not of a write\(\)"):
+            await record(session, AuditEvent(AuditTag.AUDIT_SEALED, "T1", "U1", NOON))
+        with pytest.raises(RuntimeError, match=r"not of a write\(\)"):
+            enqueue(session, "deliver", "d1", now=NOON)
+
+    async with sqlite_store.read() as session:
+        await is_refused(session)
+    async with sqlite_store.write() as session:
+        before_commit(session, LastWork.AUDIT, is_refused)  # what comes after it would not run
 
 
 async def test_a_read_only_database_counts_as_unavailable(migrated_postgresql):
