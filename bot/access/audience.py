@@ -88,7 +88,7 @@ class AudienceReader:
         has_unknown = heard is Audience.UNKNOWN
         unknown = frozenset(user_ids) - known.keys()
         may_hold = holders.everyone | holders.unknown
-        # People without a grant first: a single human among them settles the answer.
+        # People without a grant first: if one of them is human, not all are cleared.
         for some in (unknown - may_hold, unknown & may_hold):
             async for learnt in self._standings.learn(team_id, some):
                 heard = _worst(learnt, holders)

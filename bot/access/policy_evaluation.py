@@ -73,7 +73,7 @@ class PolicyEvaluator:
 
         Raises:
             CallAudioError: the call to Slack was malformed, or not made because people press too
-                much. A refusal would state a reason that nobody has checked.
+                many buttons. A refusal would state a reason that nobody has checked.
         """
         evaluation = await self._evaluate(
             question, conversation or self._directory.conversation(question.channel_id)

@@ -158,7 +158,7 @@ class AccessRequestNotifier:
         return True
 
     async def _warn(self, request: AccessRequest, now: datetime) -> datetime | None:
-        """Warn of the end when it is near; returns when that is, None if nothing more is due."""
+        """Warn when the end is near; returns when to call this again, None if never."""
         is_worth_it = request.hours >= LEAST_WARNED_HOURS and not request.warned_at
         if request.state is not AccessState.APPROVED or not is_worth_it:
             return None

@@ -87,8 +87,8 @@ def _differences(events: list[Row[Any]], moves: _Moves) -> Iterator[ChainFinding
 def _taken_back(payload: dict[str, Any], event: Row[Any], recorded: _Recorded | None) -> _Recorded:
     """Return when the row has to say that its file was taken back, according to one event.
 
-    Without its picture an event is about a file that the row no longer names, or it is of version
-    0.1.0: it proves nothing about the row, and leaves open what the row says.
+    An event without a picture in its payload is about a file that the row no longer names, or is of
+    version 0.1.0. It proves nothing about the row, so the row's own time is accepted.
     """
     if "picture_file_id" in payload:
         return event.occurred_at, event
@@ -129,7 +129,7 @@ async def _moves(session: AsyncSession) -> _Moves:
 
 
 def _moved(moves: _Moves, team_id: object, channel_id: object) -> set[str]:
-    """Return the ids that a channel had since."""
+    """Return the later ids of a channel."""
     found: set[str] = set()
     new = {channel_id} if isinstance(channel_id, str) else set()
     while new:

@@ -27,7 +27,7 @@ class Sealed:
 async def seal(
     session: AsyncSession, team_id: str, *, before: datetime, by: str, now: datetime
 ) -> Sealed | None:
-    """Seal the workspace's chain below its first event from ``before`` on, and remove up to there.
+    """Seal and remove the workspace's events before the first one dated ``before`` or later.
 
     The clocks of machines differ: events behind that one stay, even if their times are earlier.
 
@@ -69,7 +69,7 @@ async def seal(
 
 
 async def _last(session: AsyncSession, team_id: str, before: datetime) -> Row[int, str] | None:
-    """Find the newest event after the last checkpoint without an event from ``before`` below it."""
+    """Find the last event before the first one dated ``before`` or later, after all checkpoints."""
     passed = select(func.coalesce(func.max(AuditCheckpointRow.seq), 0)).where(
         AuditCheckpointRow.team_id == team_id
     )

@@ -14,8 +14,8 @@ _REQUESTED: Final = {
     "requested": AuditTag.DELIVERY_REQUESTED.value,
     "downgraded": AuditTag.DELIVERY_DOWNGRADED.value,
 }
-# Events up to a checkpoint were deleted, and all are older than the first one after it: so
-# deliveries that are older than that one have none.
+# The events up to a checkpoint were deleted; they are older than the first event after it. So a
+# delivery that is older than that event has no event.
 _UNAUDITED: Final = text(
     "SELECT d.team_id, d.id FROM deliveries AS d WHERE NOT EXISTS (SELECT 1 FROM audit_events AS e "
     "WHERE e.delivery_id = d.id AND e.team_id = d.team_id AND e.tag IN (:requested, :downgraded)) "

@@ -60,7 +60,7 @@ ENTRIES: Final = (
         "demo",
         "bot.cli.demo",
         "demo",
-        "Play the main job on a stand-in workspace; ends with 0 only if the rules were kept.",
+        "Deliver sample recordings on stand-ins; exits with 0 only if they match the rules.",
     ),
     Entry(
         "check-redaction",

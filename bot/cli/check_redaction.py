@@ -50,7 +50,7 @@ async def _compare(
     conversation: str, direction: Direction, must_be_muted: list[Span]
 ) -> Comparison:
     settings = console.settings()
-    level = logging.WARNING  # the answer is printed; what was called for it is of no interest
+    level = logging.WARNING  # only the answer is printed, no log of the calls
     configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
     reference: Reference = parse_reference(conversation)
     async with AsyncExitStack() as stack:

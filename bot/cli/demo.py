@@ -1,4 +1,4 @@
-"""`demo`: the main job on stand-ins, shown live and checked against the rules."""
+"""`demo`: deliveries on stand-ins, shown live and compared with the rules."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ def demo(
     ] = False,
     port: Annotated[int, typer.Option(help="Where the page listens; 0 picks a port.")] = 0,
 ) -> None:
-    """Play the main job on a stand-in workspace; ends with 0 only if the rules were kept."""
+    """Deliver sample recordings on stand-ins; exits with 0 only if they match the rules."""
     configure_logging("console")
     logging.getLogger().setLevel(logging.ERROR)  # the screen belongs to the table
     screen = Console()

@@ -1,4 +1,4 @@
-"""What the demo plays, and what the rules say of each act."""
+"""The acts of the demo, each with the result that the rules require."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -24,14 +24,14 @@ LINK: Final = f"<https://studio.us.poly.ai/acme/{AGENT_ID}/conversations/{CALL}|
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One person doing one thing, and what must come of it."""
+    """One action of one person, and its required result."""
 
     user_id: str
     channel_id: str
     does: str
     """The words after `/callaudio`, or "" for pressing the button of the act before."""
     outcome: Outcome | None
-    """None: the recording cannot be had."""
+    """None: no recording may be delivered."""
     reason: Reason | str
     direction: Direction = Direction.COMBINED
     teaches: str = ""
@@ -117,6 +117,6 @@ ACTS: Final = (
 
 
 def about(act: Act, conversation_id: str) -> Act:
-    """Let it be about another call: the same request within ten seconds would join the first."""
+    """Return the act with another call, because a repeated request would join the first."""
     does = act.does.replace(NO_CALL, f"{conversation_id}0").replace(CALL, conversation_id)
     return replace(act, does=does)

@@ -1,4 +1,4 @@
-"""Plays one act of the story, and holds what came of it against the rules."""
+"""Plays one act of the story, and compares its result with the rules."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ ACT_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One act as the table shows it, while it goes on and afterwards."""
+    """One act as the table shows it, while it runs and afterwards."""
 
     act: Act
     gets: str = "…"
@@ -37,7 +37,7 @@ class Line:
 
 
 async def perform(stage: Stage, line: Line) -> Line:
-    """Play it, and wait until it ended."""
+    """Play it, and wait for its end."""
     act, started = line.act, time.monotonic()
     before = len(stage.workspace.ephemerals)
     earlier = {each.id for each in await _deliveries(stage)}
@@ -119,7 +119,7 @@ def _is_right(act: Act, delivery: Delivery, files: list[bytes]) -> bool:
 
 
 def typed(act: Act) -> str:
-    """Say in short what somebody does."""
+    """Describe the action in a few words."""
     if not act.does:
         return "presses the button"
     return f"/callaudio {act.does.replace(LINK, '<link>').replace(CALL, 'CA0123…')}"

@@ -57,7 +57,7 @@ RULES: Final = (
         "everybody who could hear it is cleared",
     ),
 )
-"""Each rule's reason, what it says where it applies, and where it does not."""
+"""Each rule's reason, its text if it applies, and its text if it does not."""
 TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
 ALTERED: Final = (
     "UPDATE audit_events SET actor_id = 'U0FORGER0' WHERE id = (SELECT max(id) FROM audit_events)"
@@ -75,7 +75,7 @@ GOT: Final = {
 
 
 class DemoProduct:
-    """Reads a running bot, and leaves it as it is."""
+    """Reads from a running bot, and controls its worker."""
 
     def __init__(self, stage: Stage, worker: WorkerProcess) -> None:
         self._stage = stage
@@ -83,7 +83,7 @@ class DemoProduct:
         self._worker = worker
 
     async def is_cleared(self, user_id: str) -> bool | None:
-        """Ask the function that decides for everybody."""
+        """Return whether the person is cleared, by the function that deliveries use."""
         found = await self._application.clearances.recent_or_unknown(
             self._stage.workspace.team_id, Right.PII, user_id
         )
@@ -145,7 +145,7 @@ class DemoProduct:
         await self._worker.start()
 
     async def story(self, people: SlackPerson) -> AsyncIterator[Scene]:
-        """Play each act with a call of its own, as somebody may play it again at once."""
+        """Play each act with a call of its own, because a person may repeat it at once."""
         stage = replace(self._stage, people=people)
         names, call = PAGE_NAMES.all(), f"CA{uuid.uuid4().hex}"
         stage.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())

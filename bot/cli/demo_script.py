@@ -77,7 +77,7 @@ def call_of_today(number: int) -> str:
 
 
 def _add_calls_of_today(stage: Stage) -> None:
-    """Let there be something to find, and to make a digest of."""
+    """Add calls that people can find and that a digest reports."""
     now = utc_now()
     for number, (minutes_ago, seconds, was_passed_on) in enumerate(TODAY, 1):
         began = now - timedelta(minutes=minutes_ago)

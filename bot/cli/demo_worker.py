@@ -1,4 +1,4 @@
-"""The demo's worker in a process of its own, so that it can be killed as a power cut would."""
+"""The demo's worker in a process of its own, so that it can be killed."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from bot.cli.stage import Stage, environment_of, open_stage
 
 
 class WorkerProcess:
-    """`callaudio worker`, as often as it is started."""
+    """Starts and kills `callaudio worker`."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._environment = environment
@@ -22,7 +22,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start one; it goes on with what its predecessor left."""
+        """Start one; it continues the work of its predecessor."""
         with socket.create_server((LOOPBACK, 0)) as free:
             port = free.getsockname()[1]
         self._process = await asyncio.create_subprocess_exec(
@@ -38,7 +38,7 @@ class WorkerProcess:
         )
 
     async def kill(self) -> None:
-        """End it with SIGKILL: nothing in it can tidy up."""
+        """End it with SIGKILL, without any clean-up."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -48,7 +48,7 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def open_killable(folder: Path) -> AsyncIterator[tuple[Stage, WorkerProcess]]:
-    """Open the demo's stage on a folder's database: this process listens, and another one works."""
+    """Open the demo's stage on a folder's database; another process runs the work."""
     database_url = database_in(folder)
     async with open_stage(database_url, environment=ENVIRONMENT, works=False) as stage:
         environment = {
@@ -65,5 +65,5 @@ async def open_killable(folder: Path) -> AsyncIterator[tuple[Stage, WorkerProces
 
 
 def database_in(folder: Path) -> str:
-    """Where the demo keeps its store."""
+    """The URL of the demo's database."""
     return f"sqlite:///{folder}/demo.db"

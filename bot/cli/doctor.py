@@ -51,7 +51,7 @@ def doctor(
     except SettingsError as error:
         _print(_of_settings(error.problems), as_json=as_json)
         raise typer.Exit(console.BAD_USAGE) from None
-    # The findings say what came of each call; a line for each would stand among them.
+    # The findings show the result of each call; log lines would be printed between them.
     level = logging.WARNING
     configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
 

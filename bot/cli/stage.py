@@ -59,8 +59,8 @@ async def open_stage(
 
     With ``has_platform`` the bot reads the v3 list of conversations, else the v1 list. The bot's
     time is ``clock``; a workspace has one of its own. With ``tls`` the stand-ins speak TLS; with a
-    ``domain`` the bot knows them by names in it instead of their address. Unless it ``works``, a
-    worker elsewhere does what it stores.
+    ``domain`` the bot calls them by names in it instead of by address. Without ``works`` it runs no
+    work: a worker in another process does.
     """
     workspace = workspace or Workspace()
     async with SlackSandbox(workspace, tls=tls) as slack, PolyAISandbox(region, tls=tls) as polyai:
@@ -111,7 +111,7 @@ def environment_of(
         "POLYAI_API_URL": polyai.url,
         # Sampling is random; the stage has to be reproducible.
         "CALLAUDIO_CHECK_REDACTION": "off",
-        # A few people stand for many.
+        # A few test users make the requests of many people.
         "CALLAUDIO_MAX_WAITING": "100000",
     }
 

@@ -1,4 +1,4 @@
-"""From when on reports on access still count what happened."""
+"""The earliest time that a scheduled report on access still covers."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -14,8 +14,8 @@ from bot.digests.zone_names import zone_of
 from bot.errors import UsageError, quoted
 
 SHORTEST_INTERVAL: Final = timedelta(minutes=15)
-# Four years contain every date; the most frequent timetable that is allowed shows its intervals
-# within two of its days.
+# Four years contain every date. The sample covers at least two days of the most frequent timetable
+# that is allowed, and so all of its intervals.
 SAMPLED_SINCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SAMPLED_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)
 SAMPLE: Final = 200

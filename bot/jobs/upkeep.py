@@ -23,7 +23,7 @@ DELIVERIES: Final = "deliveries"
 """The key of its row for what is removed in batches."""
 CLEAN_EVERY: Final = timedelta(hours=1)
 CLEAN_AFTER: Final = timedelta(minutes=1)
-"""A worker that starts first does the work that people wait for."""
+"""After a start, a worker first does the work that people wait for."""
 KEEP_DIGEST_RUNS: Final = timedelta(days=90)
 
 

@@ -14,9 +14,9 @@ KNOWN_ID = re.compile(rf"{MARKED_ID}|{UUID}")
 _MACHINE_MADE = re.compile(
     rf"{MARKED_ID}|[A-Za-z_-]{{0,32}}{UUID}|(?:[A-Z]{{2}})?(?=[0-9]*[a-fA-F])[0-9a-fA-F]{{32,64}}"
 )
-# Dates of birth and national insurance numbers hold six digits; everything else holds more.
+# Dates of birth and national insurance numbers have six digits; other personal numbers have more.
 _MAX_DIGITS_OF_AN_UNKNOWN_SHAPE = 5
-# An Indian PAN and many passport numbers hold four or five, and nothing between them.
+# An Indian PAN and many passport numbers have four or five digits without a separator.
 _MAX_DIGITS_OF_ONE_WORD = 3
 _PLACEHOLDER_WORDS = frozenset(
     {"callid", "conversation", "conversationid", "theconversationid", "yourconversationid"}

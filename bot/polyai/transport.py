@@ -100,8 +100,8 @@ def build_http_client(
     """Build the HTTP client: no redirects, no cookies, nothing read from the environment.
 
     Time-outs are 10 s to connect and for a free connection, 60 s per read or write. At most
-    ``max_connections`` are open; more calls wait. What goes wrong is counted by the one of
-    ``agents`` that the URL names. The caller closes it.
+    ``max_connections`` are open; more calls wait. Failures are counted for the agent of ``agents``
+    that the URL names. The caller closes it.
     """
     return httpx.AsyncClient(
         transport=_StrictTransport(

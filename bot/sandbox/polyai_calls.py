@@ -114,7 +114,7 @@ def _synthetic(size: int, *, redacted: bool) -> Iterator[bytes]:
 
 
 def _noise(size: int, *, seed: int) -> bytes:
-    return Random(seed).randbytes(size)  # noqa: S311 - noise for the ear, the same every time
+    return Random(seed).randbytes(size)  # noqa: S311 - audible noise, the same every time
 
 
 def wav_header(data_bytes: int) -> bytes:

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from sqlalchemy.engine import make_url
 
-# Parameters of other programs for pooling and prepared statements: this one prepares nothing on the
-# server, and has its own pool (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
+# Parameters of other programs for pooling and prepared statements: callaudio prepares nothing on
+# the server, and has its own pool (docs: Prisma, node-postgres, asyncpg, JDBC, Doctrine, Supabase).
 OF_OTHER_PROGRAMS: Final = frozenset(
     {
         *("pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "pool_size"),
@@ -49,7 +49,7 @@ def for_drivers(url: str) -> str:
         raise DatabaseUrlRefused(
             "has a password with @, / or ? in it (write them as %40, %2F and %3F)"
         )
-    if not _has_ports_alone(before, parse_qsl(query)):
+    if not _has_numeric_ports(before, parse_qsl(query)):
         raise DatabaseUrlRefused(
             "has something else than a number as its port (is `@host` missing after the password?)"
         )
@@ -72,20 +72,20 @@ def _check_sqlite_parameters(rest: str) -> None:
 
 
 def _has_a_bare_delimiter(before: str, query: str) -> bool:
-    """Whether a part of the password would be taken for a host, and be shown as one."""
+    """Whether a driver would take a part of the password for a host, and show it in an error."""
     authority, _, path = before.partition("/")
     ends_at_the_query = "@" in query and not set("@/") & set(before)
     return authority.count("@") > 1 or "@" in path or ends_at_the_query
 
 
-def _has_ports_alone(before: str, parameters: list[tuple[str, str]]) -> bool:
-    """Whether the drivers read each port as a number: their errors would show anything else."""
+def _has_numeric_ports(before: str, parameters: list[tuple[str, str]]) -> bool:
+    """Whether each port is a number: the drivers' errors would show any other text."""
     hosts = before.partition("/")[0].rpartition("@")[2].split(",")
     named = [value for name, value in parameters if name == "host" and value.count(":") == 1]
     ports = [value for name, value in parameters if name == "port"]
-    spelt = [*hosts, *(each for each in named if not each.startswith("/"))]
-    spelt += [f":{port}" for value in ports for port in value.split(",") if port]
-    return all(HOST_AND_PORT.fullmatch(each) for each in spelt)
+    given = [*hosts, *(each for each in named if not each.startswith("/"))]
+    given += [f":{port}" for value in ports for port in value.split(",") if port]
+    return all(HOST_AND_PORT.fullmatch(each) for each in given)
 
 
 def _one_host(before: str) -> tuple[str, list[tuple[str, str]]]:

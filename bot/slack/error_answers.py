@@ -74,7 +74,7 @@ class ErrorAnswers:
                 return True
         if is_in_modal and await self._show("views.update", view_id=open_view.get("id"), view=view):
             return True
-        log.warning("press_unanswered")
+        log.warning("press_not_answered")
         return False
 
     async def respond(

@@ -34,7 +34,7 @@ from bot.store.tables import DueWorkRow
 MUCH_LATER: Final = timedelta(hours=1)
 """Clocks differ by less, and work that nobody could do is set aside for no longer."""
 SUSPECT_FROM: Final = 2
-"""From this many takeovers on, such work runs one at a time: it may be killing its workers."""
+"""From this many takeovers on, work runs one piece at a time: it may be killing its workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class DueWork:
         """Claim due work, the oldest first or ``in_turn``, under one lease.
 
         ``takes_over`` includes work whose lease has expired. At most ``suspects`` of the claimed
-        pieces may have killed their workers: see ``SUSPECT_FROM``. ``in_turn`` begins with
-        the flow after the last one served, or with that one if it only filled up the claim, and
-        serves none of those in ``passed_over``.
+        pieces may have killed their workers: see ``SUSPECT_FROM``. ``in_turn`` begins with the flow
+        after the last one served, or with that one if it got only the room that other flows left in
+        a claim. It serves no flow in ``passed_over``.
         """
         claim = new_id("w-", 16)
         takes_over = takes_over and not self._database.is_sqlite
@@ -152,7 +152,8 @@ class DueWork:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
                 await connection.execute(set_claims(self._lease_or_none()), taken)
         if claimed:
-            # The last flow may have been served only in part, so the next claim begins with it.
+            # If the claim has several flows, the last one got only the remaining room, so the next
+            # claim begins with it.
             first, last = claimed[0].flow, claimed[-1].flow
             self._next_turns[kind] = first_of(last + (first == last))
         return claimed
@@ -217,6 +218,6 @@ def _due(kind: str, claim: str, row: Row[Any]) -> Due:
 
 
 def _within(found: Sequence[Due], suspects: int) -> list[Due]:
-    """Leave out suspects beyond a number of them."""
+    """Keep at most this number of suspects."""
     numbers = itertools.count(1)
     return [due for due in found if due.takeovers < SUSPECT_FROM or next(numbers) <= suspects]

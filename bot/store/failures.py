@@ -93,10 +93,10 @@ ENCODING: Final = Failure(
 )
 LOST: Final = Failure("the connection to it was lost", "Try again in a minute.")
 LOCKED: Final = Failure(
-    "somebody else holds it locked", "Stop what else uses the file; one worker alone may."
+    "another process has locked it", "Stop the other process: only one worker may use the file."
 )
 NOT_ALLOWED: Final = Failure(
-    "the user may not do what is needed", "Let the role own its database, or grant it the tables."
+    "the user lacks a right", "Let the role own its database, or grant it the tables."
 )
 
 _BY_SQLSTATE: Final = {  # docs: PostgreSQL, appendix A
@@ -120,7 +120,7 @@ _BY_WORDS: Final = (
     (r"pg_hba\.conf", NOT_ADMITTED),
     (r"password|role .* does not exist|authentication failed", LOGIN_REFUSED),
     (r"database .* does not exist|no such database", NO_SUCH_DATABASE),
-    # Before TLS, in which libpq words the loss of a connection that was over TLS.
+    # Before TLS: libpq's messages for a lost TLS connection contain "SSL" too.
     (r"server closed|terminating connection|connection is (?:closed|lost)", LOST),
     (r"consuming input|sending (?:query|prepared)|ssl connection has been closed", LOST),
     (r"certificate|ssl", TLS),

@@ -21,7 +21,7 @@ COMPARED_SECONDS: Final = 90.0
 LOOKBACK: Final = timedelta(days=30)
 CALLS_CONSIDERED: Final = 20
 NAME_A_CALL: Final = "name one with something to mute: `callaudio doctor --conversation <id>`"
-"""No step of the set-up: where no call shows it, a run without a call never does."""
+"""Advice and no step of the set-up: there may be no call that shows the difference."""
 
 _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
     KeyVerdict.APART: (

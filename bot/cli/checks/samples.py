@@ -1,4 +1,4 @@
-"""One of each message and view, of made-up people and calls, for Slack to judge."""
+"""One of each message and view, of made-up people and calls, for Slack to validate."""
 
 from collections.abc import Mapping
 from dataclasses import replace

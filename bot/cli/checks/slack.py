@@ -147,7 +147,7 @@ async def _conversations(api: SlackApi) -> Finding:
 
 
 async def _socket_mode(app: SlackApi) -> Finding:
-    await app.write("apps.connections.open")  # a ticket that is left unused
+    await app.write("apps.connections.open")  # the ticket is not used
     return Finding("requests from Slack", Status.OK, "Socket Mode; Slack accepts the app token")
 
 

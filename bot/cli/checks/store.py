@@ -43,7 +43,7 @@ async def check_store(database_url: str) -> list[Finding]:
     database = Database(database_url)
     found: list[Finding] = []
     path = missing_file(database.url)
-    if path and os.access(path.parent, os.W_OK):  # a look must not create it
+    if path and os.access(path.parent, os.W_OK):  # a check must not create the file
         says = f"there is no file {path}: `callaudio run` or `callaudio migrate` creates it"
         fix = "Start `callaudio run`, which creates the file, or check DATABASE_URL."
         missing = Finding("database", Status.SET, says, fix)
@@ -84,7 +84,7 @@ async def _writing(what: str, database: Database) -> Finding:
     """Try a write in a transaction, and roll it back."""
     async with database.write() as session:
         if database.is_sqlite:
-            # Only a change shows it: of a file that can only be read, SQLite begins to read.
+            # Only a write shows it: SQLite also opens files that it can only read.
             await session.execute(text("CREATE TABLE callaudio_doctor (tried INTEGER)"))
         elif await session.scalar(text("SHOW transaction_read_only")) == "on":
             return Finding(what, Status.WRONG, READ_ONLY.says, READ_ONLY.fix)
@@ -115,7 +115,7 @@ async def _waking(what: str, database: Database) -> Finding:
             notified = driver.notifies(timeout=NOTIFIED_WITHIN_SECONDS, stop_after=1)
             heard = [each async for each in notified]
         finally:
-            await connection.invalidate()  # it listens for good
+            await connection.invalidate()  # it listens permanently
     if heard:
         return Finding(what, Status.OK, "notifications arrive")
     return Finding(

@@ -110,10 +110,10 @@ def _oldest_slot() -> Select[datetime]:
 
 
 def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
-    """Count the files that are ordered or due to be deleted, and orphaned files that stay.
+    """Count files whose deletion was ordered or is due, and orphaned files that were not deleted.
 
-    An orphaned file counts from the time on at which its deletion is final: if it is still stored
-    then, Slack refused the deletion.
+    An orphaned file counts once Slack can no longer show it: if it is still stored then, Slack
+    refused the deletion.
     """
     row = DeliveryRow
     reasons: list[ColumnElement[bool]] = [

@@ -123,7 +123,7 @@ class Delivery:
 
     @property
     def may_be_raw_by_mistake(self) -> bool:
-        """Whether the upload that was tried to share was fetched before a freeze was lifted."""
+        """Whether the upload of the last share attempt was fetched before a freeze was lifted."""
         tried_at, thawed_at = self.share_tried_at, self.thawed_at
         return bool(tried_at and thawed_at and tried_at <= thawed_at)
 

@@ -21,7 +21,8 @@ IN_TURN: Final = "in turn"
 """The key of checks in turn: one file after another, at a rate that all workers share."""
 
 AHEAD: Final = timedelta(days=3650)
-"""Longer than any work is ever overdue, so work due this long ago precedes all other work."""
+"""Subtracted from the due time of urgent work. No work is ever overdue by as much, so urgent work
+precedes all other work of its kind."""
 
 # Slack allows about a hundred `files.info` a minute, and each delivery needs a few. A recording
 # with its picture is two calls, so this leaves deliveries more than half.
@@ -37,7 +38,7 @@ class FileCheckSchedule:
     check_every: timedelta
 
     def began_after(self, due: Due, now: datetime) -> datetime:
-        """Return when what a check finds began: at its event, else after the check before it."""
+        """Return the earliest time of what a check finds: its event, or the previous check."""
         if due.due_at is None:
             return now
         told_at = due.due_at + AHEAD

@@ -1,4 +1,4 @@
-"""How often one person may have Slack asked by pressing buttons that show something at once."""
+"""Limits how often one person may press buttons whose answer needs calls to Slack at once."""
 
 import time
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Final
 from bot.errors import TooManyLookups
 
 MOST: Final = 20
-"""Two thirds of what Slack is asked for all people together: nobody alone uses that up."""
+"""Two thirds of the calls that all people share, so that one person cannot use them up."""
 SECONDS: Final = 60.0
 
 

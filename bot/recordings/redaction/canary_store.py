@@ -175,7 +175,7 @@ def _redacted_under_way() -> Update:
 
 def _mark_as_thawed(now: datetime) -> Update:
     """Build the update by which no upload that was begun before is stored or shared again."""
-    # Not before the last try to share: its time may be of another machine's clock, which is fast.
+    # Not earlier than the last share attempt, whose time may be from a machine with a fast clock.
     tried_at = DeliveryRow.share_tried_at
     return _redacted_under_way().values(thawed_at=case((tried_at > now, tried_at), else_=now))
 

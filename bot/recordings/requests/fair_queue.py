@@ -1,6 +1,6 @@
 """Fair queueing of deliveries, in two levels: flows in turn, and in each flow requesters in turn.
 
-A flow has what is requested of one agent in one workspace, or what follows automatically in one
+A flow has the requests for one agent in one workspace, or the automatic deliveries of one
 workspace. Each claim of a worker serves the flow after the last one, so that one flow cannot delay
 another one, however many people wait in it.
 

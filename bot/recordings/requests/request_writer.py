@@ -147,8 +147,8 @@ class RequestWriter:
     ) -> Mapping[str, str]:
         """Claim fingerprints for the window; returns the delivery id of each one's holder.
 
-        Each window is counted from when Slack sent the request: a person without an answer from a
-        stalled process asks another one, and that recording may be delivered already.
+        Each window is counted from when Slack sent the request: a person who gets no answer from a
+        stalled process asks again, and another process may have delivered that recording already.
         """
         if not claims:
             return {}
@@ -190,7 +190,7 @@ def _claiming(*, is_sqlite: bool) -> UpdateBase:
     is_old = row.requested_at < bindparam("window_began", type_=row.requested_at.type)
     first = select(DeliveryRow.id).where(DeliveryRow.id == row.delivery_id).correlate(row)
     is_on_its_way = first.where(DeliveryRow.ended_at.is_(None)).exists()
-    # The person has read why, and asks again because the cause is removed.
+    # The person has read why, and asks again because the cause is gone.
     brought_nothing = first.where(
         or_(*(DeliveryRow.state == each.value for each in (State.REFUSED, State.FAILED))),
         DeliveryRow.ended_at < bindparam("sent_at", type_=row.requested_at.type),

@@ -132,7 +132,7 @@ class Progress:
         except TimeoutError:
             return False
         except CallAudioError as error:
-            welcome_at = self._monotonic() + (error.retry_after_seconds or 0)
-            self._free_at = max(self._free_at, welcome_at)
+            accepted_at = self._monotonic() + (error.retry_after_seconds or 0)
+            self._free_at = max(self._free_at, accepted_at)
             return False
         return True

@@ -137,7 +137,7 @@ class ShareAttempts:
         try:
             await delete_files(self._slack, delivery.file_ids)
         except CallAudioError as error:
-            log.warning("dropped_share_left", delivery_id=delivery.id, code=error.code)
+            log.warning("dropped_share_not_deleted", delivery_id=delivery.id, code=error.code)
         return ShareResult.GONE
 
 

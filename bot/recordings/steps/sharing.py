@@ -171,7 +171,7 @@ class Sharing:
                 return False
             await delete_files(self._slack, delivery.file_ids, channel_id)
         except CallAudioError as error:
-            log.warning("unshown_files_stay", delivery_id=delivery.id, code=error.code)
+            log.warning("unshown_files_not_deleted", delivery_id=delivery.id, code=error.code)
             return False
         dropped = await self._deliveries.change(
             delivery,

@@ -67,7 +67,7 @@ class RedactedFollowUps:
 
 
 async def enqueue_follower(session: AsyncSession, follower: Delivery, now: datetime) -> None:
-    """Enqueue the follower in a flow of its own, so that it does not delay people's requests."""
+    """Enqueue the redacted delivery in a separate flow, so that it does not delay requests."""
     key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
     flow = flow_of(follower.team_id, SOURCE)
     queue = await read_fair_queue(await session.connection(), [key], [flow], now)

@@ -1,4 +1,4 @@
-"""Takes raw recordings back when their time is over or an uncleared person can hear them.
+"""Takes raw recordings back when their retention ends or an uncleared person can hear them.
 
 It also deletes files that authorized people asked to delete.
 

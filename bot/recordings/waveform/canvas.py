@@ -1,7 +1,7 @@
 """A picture of a few colours with one byte per pixel, cheap to draw and to encode as PNG.
 
-A pixel is an ink in one of sixteen degrees of opacity; the picture's palette, which PNG allows to
-be transparent, has the colour of each ink in each degree.
+A pixel is an ink at one of sixteen levels of opacity; the picture's palette, which PNG allows to be
+transparent, has the colour of each ink at each level.
 """
 
 import io
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 Levels = NDArray[np.uint8]
 """The opacity of each pixel, from 0 to ``OPAQUE``."""
 Ink = NDArray[np.float64]
-"""Red, green, blue and opacity from 0 to 1, in each degree."""
+"""Red, green, blue and opacity from 0 to 1, at each level."""
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 
@@ -50,7 +50,7 @@ def shaded(colour: str, shade: str, opacity: float) -> Ink:
 
 
 class Canvas:
-    """Pixels that each have one ink in one degree; initially the first ink, transparent."""
+    """Pixels, each with one ink at one level of opacity; initially the first ink, transparent."""
 
     def __init__(self, width: int, height: int, inks: Iterable[Ink]) -> None:
         self._pixels = np.zeros((height, width), np.uint8)
@@ -66,7 +66,7 @@ class Canvas:
         self._area(box)[:] = self._first(ink) + OPAQUE
 
     def change(self, ink: int, other: int, box: Box) -> None:
-        """Replace one ink by another, in the same degrees, within a rectangle."""
+        """Replace one ink by another, with the same opacity, within a rectangle."""
         area = self._area(box)
         area[area // (OPAQUE + 1) == ink] += np.uint8(self._first(other) - self._first(ink))
 
@@ -112,7 +112,7 @@ def text_pixels(text: str) -> float:
 
 
 def degrees(opacities: NDArray[Any]) -> Levels:
-    """Round opacities, from 0 to 1, to degrees."""
+    """Round opacities, from 0 to 1, to levels."""
     return np.asarray(np.clip(opacities, 0, 1) * OPAQUE + 0.5).astype(np.uint8)
 
 

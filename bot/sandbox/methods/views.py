@@ -35,7 +35,7 @@ def _push(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     body = _view_body(workspace, arguments, "modal")
     about = _redeemed(workspace, arguments)
     if about["modal"] not in workspace.views:
-        raise RefusalError("invalid_arguments")  # there is nothing to put it on
+        raise RefusalError("invalid_arguments")  # no modal is open
     return _shown(workspace, body, about)
 
 

@@ -13,7 +13,7 @@ from bot.sandbox.render.markup import Html, tag
 WIDTH: Final = 340
 HEIGHT: Final = 54
 MERGED_SECONDS: Final = 0.3
-"""Raw speech has silent pauses, too: a muted span continues over a gap of this length."""
+"""Raw speech has silent pauses too: a muted span continues over a gap of up to this length."""
 
 Span = tuple[float, float]
 

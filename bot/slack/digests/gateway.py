@@ -67,7 +67,7 @@ class SlackDigestGateway:
         drawn = charts.charts_of(post.report, post.slot.period)
         if not drawn:
             return
-        from bot.slack.digests import picture  # noqa: PLC0415 - Pillow is loaded to draw alone
+        from bot.slack.digests import picture  # noqa: PLC0415 - Pillow is loaded only to draw
 
         try:
             png = await asyncio.to_thread(picture.draw, drawn)

@@ -58,7 +58,7 @@ class _Frame:
         if corners[2] >= corners[0] and corners[3] >= corners[1]:
             self.pen.rectangle(corners, fill=colour)
 
-    def words(  # noqa: PLR0917 - a place, and how the text stands there
+    def words(  # noqa: PLR0917 - a place, and how the text is aligned there
         self, x: float, y: float, text: str, colour: str, anchor: str, pixels: int = LABEL_PIXELS
     ) -> float:
         """Write one line at a place; ``anchor`` as in Pillow. Returns its width."""

@@ -137,7 +137,7 @@ def _line(past: PastDelivery, workspace_url: str | None) -> str:
 
 
 def _failed_note(past: PastDelivery) -> str | None:
-    """Return the note that could not be delivered when the delivery ended."""
+    """Return the private note that Slack did not accept when the delivery ended."""
     if past.problem:
         return wording.escape(past.problem)
     return wording.WHY_REFUSED.get(Reason(past.reason)) if past.reason else None

@@ -1,6 +1,6 @@
 """Slack's files: their deletion, and where they are shared (docs: "File object", `files.info`).
 
-A deleted file is told apart from one that the app does not see.
+A deleted file is distinguished from one that the app does not see.
 """
 
 from collections.abc import Iterator, Mapping

@@ -120,7 +120,7 @@ class SlackGateway:
         )
         url = SecretStr(str(answer["upload_url"]))
         if not self._api.trusts(url.get_secret_value()):
-            log.error("upload_place_refused")
+            log.error("upload_url_refused")
             raise UploadUrlRefused
         return UploadTicket(file_id=str(answer["file_id"]), url=url)
 

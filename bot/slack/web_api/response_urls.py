@@ -35,7 +35,7 @@ class ResponseUrls:
         be a duplicate. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
         """
         if not self._api.trusts(response_url):
-            log.error("response_url_of_a_stranger")
+            log.error("response_url_not_slacks")
             return False
         connecting, answering = timeout_seconds / 3, timeout_seconds * 2 / 3
         body = {"response_type": "ephemeral", **message, "replace_original": replace_original}

@@ -14,7 +14,7 @@ LEAST_WAIT_SECONDS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Calls that count, each until a time, and until when Slack accepts none."""
+    """The calls that count, each until its own time; and until when Slack accepts no calls."""
 
     calls: tuple[tuple[float, int], ...] = ()
     held_until: float = 0.0
@@ -34,7 +34,7 @@ class Since:
     made: Sequence[float] = ()
     """Calls that the store has not counted."""
     taken: Sequence[float] = ()
-    """Times at which calls were taken that were made later and are in ``made``."""
+    """When calls that are in ``made`` were taken from the store, earlier than they were made."""
 
 
 NOTHING: Final = Since()

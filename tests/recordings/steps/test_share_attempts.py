@@ -216,5 +216,6 @@ async def test_a_share_that_another_worker_decided_against_is_taken_back(
 
     assert slack.deleted == (["F1", "F2"] if can_be_deleted else [])
     assert {"F1", "F2"} <= await attempt.setup.known_files(delivery), "a later check deletes them"
-    warning = {"event": "dropped_share_left", "delivery_id": delivery.id, "code": "slack_refused"}
+    warning = {"delivery_id": delivery.id, "code": "slack_refused"}
+    warning |= {"event": "dropped_share_not_deleted"}
     assert logs == ([] if can_be_deleted else [{**warning, "log_level": "warning"}])
