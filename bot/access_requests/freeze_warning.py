@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.access_requests.notify import NobodyReached
 from bot.access_requests.reviewers import Reviewers
 from bot.audit.events import SYSTEM_ACTOR
+from bot.errors import CallAudioError
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.store.due_work import Due
 
@@ -30,9 +31,14 @@ class FreezeWarning:
         for state in await self._store.read():
             if state.conversation != due.key or state.frozen_at is None or state.notified_at:
                 continue
-            people = await self._reviewers.people(state.team_id, SYSTEM_ACTOR)
-            reached = [await self._warn(user_id, state) for user_id in people]
-            if not any(reached):
+            is_reached = False
+            try:
+                async for user_id in self._reviewers.people(state.team_id, SYSTEM_ACTOR):
+                    is_reached |= await self._warn(user_id, state)
+            except CallAudioError:
+                if not is_reached:
+                    raise
+            if not is_reached:
                 raise NobodyReached
             await self._store.mark_notified(state.conversation)
         return None

@@ -124,7 +124,7 @@ class AccessRequestNotifier:
         if channel_id and await self._ask(channel_id, request, is_reminder=is_reminder):
             return
         is_asked, unavailable = False, None
-        for user_id in await self._reviewers.people(request.team_id, request.user_id):
+        async for user_id in self._reviewers.people(request.team_id, request.user_id):
             try:
                 dm = await self._unless_refused(self._slack.open_dm(user_id), request)
                 if dm and await self._ask(dm, request, is_reminder=is_reminder):

@@ -1,6 +1,6 @@
 """The people or the channel that review a request for access."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Final
 
@@ -34,25 +34,32 @@ class Reviewers:
         self._first_admins = first_admins
         self.channel_id = channel_id
 
-    async def people(
-        self, team_id: str, requester_id: str, most: int = MOST_ASKED
-    ) -> tuple[str, ...]:
-        """List people who could decide now, the first admins first, without the requester.
+    async def people(self, team_id: str, requester_id: str) -> AsyncIterator[str]:
+        """Yield people who could decide now, the first admins first, without the requester.
 
         People whose right does not count now are left out.
 
         Raises:
-            CallAudioError: Slack did not return the standing of a person.
+            CallAudioError: Slack did not return the standing of a person; all others were yielded.
         """
         async with self._database.read() as session:
             named = await named_admins(session, team_id, self._first_admins, self._clock())
-        found: list[str] = []
+        found, unavailable = 0, None
         for user_id in sorted(
             named - {requester_id}, key=lambda u: (u not in self._first_admins, u)
         ):
-            if len(found) < most and await self._may_decide(team_id, user_id):
-                found.append(user_id)
-        return tuple(found)
+            try:
+                may_decide = await self._may_decide(team_id, user_id)
+            except CallAudioError as error:
+                unavailable = error
+                continue
+            if may_decide:
+                found += 1
+                yield user_id
+            if found == MOST_ASKED:
+                return
+        if unavailable:
+            raise unavailable
 
     async def _may_decide(self, team_id: str, user_id: str) -> bool:
         try:

@@ -84,9 +84,8 @@ class AccessRequestSubmission:
             NobodyToAsk: no admin could decide; audited.
         """
         conversation_id = await self._eligibility.check(actor, delivery_id)
-        if not self._reviewers.channel_id and not await self._reviewers.people(
-            actor.team_id, actor.user_id, most=1
-        ):
+        reviewers = self._reviewers.people(actor.team_id, actor.user_id)
+        if not self._reviewers.channel_id and await anext(reviewers, None) is None:
             raise await self._eligibility.refused(actor, delivery_id, NobodyToAsk())
         return Offer(delivery_id, conversation_id, self._hours)
 
