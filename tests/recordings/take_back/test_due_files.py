@@ -22,7 +22,7 @@ from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
-from bot.store.enqueue import enqueue
+from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -294,7 +294,7 @@ async def test_each_fourth_check_is_of_the_newest_file_that_is_due(store):
     for number in range(9):
         since = (8 - number) * MINUTE
         await store.put(f"d{number}", late=since, age=since)
-    await store.put("later", late=-MINUTE, age=-MINUTE)
+    await store.put("later", late=-MINUTE - LARGEST_CLOCK_SKEW, age=-MINUTE)
     await store.put("ordered", late=DAY)
     await store.change("ordered", taken_back_cause="audience")
 
