@@ -694,7 +694,6 @@ async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried
         await setup.clear()
         setup.gateway.visible["Fd1"].has_public_link = True
     assert await setup.check(HOUR) == {"Fd1"}
-    assert setup.world.asked.count("delete") == 1, "the next try waits"
     async with setup.database.write() as session:
         await session.execute(update(DueWorkRow).values(tries=UNSEEN_TRIES - 1))
 
@@ -714,6 +713,20 @@ async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried
     setup.gateway.visible["Fd1"].is_hidden = False
     assert await setup.check(UNSEEN_EVERY) == set()
     assert await setup.causes() == [cause]
+
+
+async def test_a_refused_deletion_at_the_end_of_retention_is_not_repeated_at_once(sqlite_store):
+    setup = TakeBackSetup(sqlite_store, keep=HOUR)
+    await setup.put("d1")
+    setup.now += HOUR
+    setup.world.away = frozenset({"delete"})
+    (due,) = await setup.work.claim(TAKE_BACK, 1, takes_over=False)
+
+    again_at = await setup.take_back.delete_visible(due)
+
+    assert again_at == setup.now + CHECK_EVERY
+    assert await setup.work.finish(due, again_at)
+    assert await setup.work.claim(TAKE_BACK, 1, takes_over=False) == []
 
 
 @pytest.mark.both_databases
