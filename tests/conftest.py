@@ -1,4 +1,4 @@
-"""What every test may ask for: a migrated database of either kind, and a clock."""
+"""Fixtures for every test: a migrated database of either kind, and a clock."""
 
 import gc
 import logging
@@ -22,15 +22,15 @@ from tests.in_memory import keep_files_in_memory
 from tests.migrated import migrated_sqlite_file
 from tests.postgresql import Databases, Watcher, start_server
 
-# What is collected stays; looking through it for garbage takes a tenth of the time.
+# Collected tests stay in memory; searching them for garbage takes a tenth of the time.
 gc.disable()
 
-# Its assertions are to say what they saw, so it must not be imported before this line.
+# It must not be imported before this line, so that its assertions report their values.
 pytest.register_assert_rewrite("tests.scenarios.scene")
 
 register_profiles()
 
-# The default draws every local variable of a traceback, for seconds each, while the bot waits.
+# The default formats every local variable of a traceback, which takes seconds.
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,
@@ -48,7 +48,7 @@ NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the decisions that SQLite tells as well as PostgreSQL to it, but for test-long."""
+    """Run tests that need only one database on SQLite; `make test-long` runs them on both."""
     for item in items:
         marks = (
             item.get_closest_marker(name) for name in ("postgresql_at_length", "both_databases")
@@ -61,10 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Keep the garbage collector from going through thousands of tests again and again.
-
-    Each bot is a large web of objects: at the usual threshold of 700 one test looks through what
-    lives dozens of times.
+    """Keep the garbage collector from scanning thousands of tests repeatedly. Each bot is a large
+    graph of objects: with the usual threshold of 700, one test causes dozens of scans.
     """
     gc.freeze()
     gc.set_threshold(30_000, 20, 20)
@@ -77,7 +75,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a folder; the workers of xdist use the one of the process that started them."""
+    """Create the folder of the run; workers of xdist use that of the process that started them."""
     share_compiled_statements()
     if not hasattr(config, "workerinput"):
         keep_files_in_memory()
@@ -85,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no server and no folder behind."""
+    """Stop the server and remove the folder."""
     if watcher := config.stash.get(WATCHER, None):
         watcher.close()
 
@@ -105,13 +103,13 @@ def databases(server: PostgresServer) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def postgresql(databases: Databases) -> Callable[[], str]:
-    """Make databases: each call gives the URL of a new, empty one."""
+    """Create databases: each call returns the URL of a new, empty one."""
     return databases.empty
 
 
 @pytest.fixture
 def migrated_postgresql(databases: Databases) -> Iterator[Callable[[], str]]:
-    """Lend databases: each call gives the URL of one that is migrated and has no rows."""
+    """Lend databases: each call returns the URL of one that is migrated and has no rows."""
     lent: list[str] = []
 
     def lend() -> str:
@@ -125,7 +123,7 @@ def migrated_postgresql(databases: Databases) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(scope="session")
 def migrated_sqlite() -> Path:
-    """A migrated SQLite file, to be copied: migrating each anew would take longer."""
+    """A migrated SQLite file to copy: migrating each new file would take longer."""
     return migrated_sqlite_file()
 
 
@@ -172,7 +170,7 @@ async def sqlite_store(sqlite_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
-    """Undo what a test that configures logging did to the process."""
+    """Restore the logging that a test has configured."""
     names = QUIET_LOGGERS
     root, usual = logging.root, structlog.get_config()
     handlers, level = root.handlers[:], root.level

@@ -1,4 +1,4 @@
-"""What of messages and views Slack sends back when somebody uses it (docs: "Block Kit")."""
+"""The parts of messages and views that send a request when used (docs: "Block Kit")."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from bot.slack.identifiers import Action, ModalCallback
 
 
 def dispatched(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The action of everything whose use is sent at once, each as often as it is drawn."""
+    """The action of every element that sends its use at once, each as often as it is drawn."""
     found: list[str] = []
     for block in blocks:
         if block["type"] == "actions":
@@ -21,7 +21,7 @@ def dispatched(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def unheard(workspace: Workspace) -> set[str]:
-    """Whatever people see now that sends something nothing listens to."""
+    """Visible elements without a listener."""
     views = [view.body for view in (*workspace.views.values(), *workspace.homes.values())]
     messages = [each for said in workspace.timeline.values() for each in said.values()]
     shown = [

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 DOMAIN = "callaudio.test"
-"""Never resolved (RFC 6761): whoever calls a host in it without the proxy fails in DNS."""
+"""Never resolved (RFC 6761): a call to a host in it without the proxy fails in DNS."""
 
 
 @dataclass
 class ForwardProxy:
-    """Answers ``CONNECT`` alone; every name in `DOMAIN` is on loopback."""
+    """Answers only ``CONNECT``; every name in `DOMAIN` is on loopback."""
 
     login: str | None = None
     """``user:password``, where it asks for one."""

@@ -1,7 +1,7 @@
 """Keeps the files of a run in memory, where the system has room for them.
 
-A test makes dozens of small files, a database of PostgreSQL has three hundred; on a disk, making
-and deleting them takes a tenth of the processor time of a run, and most of what tests wait for.
+A test creates dozens of small files, and a PostgreSQL database has three hundred. On a disk,
+creating and deleting them takes a tenth of a run's processor time, and most of its waiting time.
 """
 
 import os
@@ -16,14 +16,14 @@ ROOM_BYTES = 3 * 2**30
 
 
 def keep_files_in_memory() -> None:
-    """Let this process and those it starts make their files there; `TMPDIR` takes precedence."""
+    """Make this process and its children create their files there; `TMPDIR` takes precedence."""
     if "TMPDIR" in os.environ:
         return
     with suppress(OSError):  # there is no such folder, or not this system's memory
         room = min(shutil.disk_usage(FOLDER).free, _available_bytes())
         if room >= ROOM_BYTES and os.access(FOLDER, os.W_OK):
             os.environ["TMPDIR"] = str(FOLDER)
-            tempfile.tempdir = None  # asked for anew
+            tempfile.tempdir = None  # the next look-up reads TMPDIR again
 
 
 def _available_bytes() -> int:

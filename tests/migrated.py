@@ -1,4 +1,4 @@
-"""A migrated SQLite file, made once a run."""
+"""A migrated SQLite file, created once in each run."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.postgresql import alone
 
 
 def migrated_sqlite_file() -> Path:
-    """Give the run's migrated file, to be copied; the first process that asks makes it."""
+    """Return the run's migrated file, for copying; the first process that needs it creates it."""
     with alone("sqlite") as folder:
         path = folder / "sqlite" / "callaudio.db"
         if not path.exists():

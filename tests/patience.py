@@ -1,4 +1,4 @@
-"""How long a test waits for what is to come, on a machine however busy, before it fails."""
+"""How long a test waits for a result before it fails, also on a busy machine."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ async def until(
 @overload
 async def until(look: Callable[[], Found | None], every_seconds: float = 0.02) -> Found: ...
 async def until(look: Callable[[], object], every_seconds: float = 0.02) -> object:
-    """Look again and again until something is found, and give that back."""
+    """Call ``look`` repeatedly until it returns something true, and return that."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             found = look()

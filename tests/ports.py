@@ -8,9 +8,8 @@ from bot.cli.loopback_server import LOOPBACK
 
 
 def free_port() -> int:
-    """Find a port that stays free until a bot takes it, and while it is killed and started anew.
-
-    Those that systems give to whoever names none begin higher: any stand-in could be given it.
+    """Find a port that stays free until a bot uses it, and while the bot is killed and started
+    again. It is below the ports that systems assign automatically, which a stand-in could get.
     """
     while True:
         port = random.randrange(12_000, 30_000)

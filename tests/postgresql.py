@@ -36,9 +36,9 @@ max_wal_size = 128MB
 autovacuum = off
 """  # no power cut is tested; every worker of the run has pools on this server
 LARGEST_BYTES = 2**22
-"""A database that grew beyond it is not used again: what was deleted slows it down."""
+"""A database that grew beyond this size is not used again: its deleted rows slow it down."""
 
-# Whatever changes a table, a trigger or a function writes new rows here.
+# Every change of a table, a trigger or a function writes new rows here.
 _DEFINITIONS = (
     "pg_attrdef",
     "pg_attribute",
@@ -58,7 +58,7 @@ _TRIGGERS = "SELECT string_agg(t::text, ';' ORDER BY oid) FROM pg_trigger t"
 _STATE = f"SELECT ({_TRIGGERS}), ({_SETTINGS}), " + ", ".join(
     f"(SELECT count(*) || ':' || sum(xmin::text::bigint) FROM {name})" for name in _DEFINITIONS
 )
-# Whoever edits the audit disables its triggers.
+# Tests that edit the audit disable its triggers.
 _ENABLE = """
     DO $$ DECLARE disabled regclass; BEGIN
         FOR disabled IN SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgenabled = 'D' LOOP
@@ -88,7 +88,7 @@ class Watcher:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # an interrupt from the keyboard is not for it
+            start_new_session=True,  # it must not get the keyboard's interrupt
         )
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Watcher:
 
 @contextmanager
 def alone(name: str) -> Iterator[Path]:
-    """Let one process of the run at a time do what is done once; gives the run's folder."""
+    """Lock what only one process of the run may do at a time; returns the run's folder."""
     folder = Path(os.environ[FOLDER])
     with locked(folder / f"{name}.lock"):
         yield folder
@@ -125,7 +125,7 @@ class Databases:
         self._server = server
         self._names = (f"callaudio_{os.getpid()}_{n}" for n in itertools.count())
         self._returned: list[str] = []
-        # A new session reads the catalogs first, which takes longer than to delete the rows.
+        # A new session first reads the catalogs, which takes longer than deleting the rows.
         self._cleaners: dict[str, Connection] = {}
         with alone("template"), psycopg.connect(server.get_uri(), autocommit=True) as connection:
             query = "SELECT 1 FROM pg_database WHERE datname = %s"
@@ -139,18 +139,18 @@ class Databases:
             )
 
     def copy_of(self, template: str) -> str:
-        """Make a database as its template is; gives its URL."""
+        """Create a database from its template; returns its URL."""
         name = next(self._names)
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._url(name)
 
     def empty(self) -> str:
-        """Make a database without tables."""
+        """Create a database without tables."""
         return self.copy_of("template1")
 
     def migrated(self) -> str:
-        """Give a migrated database without rows: one that was given back, or else a new one."""
+        """Return a migrated database without rows: a returned one, or else a new one."""
         for _ in range(len(self._returned)):
             url = self._returned.pop(0)
             cleaner = self._cleaner(url)
@@ -174,7 +174,8 @@ class Databases:
 
     def _cleaner(self, url: str) -> Connection:
         if url not in self._cleaners:
-            # As a replica no trigger fires: those of the audit refuse every deletion.
+            # In the role of a replica no trigger fires; the audit's triggers would refuse every
+            # deletion.
             as_replica = "-c session_replication_role=replica"
             self._cleaners[url] = psycopg.connect(url, options=as_replica, autocommit=True)
         return self._cleaners[url]

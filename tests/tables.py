@@ -1,4 +1,4 @@
-"""A table of cases as one test: thousands of rows need no setting up and no report of their own."""
+"""A table of cases as one test: thousands of rows need no set-up and no report each."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +18,8 @@ def each_row(
 ) -> Callable[[Test], Test]:
     """Run a test for every row; takes what ``pytest.mark.parametrize`` takes, but no marks.
 
-    All rows are run, whatever the others did; a failure names its row. For tests that need no
-    fixture but those that stay as they are from one row to the next.
+    All rows are run, even if some fail; a failure names its row. Only for tests whose fixtures do
+    not change from one row to the next.
     """
     wanted = [each.strip() for each in names.split(",")] if isinstance(names, str) else [*names]
     table = [_values(row, len(wanted)) for row in rows]
@@ -43,7 +43,7 @@ def each_row(
         left = [each for name, each in signature.parameters.items() if name not in wanted]
         runs = run_async if inspect.iscoroutinefunction(test) else run
         runs.__signature__ = signature.replace(parameters=left)
-        del runs.__wrapped__  # pytest would ask it for its parameters
+        del runs.__wrapped__  # pytest would read its parameters
         return runs
 
     return decorate
@@ -52,7 +52,7 @@ def each_row(
 def _noting(
     table: list[tuple[Any, ...]], known: dict[int, str]
 ) -> Iterator[tuple[AbstractContextManager[None], tuple[Any, ...]]]:
-    """Give each row with what notes its failure, and fail at the end if any did."""
+    """Yield each row with a context that records its failure; fail at the end if any row failed."""
     failures = []
 
     @contextmanager

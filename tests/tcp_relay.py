@@ -1,4 +1,4 @@
-"""A network in between that can stand still, be slow, cut, halve and lose what it carries."""
+"""A network between two sides that can stall, delay, cut, halve and lose traffic."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,19 +17,16 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class TcpRelay:
-    """Passes bytes between clients and a server, as well as it is told to.
+    """Passes bytes between clients and a server, with faults on demand.
 
-    Attributes:
-        connect: opens a connection to the server.
-        idle_seconds: a connection that carried nothing for so long is cut, as load balancers do.
-        delay_seconds: how much later what a server says arrives.
-        is_open: whether new connections are let through; others are closed at once.
-        halves: so many times a request is cut off in its middle, with its connection.
-        losses: so many times an answer is lost, with its connection; the server has done its work.
-        loses_commit_of: the answer to the COMMIT of a statement that holds these bytes is lost,
-            once, with its connection.
-        asked: how many times clients said something.
-        idle_cuts: how many connections were cut because they carried nothing.
+    Attributes: connect: opens a connection to the server. idle_seconds: a connection without
+    traffic for this time is cut, as load balancers do. delay_seconds: how much later what a server
+    says arrives. is_open: whether new connections are let through; others are closed at once.
+    halves: so many times a request is cut off in its middle, with its connection. losses: so many
+    times an answer is lost, with its connection; the server has done its work. loses_commit_of: the
+    answer to the COMMIT of a statement that holds these bytes is lost, once, with its connection.
+    asked: how many times clients said something. idle_cuts: how many connections were cut because
+    they carried nothing.
     """
 
     connect: Callable[[], Awaitable[Streams]]
@@ -62,15 +59,15 @@ class TcpRelay:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._carrying)
 
     def freeze(self) -> None:
-        """Let nothing through, in either direction; nothing breaks."""
+        """Hold all traffic in both directions; no connection breaks."""
         self._flows.clear()
 
     def thaw(self) -> None:
-        """Let what waits through."""
+        """Release the held traffic."""
         self._flows.set()
 
     async def cut(self) -> None:
@@ -99,7 +96,7 @@ class TcpRelay:
                 each.transport.abort()
 
     async def _carry(self, client: Streams, server: Streams) -> None:
-        """Carry until either side ends, the network breaks, or nothing was said for too long."""
+        """Carry until either side ends, the network breaks, or no traffic came for too long."""
         carried = _Carried(asyncio.get_running_loop().time())
         doing = [
             asyncio.create_task(self._ask(client[0], server[1], carried)),
@@ -165,7 +162,7 @@ class TcpRelay:
 
 @dataclass
 class _Carried:
-    """What one connection carried.
+    """The traffic of one connection.
 
     Attributes:
         said_at: when anything was said on it last.
@@ -179,7 +176,7 @@ class _Carried:
 
 
 class HttpRelay(TcpRelay):
-    """One before a stand-in on loopback."""
+    """A relay in front of a stand-in on loopback."""
 
     def __init__(self, server_origin: str) -> None:
         server_port = int(server_origin.rpartition(":")[2])
@@ -187,12 +184,12 @@ class HttpRelay(TcpRelay):
 
     @property
     def origin(self) -> str:
-        """Where the stand-in is, by way of here."""
+        """The address of the stand-in through this relay."""
         return f"http://{LOOPBACK}:{self.port}"
 
 
 class DatabaseRelay(TcpRelay):
-    """One before PostgreSQL."""
+    """A relay in front of PostgreSQL."""
 
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url)
@@ -204,5 +201,5 @@ class DatabaseRelay(TcpRelay):
 
     @property
     def url(self) -> str:
-        """The same database, by way of here."""
+        """The URL of the database through this relay."""
         return f"postgresql://{self._user}@{LOOPBACK}:{self.port}/{self._database}?sslmode=disable"

@@ -1,4 +1,4 @@
-"""Every error that a person may be told says what happened, why, and what to do; nothing stings."""
+"""Every error that people see says what happened, why, and what to do, without blaming them."""
 
 import importlib
 import pkgutil
@@ -20,7 +20,7 @@ VICIOUS = "<!channel> `*x*` <https://phish.invalid|here> &lt;"
 SAID_BY_WHAT = {
     "CallAudioError",
     "UsageError",
-    # What was typed or chosen, or the rule that forbids it, is the cause, and `what` names it.
+    # The cause is what was typed or chosen, or the rule that forbids it, and `what` names it.
     "AdminUsage",
     "AgentNotConfigured",
     "AgentNotWanted",
@@ -44,7 +44,7 @@ SAID_BY_WHAT = {
     "TimetableUnclear",
     "TooOften",
     "ZoneUnknown",
-    # Each refusal brings the cause that holds for it.
+    # Each refusal gets its own cause where it is raised.
     "WaveformRefused",
 }
 """Errors that state no likely cause of their own, for a reason."""
@@ -85,11 +85,11 @@ def test_an_error_names_its_cause_unless_it_is_obvious(kind):
     assert (not kind.likely_cause.strip()) == (name_of(kind) in SAID_BY_WHAT)
 
 
-def test_none_is_excused_that_is_not_there():
+def test_every_exception_from_the_rule_names_an_existing_error():
     assert {name_of(kind) for kind in kinds()} >= SAID_BY_WHAT
 
 
-def test_two_kinds_never_share_a_code():
+def test_no_two_errors_share_a_code():
     codes = [kind.code for kind in kinds() if "code" in kind.__dict__]
     assert len(codes) == len(set(codes))
 
@@ -101,12 +101,12 @@ def test_people_see_the_complete_error_with_its_reference(kind):
         assert words in told
 
 
-def test_a_reference_is_not_the_next_one():
+def test_two_references_differ():
     assert re.fullmatch(r"e[a-z]{11}", new_reference())
     assert new_reference() != new_reference()
 
 
-def test_a_quotation_neither_ends_early_nor_calls_anybody():
+def test_a_quotation_does_not_end_early_and_mentions_nobody():
     assert quoted(VICIOUS) == "`!channel *x* https://phish.invalid|here lt;`"
     assert quoted("x" * 61) == f"`{'x' * 60}`"
 
@@ -143,7 +143,7 @@ def test_an_unreadable_quotation_is_shown_without_markup(read):
 
 
 @each_row("kind", kinds(), ids=name_of)
-def test_the_operator_is_not_sent_to_themselves(kind):
+def test_a_fix_for_the_operator_does_not_say_to_ask_the_operator(kind):
     fix = kind().operator_fix
     assert "callaudio operator" not in fix
     assert bool(fix) == bool(kind().fix)

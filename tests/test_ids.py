@@ -18,6 +18,6 @@ def test_a_random_id_stays_readable_in_logs(prefix, length):
 
 
 @given(st.sampled_from("ad"), st.binary())
-def test_so_does_one_made_of_a_digest(kind, told):
+def test_an_id_derived_from_a_hash_stays_readable_in_logs(kind, told):
     made = kind + hashlib.sha256(told).hexdigest()[:20]
     assert Masker(()).mask(f'"{made}"') == f'"{made}"'

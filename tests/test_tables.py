@@ -49,7 +49,7 @@ def test_all_failing_rows_are_reported():
     ]
 
 
-def test_tables_one_above_the_other_are_every_pair():
+def test_two_tables_on_one_test_run_every_pair():
     seen = []
 
     @each_row("first", "ab")

@@ -1,4 +1,4 @@
-"""What is built for which role, and that all of it is closed again."""
+"""What is built for each role, and that all of it is closed again."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ def agents(**environ):
     return build_agents(load_settings({**ENVIRONMENT, **environ}))
 
 
-def test_the_default_agent_lives_in_its_region_and_has_no_raw_key_unless_given():
+def test_the_default_agent_has_its_region_and_no_raw_key_unless_given():
     (default,) = agents().values()
     assert (default.name, default.agent_id, default.region) == ("default", "PROJECT-MAIN", "uk")
     assert default.base_url == BUILD_HOSTS["uk"]
@@ -49,7 +49,7 @@ def test_the_default_agent_lives_in_its_region_and_has_no_raw_key_unless_given()
     assert agents(POLYAI_PII_API_KEY=RAW)["default"].pii_api_key.get_secret_value() == RAW
 
 
-def test_each_named_agent_has_a_region_and_keys_of_its_own():
+def test_each_named_agent_has_its_own_region_and_keys():
     sales = agents(POLYAI_AGENTS=SALES, POLYAI_PII_API_KEY=RAW)["sales"]
     assert (sales.name, sales.agent_id, sales.region) == ("sales", "PROJECT-SALES", "eu")
     assert sales.base_url == BUILD_HOSTS["eu"]
@@ -121,7 +121,7 @@ async def test_a_worker_process_accepts_no_requests(standing, sqlite_url, http):
         assert (await http.get(f"{origin}/healthz")).status_code == 200
 
 
-async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
+async def test_over_socket_mode_the_same_listener_answers_and_http_accepts_no_requests(
     standing, sqlite_url, http
 ):
     slack, environ = standing
@@ -144,7 +144,7 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_takes_none(
             assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1
 
 
-async def test_nothing_runs_after_the_close(standing, sqlite_url):
+async def test_nothing_runs_after_the_application_is_closed(standing, sqlite_url):
     _, environ = standing
     settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
     before = asyncio.all_tasks()
@@ -154,8 +154,8 @@ async def test_nothing_runs_after_the_close(standing, sqlite_url):
     await until(lambda: asyncio.all_tasks() <= before)
 
 
-# They end a moment later by themselves: a stand-in that sees its connection closed, and the driver
-# that closes a connection whose statement was broken off.
+# These end a moment later by themselves: a stand-in whose connection was closed, and the driver
+# that closes a connection after a cancelled statement.
 OF_OTHERS = {"RequestHandler.start", "AsyncAdapt_aiosqlite_connection._terminate_graceful_close"}
 
 

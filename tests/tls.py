@@ -1,4 +1,4 @@
-"""TLS for the stand-ins, by certificates that only tests trust."""
+"""TLS for the stand-ins, with certificates that only tests trust."""
 
 import ssl
 from pathlib import Path
@@ -8,7 +8,7 @@ AUTHORITY = CERTIFICATES / "authority.pem"
 
 
 def server_tls(name: str = "server") -> ssl.SSLContext:
-    """Speak TLS as a server with one of the certificates."""
+    """Build the TLS context of a server with one of the certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATES / f"{name}.pem", CERTIFICATES / "key.pem")
     return context

@@ -1,6 +1,5 @@
-"""Ends a run's PostgreSQL and removes its folder, once the process that began the run is gone.
-
-Started with the folder's name and a pipe: the pipe ends with the process, however that ends.
+"""Stops a run's PostgreSQL and removes its folder when the process that began the run has ended. It
+is started with the folder's name and a pipe, which closes when that process ends for any reason.
 """
 
 import os
@@ -19,7 +18,7 @@ def main(folder: Path) -> None:
     with suppress(OSError, ValueError, IndexError):
         # Below zero while the folder of the data is only being made.
         pid = abs(int((folder / "postgresql" / "postmaster.pid").read_text().splitlines()[0]))
-        os.kill(pid, signal.SIGQUIT)  # at once: nothing of it is kept
+        os.kill(pid, signal.SIGQUIT)  # at once: no data has to be kept
         for _ in range(int(STOPS_WITHIN_SECONDS / 0.01)):
             os.kill(pid, 0)
             time.sleep(0.01)

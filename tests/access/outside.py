@@ -29,7 +29,7 @@ from bot.recordings.waveform.shape import Waveform
 from bot.sandbox import recordings
 
 RAW, REDACTED = (recordings.load("user", redacted=redacted) for redacted in (False, True))
-# What a drawing is worth here: whether it is of what only the raw recording holds.
+# A drawing here only says whether it shows audio that only the raw recording contains.
 RAW_PICTURE, REDACTED_PICTURE = b"drawn from raw", b"drawn from redacted"
 PLAIN_KEY, RAW_KEY = "PlainKeyOfTheModel0123456789abcd", "RawKeyOfTheModel0123456789abcdef"
 AGENT = Agent(

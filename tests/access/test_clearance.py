@@ -86,7 +86,9 @@ async def test_all_ways_of_reading_a_clearance_return_the_same(
 
 
 @pytest.mark.parametrize("standing", NOBODY)
-async def test_nobody_else_may_use_callaudio_with_any_grant(sqlite_store, standing):
+async def test_people_who_are_neither_member_nor_guest_may_not_use_callaudio_with_any_grant(
+    sqlite_store, standing
+):
     await give(sqlite_store)
     found = await readers(sqlite_store, standing).people.read(TEAM, ALICE)
     assert (found.may_use, found.held) == (False, frozenset())

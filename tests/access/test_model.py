@@ -1,7 +1,6 @@
-"""Whatever happens in whatever order: raw is never shared with, nor left to, who may not hear it.
-
-A machine drives the product's own decision, delivery and taking back on a real store; a model of a
-dozen lines says who is cleared. Slack's answers fail now and then: unknown never becomes raw.
+"""After any sequence of changes no person hears raw who may not. A state machine runs the product's
+own decisions, deliveries and take-backs on a real store; a model of a dozen lines says who is
+cleared. Slack's answers fail now and then: unknown never becomes raw.
 """
 
 import asyncio
@@ -108,13 +107,13 @@ MEANWHILE = (
     *CHANNELS,
     *((each, what) for each in CHANNELS for what in (BOB, PUBLIC)),
 )
-LOST = ("answer to share is lost", "find", "delete")  # it was shared, and nothing more is known
+LOST = ("answer to share is lost", "find", "delete")  # it was shared; nothing else is known
 away = st.sampled_from([()] * 6 + [(each,) for each in LOOKUPS + POSTING] + [LOST])
 
 
 @dataclass
 class Said:
-    """A grant or a deny, as the model keeps it."""
+    """A grant or a deny in the model."""
 
     subject: str
     effect: Effect
@@ -124,7 +123,7 @@ class Said:
 
 
 class Policy(RuleBasedStateMachine):
-    """People, groups and conversations change; recordings are asked for, and looked after."""
+    """People, groups and conversations change; recordings are requested, checked and taken back."""
 
     audience_must_be_cleared = True
 
@@ -269,7 +268,7 @@ class Policy(RuleBasedStateMachine):
     def a_right_is_given_or_denied(
         self, subject: str, effect: Effect, minutes: int | None, giver: str, told: bool
     ) -> None:
-        """Who gives it may be, or come to be, in the group it is given to."""
+        """The giver may be in the group, or join it later."""
         until = self.now + timedelta(minutes=minutes) if minutes else None
         self._say(subject, effect, until, BOSS if giver == subject else giver)
         self._notify(told)
@@ -366,7 +365,7 @@ class Policy(RuleBasedStateMachine):
         redacted: bool,
         meanwhile: tuple[str, str] | str | None,
     ) -> None:
-        """While it is uploaded somebody may join, be denied, or the channel be shared or opened."""
+        """During the upload people, rights and the channel may change."""
 
         async def happen() -> None:
             self.gateway.meanwhile = nothing
@@ -428,7 +427,7 @@ class Policy(RuleBasedStateMachine):
     @precondition(lambda self: self._raw_files())
     @rule(data=st.data(), place=channels, told=st.booleans())
     def a_raw_file_is_passed_on(self, data: st.DataObject, place: str, told: bool) -> None:
-        """An event tells of it, or each raw file is asked after in its turn."""
+        """An event reports it, or each raw file is checked in turn."""
         file_id = data.draw(st.sampled_from(self._raw_files()))
         self.gateway.visible[file_id].elsewhere = (place,)
         waits = [60, *[5] * 2 * len(self._raw_files())]
@@ -479,7 +478,7 @@ class Policy(RuleBasedStateMachine):
     # The model.
 
     def _cleared(self, person: str, standing: Standing | None = None) -> bool:
-        """Tell whether somebody of this standing, or of their own, would get raw if they asked."""
+        """Return whether a person, with this standing or their own, would get raw on request."""
         standing = standing or self.world.standing[person]
         groups = {each for each in GROUPS if person in self.world.groups[each]}
         said = {
@@ -495,7 +494,7 @@ class Policy(RuleBasedStateMachine):
         return not is_denied and any(subject in counting.get(standing, ()) for _, subject in said)
 
     def _believable(self, person: str) -> set[Standing]:
-        """What the bot may take somebody for: no event told that they are that no more."""
+        """The standings that the bot may believe: no event reported their end."""
         lately = self.untold[person].items()
         believed = {was for was, until in lately if self.now - until < STANDING_VALID_FOR}
         return {self.world.standing[person], *believed}
@@ -509,9 +508,8 @@ class Policy(RuleBasedStateMachine):
     def _may_be_heard(
         self, person: str, channel_id: str, is_cleared: Callable[[str], bool] | None = None
     ) -> bool:
-        """Tell whether what this person asked for may be raw before those who are there.
-
-        Where nothing else is said, as far as the bot must know.
+        """Return whether this person's recording may be raw among those who are there. By default
+        according to the facts that the bot must know.
         """
         is_cleared = is_cleared or self._may_seem_cleared
         channel = self.world.channels[channel_id]
@@ -519,7 +517,7 @@ class Policy(RuleBasedStateMachine):
             return False
         if not self.audience_must_be_cleared:
             return is_cleared(person)
-        # Everybody in the workspace can open a public channel, whoever its members are.
+        # Everybody in the workspace can open a public channel, not only its members.
         return channel.is_private is not False and all(
             map(is_cleared, {person, *channel.members} - {ROBOT})
         )
@@ -531,7 +529,7 @@ class Policy(RuleBasedStateMachine):
         redacted: bool,
         is_cleared: Callable[[str], bool] | None = None,
     ) -> bool:
-        """The standing of whoever asks is read at the decision; those of others may be older."""
+        """The requester's standing is read at the decision; those of others may be older."""
         channel = self.world.channels[channel_id]
         return (
             person in channel.members
@@ -557,7 +555,7 @@ class Policy(RuleBasedStateMachine):
         return sorted(raw & set(CHANNELS))
 
     def _must_be_allowed(self, file: File) -> None:
-        """Note what must not be; raised here, it would count as one more failure of Slack's."""
+        """Record a violation; an exception here would count as a failure of Slack."""
         file.asked_by = self.requester
         may_be = self._may_be_raw(self.requester, file.channel_id, self.asked_redacted)
         if file.is_raw and not may_be:
@@ -650,7 +648,7 @@ class Policy(RuleBasedStateMachine):
 
 
 class OnlyTheRequester(Policy):
-    """The same where only the right of who asks counts, wherever they ask."""
+    """The same under the rule that checks only the requester's right."""
 
     audience_must_be_cleared = False
 
@@ -673,7 +671,7 @@ QUICK = settings(
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.generate),  # a step costs too much to look for a shorter way
+    phases=(Phase.explicit, Phase.generate),  # a step takes too long for shrinking
 )
 
 TestPolicy = Policy.TestCase

@@ -175,7 +175,8 @@ def test_each_row_of_the_decision_table_has_its_outcome_and_reason(given_facts, 
     assert decide(given_facts) == decision
 
 
-# Each row's own cause, in the order of the rows; 4 needs what 3 lacks, so it stands aside.
+# The facts by which each row applies, in the order of the rows. Row 4 is apart, because it needs an
+# allow-listed channel, which rules out row 3.
 CAUSES = (
     ({"standing": Standing.UNKNOWN}, NOT_ALLOWED),
     ({"requester_in_destination": None}, NOT_IN),
@@ -268,7 +269,7 @@ OUTCOMES_OF = {
     Reason.AUDIENCE: {REDACTED},
     Reason.CLEARED: {RAW},
 }
-"""`not_told` is none of the rules': a delivery says it in place of one of these."""
+"""`not_told` belongs to no rule: a delivery uses it instead of the rule's reason."""
 
 
 @given(ALL_FACTS)
@@ -287,7 +288,7 @@ SAFE_SIDE = {
     "destination_is_allow_listed": False,
     "has_raw_key": False,
     "audience": Audience.UNKNOWN,
-    # No fact is lost with these two, but the stricter answer is the safe one here as well.
+    # These two are not missing facts, but the stricter answer is the safe one here too.
     "asked_redacted": True,
     "audience_must_be_cleared": True,
 }

@@ -83,8 +83,8 @@ async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     evaluation = await evaluate(database, workspace)
     assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
     assert evaluation.facts.audience is Audience.CLEARED
-    # The page that showed the requester is not fetched again for the audience.
-    # Nor is Slack asked once more who the requester is.
+    # The page that showed the requester is not fetched again for the audience. The requester's
+    # standing is not read again either.
     assert sorted(workspace.calls[:3]) == CHEAP, "at the same time"
     assert workspace.calls[3:] == [f"standing of {BOB}", "members from 2", f"standing of {ROBOT}"]
 
@@ -302,7 +302,7 @@ async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     ],
 )
 async def test_each_unknown_fact_fails_closed_and_is_logged(sqlite_store, lost, fact, expected):
-    """A delivery decides again only after an error that may pass."""
+    """A delivery decides again only after a temporary error."""
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     workspace = Workspace(
@@ -409,7 +409,7 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
         audience_rule=audience_rule,
         allowed=frozenset({place.channel_id} if allowed else ()),
     )
-    # Everything speaks for raw here, so only a lost fact can take it away, and each one does.
+    # All facts allow raw here, so each missing fact alone must prevent it.
     assert (evaluation.decision.outcome is Outcome.RAW) == (not workspace.failed)
 
 
@@ -442,7 +442,7 @@ async def test_conversation_facts_read_the_members_and_no_requester(database):
     workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
     around = await evaluator(database, workspace).conversation_facts(TEAM, CHANNEL, raw_only=False)
     assert around.audience is Audience.CLEARED
-    # First the one who holds nothing: if that were no bot, the other need not be asked after.
+    # First the person without a right: if that is not a bot, the other person need not be read.
     asked = [f"standing of {each}" for each in (ROBOT, ALICE)]
     assert workspace.calls == ["conversation", "members from 0", *asked]
 

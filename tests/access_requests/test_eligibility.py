@@ -79,7 +79,9 @@ async def test_a_requester_without_the_right_may_request_access(database):
         pytest.param(TEAM, ALICE, (None, None), id="not decided yet"),
     ],
 )
-async def test_others_are_refused_and_audited_in_the_bots_workspace(database, team, user, decided):
+async def test_a_recording_that_needs_no_access_or_is_of_another_person_is_refused_and_audited(
+    database, team, user, decided
+):
     delivery_id = await delivered(database, *decided)
     with pytest.raises(NothingToAskFor):
         await eligibility(database).check(Actor(team, None, user), delivery_id)
@@ -88,7 +90,9 @@ async def test_others_are_refused_and_audited_in_the_bots_workspace(database, te
 
 
 @pytest.mark.parametrize("team", [TEAM, OTHER_TEAM])
-async def test_the_button_of_a_request_that_is_forgotten_or_made_up_is_refused(database, team):
+async def test_a_button_of_an_unknown_delivery_is_refused_and_audited_without_its_id(
+    database, team
+):
     with pytest.raises(NothingToAskFor, match="I no longer have the request"):
         await eligibility(database).check(Actor(team, None, ALICE), "d-made-up")
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}

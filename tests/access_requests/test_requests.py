@@ -149,7 +149,7 @@ async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_setu
 
 
 @so_often
-async def test_two_requests_at_once_are_one(postgresql_setup, times):
+async def test_two_simultaneous_requests_of_a_person_are_one(postgresql_setup, times):
     for number in range(times):
         first, second = await asyncio.gather(
             postgresql_setup.ask(2 * number), postgresql_setup.ask(2 * number + 1)
@@ -167,7 +167,7 @@ async def test_the_same_submission_again_is_the_same_request(setup):
     assert (again.id, again.state) == (request.id, AccessState.APPROVED)
 
 
-async def test_one_person_s_request_is_not_another_s(setup):
+async def test_requests_of_two_people_are_two(setup):
     first = await setup.ask(1)
     second = await setup.ask(2, CHIEF)
     assert first.id != second.id
@@ -233,9 +233,7 @@ async def test_a_second_decision_changes_nothing_and_is_audited(setup, first, ve
 
 @pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize("who", [BOSS, ASKER])
-async def test_a_decision_on_a_request_that_is_not_there_is_audited_without_its_id(
-    setup, who, verb
-):
+async def test_a_decision_on_an_unknown_request_is_audited_without_its_id(setup, who, verb):
     with pytest.raises(RequestUnknown):
         await getattr(setup.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
 

@@ -99,7 +99,7 @@ async def test_the_anchor_of_a_seal_proves_the_seal_and_all_later_events(databas
     await write(database, (8, 9))
     assert await proof(database, anchor) == []
 
-    # The same seal, told of as well, of another history.
+    # The same seal, with its event, of another history.
     await overrule(
         database,
         "DELETE FROM audit_events",

@@ -293,7 +293,7 @@ async def test_a_delivery_without_events_is_found(told):
     assert await findings(told) == [(None, DELIVERY_UNAUDITED)]
 
 
-async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_its_own(told):
+async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_an_event(told):
     """It is older than the seal itself, which came four hours after the last sealed event."""
     await seal_before(told, hour=6, at=9)
     async with told.write() as session:
@@ -423,7 +423,7 @@ async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url):
     await database.close()
 
 
-async def test_an_end_in_another_zone_lasts_longer_and_is_found_on_sqlite(sqlite_url):
+async def test_an_end_with_another_utc_offset_is_found_on_sqlite(sqlite_url):
     """SQLite compares times as text: this text of the same time is 23 hours later."""
     database = Database(sqlite_url)
     await give(database, GROUP, hour=2, lasting=3 * HOUR)
@@ -476,7 +476,7 @@ async def test_a_take_back_that_no_event_records_is_found(database):
     assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
 
 
-async def test_a_take_back_proves_nothing_where_only_an_upload_left_over_was_deleted(database):
+async def test_the_deletion_of_an_orphaned_upload_does_not_count_as_a_take_back(database):
     """An event of version 0.1.0 names no picture either."""
     await ask(database, "d1", hour=1)
     await note(database, AuditTag.FILE_TAKEN_BACK, hour=3, file_id="F1", cause="audience")
@@ -497,7 +497,7 @@ async def checked(database: Database) -> Database:
     return database
 
 
-async def test_checks_as_their_events_record_them_are_no_finding(checked):
+async def test_checks_that_match_their_events_are_no_finding(checked):
     assert await findings(checked) == []
 
 

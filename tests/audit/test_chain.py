@@ -78,7 +78,7 @@ PAYLOADS = st.dictionaries(
 
 @settings(deadline=None, max_examples=examples(20))
 @given(PAYLOADS, st.timezones())
-def test_equal_events_have_equal_hashes_whatever_their_zone_and_order(payload, zone):
+def test_equal_events_have_equal_hashes_in_any_zone_and_key_order(payload, zone):
     first = link(payload, NOON)
     second = link(dict(reversed(payload.items())), NOON.astimezone(zone))
 

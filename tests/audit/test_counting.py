@@ -54,7 +54,7 @@ async def test_events_of_a_transaction_that_failed_do_not_count(sqlite_store, me
     assert figure(metrics, "callaudio_audit_events_total", tag=EVENT.tag.value) is None
 
 
-async def test_a_transaction_without_events_counts_none(sqlite_store, metrics):
+async def test_a_transaction_without_events_counts_nothing(sqlite_store, metrics):
     async with sqlite_store.write():
         pass
     assert b"callaudio_audit_events_total{" not in metrics.render()[0]

@@ -43,7 +43,7 @@ async def test_a_snapshot_does_not_see_later_changes(database, change):
         assert await found(session) == []
 
 
-async def test_verification_beside_a_writer_and_a_seal_finds_no_fault(database, monkeypatch):
+async def test_verification_during_writes_and_a_seal_finds_no_fault(database, monkeypatch):
     monkeypatch.setattr(stored, "BATCH", 5)
     await write(database, range(1, 41))
     is_over = asyncio.Event()

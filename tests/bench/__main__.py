@@ -1,6 +1,5 @@
 """`make bench`: figures, measured side by side in one run; nothing here passes or fails a build.
-
-Names as arguments pick some of them, and BENCH_ROUNDS says how many rounds the medians are of.
+Arguments select benchmarks by name, and BENCH_ROUNDS sets the number of rounds for the medians.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ from tests.bench.rows import ROUNDS, Row, machine
 Bench = Callable[[], Awaitable[list[Row] | None]]
 
 BENCHES: Final[dict[str, tuple[str, Bench]]] = {
-    "deliveries": ("A delivery beside a bot of an afternoon", deliveries.run),
+    "deliveries": ("A delivery, compared with a simple bot", deliveries.run),
     "relay": ("One large recording through the relay", relay.run),
     "waveform": ("The same recording with and without its waveform", waveform.run),
     "redaction": ("The same recording held against the raw one", redaction.run),
@@ -45,7 +44,7 @@ BENCHES: Final[dict[str, tuple[str, Bench]]] = {
 
 
 def main(names: list[str]) -> None:
-    """Run the benchmarks and print what came of them: as a table, and at the end as JSON."""
+    """Run the benchmarks, and print the results as a table and then as JSON."""
     if unknown := set(names) - BENCHES.keys():
         sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     quiet = structlog.make_filtering_bound_logger(logging.ERROR)

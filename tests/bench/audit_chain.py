@@ -1,7 +1,6 @@
-"""What the audit chain costs: proving a million events on either database, fifty writers at once.
-
-As a script it runs `callaudio audit verify` on the stores named by its arguments, and prints what
-that took: in a process of its own, so that the memory is that of the proof.
+"""The cost of the audit chain: verifying a million events on each database, and fifty writers at
+once. As a script it runs `callaudio audit verify` on the stores named by its arguments and prints
+the time and memory: in a separate process, so that the memory is that of the verification.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
 FEW_EVENTS, EVENTS = 10_000, 1_000_000
 WRITERS, EVENTS_EACH = 50, 200
 
-# Of so many events one gives a right and one tells of a request, each with its row.
+# Among this many events, one adds a grant and one a request, each with its row.
 EACH = 4
 BOSS = "U0BOSS000"
 
@@ -51,7 +50,7 @@ DELIVERIES_OF = (
 
 
 def chain(count: int) -> Iterator[tuple[object, ...]]:
-    """Give the rows of a chain, in the order of `EVENTS_OF`."""
+    """Yield the rows of a chain, in the order of `EVENTS_OF`."""
     previous = FIRST_PREVIOUS
     for seq in range(1, count + 1):
         tag, delivery_id, payload = AuditTag.ADMIN_REFUSED, None, {"action": "grant"}
@@ -87,12 +86,12 @@ def at(seq: int) -> datetime:
 
 
 def spelt(seq: int) -> str:
-    """Spell a time as SQLite keeps it, and PostgreSQL reads it."""
+    """Format a time as SQLite stores it, and PostgreSQL reads it."""
     return at(seq).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 async def write_chain(database: Database, count: int) -> None:
-    """Write a chain, and what it tells of, as the product would have, in bulk."""
+    """Write a chain and the rows that it describes, as the product would, in bulk."""
     async with database.engine.begin() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
@@ -125,14 +124,14 @@ async def verified(database: Database) -> int:
 
 
 def peak_mib() -> float:
-    """Tell the most memory this process has held since it began."""
-    # The peak that `getrusage` tells of a started process includes that of whoever started it.
+    """Return the peak memory of this process."""
+    # The peak that `getrusage` returns for a started process includes that of its parent.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def prove(small_url: str, large_url: str) -> None:
-    """Prove a short chain first, so that everything is loaded; then the long one."""
+    """Verify a short chain first, so that everything is loaded; then the long one."""
     told = []
     for url in (small_url, large_url):
         os.environ["DATABASE_URL"] = url
@@ -149,7 +148,7 @@ def prove(small_url: str, large_url: str) -> None:
 
 
 async def bench_verify(kind: str, small_url: str, large_url: str) -> None:
-    """Write a short and a long chain, and prove both in another process."""
+    """Write a short and a long chain, and verify both in another process."""
     for url, count in ((small_url, FEW_EVENTS), (large_url, EVENTS)):
         async with migrated(url) as database:
             await write_chain(database, count)
@@ -184,7 +183,7 @@ async def bench_writers(database: Database) -> None:
 
 
 def another(url: str, name: str) -> str:
-    """Give the URL of an empty database beside this one."""
+    """Return the URL of an empty database on the same server."""
     if url.startswith("sqlite"):
         return f"{url}.{name}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -193,7 +192,7 @@ def another(url: str, name: str) -> str:
 
 
 async def run() -> None:
-    """Measure the proof on both databases, and the writers where there can be many."""
+    """Measure the verification on both databases, and concurrent writers on PostgreSQL."""
     with store_urls() as urls:
         for kind in (SQLITE, POSTGRESQL):
             await bench_verify(kind, another(urls[kind], "short"), urls[kind])

@@ -1,4 +1,4 @@
-"""How long the command line takes until it has answered, on a database with nothing in it."""
+"""How long the command line takes to answer, on an empty database."""
 
 import os
 import resource

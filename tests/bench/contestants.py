@@ -17,8 +17,8 @@ from typing import Final
 from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
-AFTERNOON: Final = Path(__file__).parent / "afternoon"
-AFTERNOON_THREADS: Final = 8
+SIMPLE_BOT: Final = Path(__file__).parent / "simple_bot"
+SIMPLE_BOT_THREADS: Final = 8
 START_SECONDS: Final = 30.0
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
@@ -32,15 +32,15 @@ class Running:
     ready_seconds: float
 
     def cpu_seconds(self) -> float:
-        """Give the processor time of the process and its children so far."""
+        """Return the processor time of the process and its children so far."""
         return sum(map(cpu_seconds, self._pids()))
 
     def resident_mib(self) -> float:
-        """Give the resident memory of the process and its children."""
+        """Return the resident memory of the process and its children."""
         return sum(map(_resident_kib, self._pids())) / 1024
 
     def open_files(self) -> int:
-        """Count what the process holds open, its sockets included."""
+        """Count the open files of the process, sockets included."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def _pids(self) -> list[int]:
@@ -68,34 +68,34 @@ def product(
 
 
 @contextmanager
-def afternoon(
+def simple_bot(
     environment: Mapping[str, str], folder: Path, cleared: list[str]
 ) -> Iterator[Running]:
-    """Run the afternoon bot under gunicorn, in its own environment."""
-    path = folder / "afternoon.db"
+    """Run the simple bot under gunicorn, in its own environment."""
+    path = folder / "simple_bot.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE cleared (user_id TEXT PRIMARY KEY)")
         database.executemany("INSERT INTO cleared VALUES (?)", [(each,) for each in cleared])
     port = free_port()
     command = [
-        str(_afternoon_environment() / "bin" / "gunicorn"),
-        *("--workers", "1", "--worker-class", "gthread", "--threads", str(AFTERNOON_THREADS)),
+        str(_simple_bot_environment() / "bin" / "gunicorn"),
+        *("--workers", "1", "--worker-class", "gthread", "--threads", str(SIMPLE_BOT_THREADS)),
         *("--bind", f"127.0.0.1:{port}", "--log-level", "warning", "app:flask"),
     ]
-    environ = {**environment, "AFTERNOON_DATABASE": str(path)}
-    with _running(command, environ, AFTERNOON, folder, port) as running:
+    environ = {**environment, "SIMPLE_BOT_DATABASE": str(path)}
+    with _running(command, environ, SIMPLE_BOT, folder, port) as running:
         yield running
 
 
-def _afternoon_environment() -> Path:
+def _simple_bot_environment() -> Path:
     """Build the environment once; the checkout's cache keeps it."""
-    folder = ROOT / ".cache" / "bench-afternoon"
+    folder = ROOT / ".cache" / "bench-simple-bot"
     stamp = folder / "requirements.txt"
-    wanted = (AFTERNOON / "requirements.txt").read_text()
+    wanted = (SIMPLE_BOT / "requirements.txt").read_text()
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
         install = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q"]
-        flags = ["--disable-pip-version-check", "-r", str(AFTERNOON / "requirements.txt")]
+        flags = ["--disable-pip-version-check", "-r", str(SIMPLE_BOT / "requirements.txt")]
         subprocess.run([*install, *flags], check=True)
         stamp.write_text(wanted)
     return folder
@@ -135,7 +135,7 @@ def _await_ready(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Read how long a process has kept the processor."""
+    """Read the processor time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 

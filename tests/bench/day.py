@@ -1,7 +1,6 @@
-"""Ten thousand deliveries through one process, whose clock leaps ahead after each thousand.
-
-So raw files are taken back, deliveries are pruned and events are sealed while others come: memory,
-open files, the database and latency level off.
+"""Ten thousand deliveries through one process, whose clock jumps ahead after each thousand. So raw
+files are taken back, deliveries pruned and events sealed during new deliveries: memory, open files,
+the database and latency become constant.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from typing import Final
 
 from tests.bench import contestants
 from tests.bench.deliveries import PEOPLE, Stage, alone, staged
-from tests.bench.leaping_bot import LEAP, LEAPT
+from tests.bench.fast_forward_bot import JUMP, JUMPS_MADE
 from tests.bench.rows import OURS, Row
 
 DELIVERIES: Final = int(os.environ.get("BENCH_DAY", "10000"))
@@ -31,20 +30,20 @@ AT_ONCE: Final = 50
 ALONE: Final = 10
 KEEP_DAYS: Final = 20
 LEVELS_OFF_AFTER: Final = 4
-"""Parts: one is on its way, two are kept for as long as the setting says, one is being pruned."""
+"""Parts: one is under way, two are kept as long as the setting says, one is being pruned."""
 LEAP_SECONDS: Final = 300.0
-MODULE: Final = "tests.bench.leaping_bot"
+MODULE: Final = "tests.bench.fast_forward_bot"
 
 
 async def run() -> list[Row]:
-    """Deliver them in parts, each in a channel of its own; print a line for each part."""
+    """Deliver them in parts, each in its own channel; print a line for each part."""
     async with staged(_product) as stage:
         parts = []
         for number in range(PARTS):
             channel = f"C0PART{number:04}"
             stage.workspace.add_channel(channel, members=PEOPLE, is_private=True)
             figures = await _part(replace(stage, channel=channel))
-            figures["leap seconds"] = await _leap(stage, number + 1)
+            figures["jump seconds"] = await _jump(stage, number + 1)
             figures |= _stored(stage.folder)
             parts.append(figures)
             stage.workspace.calls.clear()  # the stand-in's own memory
@@ -91,22 +90,22 @@ async def _part(stage: Stage) -> dict[str, float]:
     }
 
 
-async def _leap(stage: Stage, leaps: int) -> float:
-    """Let the clock leap, and wait for what is due by it; then seal what was pruned."""
+async def _jump(stage: Stage, jumps: int) -> float:
+    """Advance the clock, wait for the work that is due by it, then seal what was pruned."""
     began = time.perf_counter()
     os.kill(stage.bot.pid, signal.SIGUSR1)
     await asyncio.sleep(1)
-    now = datetime.now(UTC) + LEAP * leaps
+    now = datetime.now(UTC) + JUMP * jumps
     while await asyncio.to_thread(_is_due, stage.folder, now):
         if time.perf_counter() - began > LEAP_SECONDS:
-            msg = "what is due after a leap is not done"
+            msg = "what is due after a jump is not done"
             raise RuntimeError(msg)
         await asyncio.sleep(1)
     seconds = time.perf_counter() - began
-    # Deliveries of raw files are kept from the leap on that had these taken back.
-    before = f"{now - 3 * LEAP:%Y-%m-%dT%H:%M:%S}"
+    # The retention of deliveries of raw files begins when the files were taken back.
+    before = f"{now - 3 * JUMP:%Y-%m-%dT%H:%M:%S}"
     seal = ("audit", "seal", "--team", stage.workspace.team_id, "--before", before)
-    await asyncio.to_thread(_callaudio, stage.folder, leaps, *seal)
+    await asyncio.to_thread(_callaudio, stage.folder, jumps, *seal)
     return seconds
 
 
@@ -117,9 +116,9 @@ def _is_due(folder: Path, now: datetime) -> bool:
     return bool(count)
 
 
-def _callaudio(folder: Path, leaps: int, *arguments: str) -> int:
-    """Run a command by the same clock; gives its exit code."""
-    environ = {"DATABASE_URL": f"sqlite:///{folder}/callaudio.db", LEAPT: str(leaps)}
+def _callaudio(folder: Path, jumps: int, *arguments: str) -> int:
+    """Run a command with the same clock; returns its exit code."""
+    environ = {"DATABASE_URL": f"sqlite:///{folder}/callaudio.db", JUMPS_MADE: str(jumps)}
     command = [sys.executable, "-m", MODULE, *arguments]
     told = subprocess.run(
         command,
@@ -132,7 +131,7 @@ def _callaudio(folder: Path, leaps: int, *arguments: str) -> int:
 
 
 def _stored(folder: Path) -> dict[str, float]:
-    """Tell the size of the file, and of the pages in use for deliveries and for the audit."""
+    """Return the size of the file, and of the pages used by deliveries and by the audit."""
     pages = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name LIKE ? OR name LIKE ?"
     with closing(sqlite3.connect(folder / "callaudio.db")) as database:
         used = {

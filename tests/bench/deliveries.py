@@ -1,7 +1,5 @@
-"""A delivery from the command to the visible file, beside a bot of an afternoon on the same Slack.
-
-Both run in turn against the same stand-ins, each in a process of its own that is started anew for
-each round.
+"""A delivery from the command to the visible file, compared with a simple bot on the same Slack.
+Both run in turn against the same stand-ins, each in a process that is started again for each round.
 """
 
 import asyncio
@@ -61,7 +59,7 @@ ROWS: Final = (
 
 async def run() -> list[Row]:
     """Measure both bots, round after round."""
-    starts: dict[str, Start] = {OURS: contestants.product, "afternoon": contestants.afternoon}
+    starts: dict[str, Start] = {OURS: contestants.product, "simple bot": contestants.simple_bot}
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
     for _ in range(ROUNDS):
         for name, start in starts.items():
@@ -83,7 +81,7 @@ class Stage:
     channel: str = CHANNEL
 
     def command(self) -> tuple[bytes, dict[str, str]]:
-        """Spell and sign a command for a call of its own."""
+        """Build and sign a command for a new call."""
         call = f"CA{next(self.numbers):032x}"
         self.polyai.add_call(call, recording=Recording.synthetic(RECORDING_BYTES))
         form = {
@@ -103,7 +101,7 @@ class Stage:
         return body.encode(), headers
 
     async def ask(self, command: tuple[bytes, dict[str, str]]) -> float:
-        """Send a command; gives the seconds until it was acknowledged."""
+        """Send a command; returns the seconds until it was acknowledged."""
         body, headers = command
         began = time.perf_counter()
         async with self.http.post(self.bot.events_url, data=body, headers=headers) as answer:
@@ -114,7 +112,7 @@ class Stage:
         return time.perf_counter() - began
 
     async def visible(self, count: int) -> None:
-        """Wait until so many recordings are visible."""
+        """Wait until this number of recordings is visible."""
         deadline = time.monotonic() + LONGEST_SECONDS
         while len(self.workspace.visible_recordings(self.channel)) < count:
             if time.monotonic() > deadline:
@@ -125,7 +123,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(start: Start) -> AsyncIterator[Stage]:
-    """Start a bot, and what it talks to."""
+    """Start a bot and its stand-ins."""
     workspace = Workspace()
     workspace.keep_bytes = 0
     for user_id in PEOPLE:
@@ -162,7 +160,7 @@ async def _measure(stage: Stage) -> dict[str, float]:
     calls, requests, cpu = len(stage.workspace.calls), len(stage.polyai.requests), 0.0
     cpu_from = stage.bot.cpu_seconds()
     took = await alone(stage, ALONE, done=WARM_UP)
-    await asyncio.sleep(1)  # what is done after the file is visible is part of its cost
+    await asyncio.sleep(1)  # work after the file is visible is part of the cost
     cpu = stage.bot.cpu_seconds() - cpu_from
     memory = stage.bot.resident_mib()
     made = [call.method for call in stage.workspace.calls[calls:]]
@@ -187,7 +185,7 @@ async def _measure(stage: Stage) -> dict[str, float]:
 
 
 async def alone(stage: Stage, count: int, *, done: int) -> list[tuple[float, float]]:
-    """Ask one after another; gives the seconds until the acknowledgement and until the file."""
+    """Request one after another; returns the seconds to the acknowledgement and to the file."""
     took = []
     for number in range(count):
         command = stage.command()
@@ -200,7 +198,7 @@ async def alone(stage: Stage, count: int, *, done: int) -> list[tuple[float, flo
 
 
 async def _burst(stage: Stage, *, done: int) -> float:
-    """Ask for many in the same instant; gives how many a second became visible."""
+    """Request many at once; returns how many a second became visible."""
     commands = [stage.command() for _ in range(BURST)]
     began = time.perf_counter()
     await asyncio.gather(*map(stage.ask, commands))
@@ -209,6 +207,6 @@ async def _burst(stage: Stage, *, done: int) -> float:
 
 
 async def _at_once(stage: Stage) -> list[float]:
-    """Ask in the same instant, and give how long each acknowledgement took."""
+    """Request many at once; returns how long each acknowledgement took."""
     commands = [stage.command() for _ in range(AT_ONCE)]
     return list(await asyncio.gather(*map(stage.ask, commands)))

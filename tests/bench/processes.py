@@ -39,7 +39,7 @@ LONGEST_TAKEOVER_SECONDS: Final = 15
 
 
 async def run() -> list[Row]:
-    """Measure each number of processes in turns, on stores of their own."""
+    """Measure each number of processes in turn, each on its own store."""
     burst: dict[int, list[tuple[float, float]]] = {each: [] for each in WORKERS}
     acks: dict[int, list[float]] = {each: [] for each in WEBS}
     takeovers: list[tuple[float, float]] = []
@@ -67,7 +67,7 @@ async def run() -> list[Row]:
 async def installation(
     webs: int, workers: int
 ) -> AsyncIterator[tuple[Street, Sequence[SlackClientSide], Sequence[Bot]]]:
-    """Start so many processes with production's timings; gives people's sides of the webs."""
+    """Start some processes with production's timings; returns people's side of each web."""
     with store_urls() as urls, tempfile.TemporaryDirectory(prefix="callaudio-bench-") as name:
         folder = Path(name)
         async with migrated(urls[SQLITE]), migrated(urls[POSTGRESQL]):
@@ -95,7 +95,7 @@ async def installation(
 async def _throughput(
     street: Street, sides: Sequence[SlackClientSide], bots: Sequence[Bot]
 ) -> tuple[float, float]:
-    """Ask for many in one instant; gives deliveries a second, and the bots' share of the cores."""
+    """Request many at once; returns deliveries a second, and the bots' share of the cores."""
     calls = [street.scene.another_call(recording=RECORDING) for _ in range(BURST)]
     cpu_from, began = sum(cpu_seconds(bot.pid) for bot in bots), time.perf_counter()
     await asyncio.gather(*(sides[0].command(ALICE, CHANNEL, call) for call in calls))
@@ -115,7 +115,7 @@ async def _slowest_ack(street: Street, sides: Sequence[SlackClientSide]) -> floa
 
 
 async def _takeover(street: Street, workers: Sequence[Bot]) -> tuple[float, float]:
-    """Kill a worker in mid-relay; gives the seconds to the next claim, and to the visible file."""
+    """Kill a worker during a transfer; returns the seconds to the next claim and to the file."""
     scene = street.scene
     scene.slack.faults.add(Fault("upload", when="halfway", hang=True))
     side = SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{street.bots[0].port}/slack/events")

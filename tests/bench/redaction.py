@@ -1,4 +1,4 @@
-"""What a check of redaction costs: both variants of the same 1 GiB side by side, and the relay."""
+"""The cost of a redaction check of 1 GiB, compared with its relay."""
 
 import gc
 from typing import Any, Final, cast
@@ -18,14 +18,14 @@ ALONE: Final = "plain relay"
 
 
 class _Unwritten:
-    """Stands in for the store, whose one event a check is no part of what is measured."""
+    """Replaces the store, whose one event for each check is not measured."""
 
     async def note_raw_requested(self, check: object) -> None:
         del check
 
 
 async def run() -> list[Row]:
-    """Alternate the two, so that what else the machine does hits both alike."""
+    """Alternate the two, so that other load on the machine affects both equally."""
     with stand_ins() as where:
         async with (
             relaying(where) as (relay, gateway),

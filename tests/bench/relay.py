@@ -1,4 +1,4 @@
-"""A recording of 1 GiB from PolyAI to Slack: speed and memory, beside other ways to move it."""
+"""A recording of 1 GiB from PolyAI to Slack: speed and memory, compared with other ways."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ Move = Callable[[str], Awaitable[None]]
 
 @asynccontextmanager
 async def relaying(where: StandIns) -> AsyncIterator[tuple[Relay, SlackGateway]]:
-    """Give the product's relay and its way to Slack, as a worker builds them."""
+    """Build the product's relay and its way to Slack, as a worker does."""
     async with aiohttp.ClientSession() as session, build_http_client(max_connections=8) as http:
         gateway = SlackGateway(
             SlackApi(build_client(where.bot_token, where.slack_url, session)), http
@@ -110,7 +110,7 @@ def source_of(where: StandIns, call: str) -> Source:
 
 
 def upload_of(gateway: SlackGateway, watchers: Sequence[Watcher] = ()) -> Begin:
-    """Begin an upload as a delivery does, with nothing around it."""
+    """Begin an upload as a delivery does, without its other steps."""
 
     @asynccontextmanager
     async def begin(measured: Measured) -> AsyncIterator[Outgoing]:
@@ -121,7 +121,7 @@ def upload_of(gateway: SlackGateway, watchers: Sequence[Watcher] = ()) -> Begin:
 
 
 async def measure(move: Move, call: str) -> dict[str, float]:
-    """Move one recording; gives MB/s, processor seconds, and the MiB that memory grew by."""
+    """Move one recording; returns MB/s, processor seconds, and the growth of memory in MiB."""
     before, done = resident(), asyncio.Event()
 
     async def watch() -> int:
@@ -141,14 +141,14 @@ async def measure(move: Move, call: str) -> dict[str, float]:
 
 
 def audio_url(where: StandIns, call: str) -> str:
-    """Spell where the recording is."""
+    """Build the URL of the recording."""
     return f"{where.polyai_url}/v1/agents/{AGENT_ID}/conversations/{call}/audio?redacted=true"
 
 
 async def bare_relay(
     session: aiohttp.ClientSession, where: StandIns, call: str, upload_url: str
 ) -> None:
-    """Move the bytes with nothing around them."""
+    """Move the bytes with aiohttp only."""
     size, _ = CALLS[call]
     headers = {"x-api-key": PLAIN_KEY, "Accept": "audio/wav"}
     async with session.get(audio_url(where, call), headers=headers) as recording:
@@ -175,7 +175,7 @@ async def curl_relay(where: StandIns, call: str, upload_url: str) -> None:
 
 
 async def sdk_relay(where: StandIns, call: str) -> None:
-    """Have another process hold the whole recording and give it to the SDK."""
+    """Move it with the SDK in another process, which holds the whole recording."""
     command = [sys.executable, "-m", "tests.bench.whole", audio_url(where, call)]
     await asyncio.to_thread(
         subprocess.run, [*command, where.slack_url, where.bot_token], check=True
@@ -201,7 +201,7 @@ def resident() -> int:
 
 
 def open_files_and_temporary() -> set[str]:
-    """Regular files this process holds open, and what lies in the temporary folder."""
+    """The open regular files of this process, and the content of the temporary folder."""
     held = set()
     for link in Path("/proc/self/fd").iterdir():
         target = Path(os.path.realpath(link))

@@ -1,4 +1,4 @@
-"""What a decision costs by itself when there are many rights and many who would hear."""
+"""The cost of a decision with many rights and many listeners."""
 
 import statistics
 import time
@@ -25,7 +25,7 @@ TEAM, CHANNEL = "T0BENCH000", "C0BENCH000"
 NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
 GRANTS = 1_000_000
 BOT = "U0CALLAUDIO"
-"""Itself in every channel it posts into, and no listener."""
+"""The bot is in every channel it posts into, and is no listener."""
 MEMBERS, FEW_MEMBERS, PER_PAGE = 10_000, 500, 1000
 
 
@@ -108,7 +108,7 @@ async def give(database: Database, first: int, count: int) -> None:
         )
     vacuum = "ANALYZE" if database.is_sqlite else "VACUUM ANALYZE grants"
     async with database.engine.connect() as connection:
-        # What PostgreSQL does by itself after a while. On SQLite nobody does; it must not harm.
+        # PostgreSQL does this by itself after a while, SQLite does not; it must do no harm there.
         bare = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await bare.execute(text(vacuum))
 
@@ -119,7 +119,7 @@ def spelt(database: Database, at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """Milliseconds of a decision: in the middle of all, and the least, where nothing disturbed."""
+    """Milliseconds of a decision: the median, and the minimum, without disturbance."""
 
     median: float
     least: float
@@ -129,7 +129,7 @@ class Taken:
 
 
 async def timed(database: Database, members: tuple[str, ...], rounds: int = 15) -> Taken:
-    """Decide many times; the first is not counted, which asks Slack after all who are new."""
+    """Decide many times; the first one, which reads all standings from Slack, is not counted."""
     asked = Question(TEAM, members[0], CHANNEL, asked_redacted=False, has_raw_key=True)
     policy = evaluator(database, (*members, BOT))
     took = []
@@ -143,7 +143,7 @@ async def timed(database: Database, members: tuple[str, ...], rounds: int = 15) 
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[tuple[str, object]]]:
-    """Listen to what is sent to the database."""
+    """Record the statements that are sent to the database."""
     seen: list[tuple[str, object]] = []
 
     def note(_c, _cursor, statement, parameters, _context, _many):
@@ -157,7 +157,7 @@ def statements(database: Database) -> Iterator[list[tuple[str, object]]]:
 
 
 async def plan(database: Database) -> str:
-    """Ask the database how it runs the decision's query; name the indexes."""
+    """Read the database's plan of the decision's query; returns the indexes."""
     with statements(database) as seen:
         await timed(database, (user(0),), rounds=1)
     statement, parameters = next(each for each in seen if "grants" in each[0])
@@ -193,7 +193,7 @@ async def bench(database: Database, kind: str) -> Taken:
 
 
 async def timed_cold(database: Database, members: tuple[str, ...]) -> float:
-    """Decide where each is asked after: milliseconds of our own, for here Slack takes none."""
+    """Decide with every standing read from Slack; Slack takes no time here."""
     async with database.write() as session:
         await session.execute(delete(StandingRow))
     begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One row of the bench's table: what was measured side by side, and what it is to be."""
+"""One row of the bench's table: the measurements side by side, and the goal."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ class Row:
     goal: str = ""
 
     def told(self) -> str:
-        """Spell it as a line of the table, with the product's ratio to each of the others."""
+        """Format it as a line of the table, with the product's ratio to each of the others."""
         ours = self.medians[OURS]
         others = {name: value for name, value in self.medians.items() if name != OURS}
         beside = ", ".join(
@@ -34,7 +34,7 @@ class Row:
 
 
 def medians(rounds: Mapping[str, Sequence[Mapping[str, float]]], key: str) -> dict[str, float]:
-    """Give each contestant's median of one figure."""
+    """Return each contestant's median of one figure."""
     return {
         name: statistics.median(each[key] for each in told)
         for name, told in rounds.items()
@@ -43,7 +43,7 @@ def medians(rounds: Mapping[str, Sequence[Mapping[str, float]]], key: str) -> di
 
 
 def machine() -> str:
-    """Describe what it is measured on."""
+    """Describe the machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = {line.partition(": ")[2] for line in lines if line.startswith("model name")}
     memory = Path("/proc/meminfo").read_text().split()[1]

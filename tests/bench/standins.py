@@ -1,6 +1,5 @@
-"""The stand-ins in a process of their own, so that the product's memory is the product's alone.
-
-As a script it prints where they listen, one JSON object, and serves until standard input ends.
+"""The stand-ins in a separate process, so that they are not counted as the product's memory. As a
+script it prints where they listen, one JSON object, and serves until standard input ends.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Migrated stores for a benchmark, each in a database of its own, gone afterwards."""
+"""Migrated stores for a benchmark, each in its own database, removed afterwards."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
 @contextmanager
 def store_urls():
-    """Give the URL of an empty database of each kind; the PostgreSQL is a real one from a wheel."""
+    """Return the URL of an empty database of each kind; PostgreSQL is a real one from a wheel."""
     with tempfile.TemporaryDirectory(prefix="callaudio-bench-") as name:
         folder = Path(name)
         os.environ.setdefault("XDG_RUNTIME_DIR", name)
@@ -37,7 +37,7 @@ def store_urls():
 
 @asynccontextmanager
 async def migrated(url: str) -> AsyncIterator[Database]:
-    """Open the database, with every table in it."""
+    """Open the database, with all tables."""
     await asyncio.to_thread(upgrade, async_url(url))
     database = Database(url)
     try:

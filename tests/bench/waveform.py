@@ -1,4 +1,4 @@
-"""What a waveform costs: the relay with and without one, turn by turn on the same 1 GiB."""
+"""The cost of a waveform: the relay with and without one, in turn, on the same 1 GiB."""
 
 import gc
 from typing import Final
@@ -13,7 +13,7 @@ WITHOUT: Final = "without"
 
 
 async def run() -> list[Row]:
-    """Alternate the two, so that what else the machine does hits both alike."""
+    """Alternate the two, so that other load on the machine affects both equally."""
     with stand_ins() as where:
         async with relaying(where) as (relay, gateway):
 
@@ -34,7 +34,7 @@ async def run() -> list[Row]:
                 gc.collect()
                 rounds[WITHOUT].append(await measure(without, LARGE))
                 rounds[OURS].append(await measure(drawn, LARGE))
-    # Without is the faster one, so the goal of 0.9 is 1.11 the other way round.
+    # The relay without one is faster, so the goal of 0.9 is 1.11 in this direction.
     return [
         Row("relay, waveform drawn as well", "MB/s", medians(rounds, "rate")),
         Row("its processor time", "s", medians(rounds, "spent"), "x 1.11"),

@@ -1,1 +1,1 @@
-"""People ask while everything goes wrong; what Slack shows in the end is judged."""
+"""People make requests during faults; at the end Slack's content is checked."""

@@ -62,7 +62,7 @@ async def _run(plan: Plan, folder: Path) -> Outcome:
 
 
 def _keep_what_is_committed(url: str) -> None:
-    """Take back a setting of the tests: here the server itself is ended."""
+    """Undo a setting of the tests: here the server itself is ended."""
     with psycopg.connect(url, autocommit=True) as connection:
         name = connection.info.dbname
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")

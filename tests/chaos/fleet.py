@@ -1,4 +1,4 @@
-"""The processes of an installation, and whoever starts them again."""
+"""The processes of an installation, and their supervisor."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ CLOCKS_AHEAD_SECONDS = (0.0, 30.0, -30.0)
 
 @dataclass
 class Place:
-    """Where one process belongs: it is started anew whenever it is gone."""
+    """The place of one process: it is started again whenever it has ended."""
 
     name: str
     roles: Roles
@@ -35,7 +35,7 @@ class Place:
 
 @dataclass
 class Fleet:
-    """Keeps every place filled, and remembers whoever ended without having been told to."""
+    """Keeps every place filled, and records processes that ended by themselves."""
 
     nursery: Nursery
     environment: dict[str, str]
@@ -45,7 +45,7 @@ class Fleet:
     interrupted_at: list[float] = field(default_factory=list)
 
     def add(self, count: int, name: str, roles: Roles) -> list[Place]:
-        """Make room for so many processes of a kind."""
+        """Add places for this number of processes of a kind."""
         ahead = CLOCKS_AHEAD_SECONDS if roles.works else (0.0,)
         new = [
             Place(f"{name}-{number}", roles, free_port(), ahead[number % len(ahead)])
@@ -68,7 +68,7 @@ class Fleet:
         place.bot, place.is_ending, place.is_stopped = Bot(pid, place.port, log), False, False
 
     async def keep(self) -> None:
-        """Start whatever is gone, until cancelled."""
+        """Start every process that has ended, until cancelled."""
         while True:
             for place in self.places:
                 if place.bot is None or not place.bot.is_alive:
@@ -89,7 +89,7 @@ class Fleet:
             place.bot.signal(number)
 
     def go_on(self) -> None:
-        """Let every process that was stopped go on."""
+        """Continue every stopped process."""
         for place in self.places:
             if place.is_stopped:
                 self.signal(place, signal.SIGCONT)
@@ -103,12 +103,12 @@ class Fleet:
                 await place.bot.is_gone()
 
     def logs(self) -> Sequence[Path]:
-        """Every log there is."""
+        """All logs."""
         return sorted(self.folder.glob("*.log"))
 
 
 def _could_not_start(bot: Bot) -> bool:
-    """Tell whether it never came so far as to serve: its supervisor tries again."""
+    """Return whether it ended before it served requests: its supervisor tries again."""
     return '"started"' not in bot.log.read_text()
 
 

@@ -1,4 +1,4 @@
-"""The verdict: what people see in Slack, held against what they did and were told."""
+"""The verdict: compares what people see in Slack with their actions and the answers to them."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ WRITES_WITHIN_SECONDS = 1.0
 
 
 class Verdict:
-    """Looks at the stand-ins' records; each finding is a line."""
+    """Checks the stand-ins' records; each finding is a line."""
 
     def __init__(self, scene: Scene, story: Story, *, not_cleared_in_the_end: set[str]) -> None:
         self._scene = scene
@@ -46,7 +46,7 @@ class Verdict:
 
     def _of_command(self, asked: Asked) -> Iterator[str]:
         completed = [file for file in self._audio(asked.call) if file.completed_times]
-        # One that was withdrawn before a stricter one came does not count beside it.
+        # A card that was withdrawn before a stricter delivery does not count.
         shared = [file for file in completed if not file.deleted] or completed[:1]
         notes = [each for each in self._notes if asked.call in f"{each.text} {each.blocks}"]
         outcomes = len(shared)
@@ -100,9 +100,8 @@ class Verdict:
                     yield f"{key}: told at {times}"
 
     def _interruptions(self, times: list[float]) -> int:
-        """How often a worker may have ended between Slack's taking a note and storing that.
-
-        Nothing can tell such a note from one that was never sent, so it is sent again.
+        """How often a worker may have ended after Slack accepted a note and before that was stored.
+        Such a note cannot be distinguished from one that was never sent, so it is sent again.
         """
         first, last = min(times) - WRITES_WITHIN_SECONDS, max(times)
         return sum(first <= each <= last for each in self._story.interrupted_at)
@@ -125,7 +124,7 @@ class Verdict:
         yield from (f"digest {slot}: not posted" for slot in missing)
 
     async def _of_audit(self) -> list[str]:
-        """Hold the chain against what is seen: each shared file has its event, and no other has."""
+        """Compare the chain with the visible files: each shared file has its event."""
         events = await self._scene.all_audit()
         told = Counter(
             event.payload["file_id"]
@@ -146,12 +145,12 @@ class Verdict:
 
 
 def is_there(file: File) -> bool:
-    """Tell whether people can still open it."""
+    """Return whether people can still open it."""
     return bool(file.completed_times) and not file.deleted
 
 
 def notes_of(scene: Scene, *, waiting: bool = False) -> list[Ephemeral | Message]:
-    """What people were told privately about an end, or about having to wait for it."""
+    """The private notes about an end, or about a wait."""
     private = [each for each in scene.workspace.ephemerals if each.via != "ack"]
     direct = [each for each in scene.everything_posted() if each.channel.startswith("D")]
     return [each for each in (*private, *direct) if (WAITS in each.text) is waiting]

@@ -1,4 +1,4 @@
-"""What people do: commands, buttons and take-backs, asked again where nobody answered."""
+"""People's actions: commands, buttons and take-backs, repeated if no answer came."""
 
 import asyncio
 import random
@@ -19,9 +19,9 @@ from tests.scenarios.thread import offered
 CLEARED = [f"U0CLEARED{number}" for number in range(6)]
 OTHERS = [f"U0OTHERS0{number}" for number in range(6)]
 TEAM, MIXED, BOARD = "C0TEAM0000", "C0MIXED000", "C0BOARD000"
-"""All of it cleared; with others; and one that nobody who asks is in."""
+"""One with cleared people only; one with others too; one without the requesters."""
 REFUSAL = "Reference `e"
-"""How an answer ends that says why something was not done."""
+"""The end of an answer that says why something was not done."""
 TAKEN = ("Got it", "already on its way")
 ASKS_AGAIN_SECONDS = 1.0
 GIVES_UP_SECONDS = 6.0
@@ -50,14 +50,14 @@ class People:
         workspace.scopes |= {"groups:history", "channels:history"}
 
     async def live(self, seconds: float, a_second: float) -> None:
-        """Do something every now and then, for so long."""
+        """Do something now and then, for this time."""
         over_at = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < over_at:
             self._start(self.chance.choice((self.ask, self.ask, self.ask, self.press))())
             await asyncio.sleep(self.chance.expovariate(a_second))
 
     async def are_done(self) -> None:
-        """Wait until everybody was answered, or has given up."""
+        """Wait until each person was answered or has given up."""
         while self._busy:
             await asyncio.gather(*self._busy)
 
@@ -67,7 +67,7 @@ class People:
         task.add_done_callback(self._busy.discard)
 
     async def ask(self) -> None:
-        """Ask for a recording; again while nobody says that it is taken."""
+        """Request a recording; repeat until the request is accepted."""
         wish, channel = self.chance.choice(WISHES), self.chance.choice((TEAM, MIXED))
         user = self.chance.choice(CLEARED if channel == TEAM else OTHERS)
         call = self.scene.another_call()
@@ -110,7 +110,7 @@ class People:
         pressed.was_taken = ack.arrived and not ack.text and not refused
 
     async def rule(self, text: str) -> bool:
-        """Have the admin type something until it is taken."""
+        """Type an admin's command until it is accepted."""
         for _ in range(30):
             ack = await self._say(BOSS, TEAM, text, command="/callaudio-admin")
             told = ack.text if ack and ack.arrived else ""
@@ -127,7 +127,7 @@ class People:
             try:
                 return await side.command(user, channel, text, **more)
             except httpx.ConnectError:
-                continue  # a load balancer goes on to the next
+                continue  # a load balancer tries the next one
             except httpx.HTTPError:
                 return None
         return None
@@ -147,7 +147,7 @@ class People:
 
 
 def call_of(message: Message) -> str:
-    """Tell which call a card is about, by its words."""
+    """Return the call of a card, from its text."""
     named = re.search(r"CA[0-9a-f]{32}", f"{message.text} {message.blocks}")
     return named[0] if named else ""
 

@@ -1,4 +1,4 @@
-"""One run: an installation, its people and its weather, from a seed to a verdict."""
+"""One run: an installation, its people and its faults, from a seed to a verdict."""
 
 import asyncio
 import random
@@ -16,24 +16,24 @@ from bot.sandbox.person import SlackClientSide
 from bot.store.tables import DigestRunRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.chaos.fleet import WEB, WORKER, Fleet
+from tests.chaos.injected_faults import InjectedFaults
 from tests.chaos.judging import Verdict
 from tests.chaos.people import CLEARED, People
 from tests.chaos.story import Story
-from tests.chaos.weather import Weather
 from tests.scenarios.digest_scene import add_digest, ask_for, runs
 from tests.scenarios.killed_bot import Nursery, open_street
 from tests.scenarios.scene import BOSS, Scene
 from tests.tcp_relay import DatabaseRelay, HttpRelay
 
 REVOKED = CLEARED[0]
-"""Loses the right to hear raw in the middle; all that is raw where they listen is taken back."""
+"""Loses the right to hear raw during the run; raw files in their conversations are taken back."""
 DIGEST_EVERY_SECONDS = 3.0
 LONGEST_END_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of it."""
+    """The size of a run."""
 
     seed: int
     seconds: float
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     story: Story
     findings: list[str]
@@ -58,7 +58,7 @@ async def chaos(
     folder: Path,
     restart_database: Callable[[], Awaitable[None]],
 ) -> Outcome:
-    """Let it all happen, wait until everything has ended, and judge."""
+    """Run everything, wait for its end, and check the result."""
     story, chance = Story(), random.Random(plan.seed)
     async with AsyncExitStack() as stack:
         street = await stack.enter_async_context(
@@ -89,15 +89,16 @@ async def chaos(
         for place in (*webs, *workers):
             assert place.bot
             await place.bot.is_up()
-        weather = Weather(
+        faults = InjectedFaults(
             scene, fleet, database, polyai, restart_database, story, random.Random(plan.seed)
         )
         async with in_background(fleet.keep()):
             async with _digests(scene, story), _revoking(people, plan.seconds * 0.6):
                 await asyncio.gather(
-                    people.live(plan.seconds, plan.commands_a_second), weather.rage(plan.seconds)
+                    people.live(plan.seconds, plan.commands_a_second),
+                    faults.inject_for(plan.seconds),
                 )
-            weather.clear_up()
+            faults.end()
             await people.are_done()
             left = await _is_over(scene)
         verdict = Verdict(scene, story, not_cleared_in_the_end={REVOKED})
@@ -111,7 +112,7 @@ async def chaos(
 
 @asynccontextmanager
 async def _digests(scene: Scene, story: Story) -> AsyncIterator[None]:
-    """Ask for a digest's post every now and then."""
+    """Request a post of a digest now and then."""
     database = scene.stage.application.database
     digest = await add_digest(database)
 
@@ -119,7 +120,7 @@ async def _digests(scene: Scene, story: Story) -> AsyncIterator[None]:
         while True:
             try:
                 local = await ask_for(database, digest)
-                # Else it joined the post that was requested before it.
+                # Otherwise it would join the post that was requested before.
                 if local in {run.slot_local for run in await runs(database)}:
                     story.digests.add((digest.id, local))
             except Exception as error:  # noqa: BLE001 - the database is being restarted
@@ -132,7 +133,7 @@ async def _digests(scene: Scene, story: Story) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _revoking(people: People, after_seconds: float) -> AsyncIterator[None]:
-    """Take one listener's right away in the middle, however often it has to be typed."""
+    """Revoke one listener's right during the run; the command is repeated until it is accepted."""
 
     async def revoke() -> None:
         await asyncio.sleep(after_seconds)
@@ -145,11 +146,11 @@ async def _revoking(people: People, after_seconds: float) -> AsyncIterator[None]
 
 
 async def _is_over(scene: Scene) -> list[str]:
-    """Wait until nothing is left to be done; tells what is, if it takes too long."""
+    """Wait until no work is left; returns the remaining work if it takes too long."""
     database = scene.stage.application.database
     loop = asyncio.get_running_loop()
     over_at = loop.time() + LONGEST_END_SECONDS
-    # What stands in the table for a later day, such as files kept, is not waited for.
+    # Work that is due on a later day, such as the end of retention, is not awaited.
     soon = (
         (DueWorkRow.kind == DELIVER)
         | (DueWorkRow.due_at <= utc_now())

@@ -1,15 +1,15 @@
-"""What people did, and what they were told at once: the one side that is judged against Slack."""
+"""People's actions and the answers to them, which are compared with Slack."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Wish = Literal["recording", "unknown", "refused"]
-"""A recording that is there, a conversation PolyAI does not know, a place one may not post to."""
+"""An existing recording, an unknown conversation, or a place where nobody may post."""
 
 
 @dataclass
 class Asked:
-    """One command, typed until it was taken or its person had enough."""
+    """One command, typed until it was accepted or the person gave up."""
 
     call: str
     wish: Wish
@@ -17,7 +17,7 @@ class Asked:
     channel: str
     was_taken: bool = False
     is_doubtful: bool = False
-    """Whether an attempt went unanswered, so that it may have been taken all the same."""
+    """Whether an attempt was not answered, so that it may have been accepted."""
     said: list[str] = field(default_factory=list)
 
 
@@ -32,14 +32,14 @@ class Pressed:
 
 @dataclass
 class Story:
-    """Everything that people did."""
+    """All actions of people."""
 
     asked: dict[str, Asked] = field(default_factory=dict)
     pressed: list[Pressed] = field(default_factory=list)
     digests: set[tuple[str, str]] = field(default_factory=set)
-    """The slots that were asked for, by digest."""
+    """The requested slots, by digest."""
     events: list[str] = field(default_factory=list)
-    """What went wrong by design, in its order."""
+    """The injected faults, in order."""
     interrupted_at: list[float] = field(default_factory=list)
     """When a process was killed, told to end or stopped."""
 

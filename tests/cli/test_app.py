@@ -43,13 +43,13 @@ def test_a_command_on_the_store_imports_no_server_and_no_sandbox():
 
 
 @each_row("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_the_line_of_help_is_the_one_its_module_gives(entry):
+def test_the_help_line_of_a_command_equals_the_docstring_in_its_module(entry):
     builder = getattr(import_module(entry.module), entry.builder)
     told = builder().info.help if entry.is_group else builder.__doc__.splitlines()[0]
     assert entry.help == told
 
 
-def test_both_ways_list_the_same_commands():
+def test_help_of_the_program_and_of_the_built_commands_list_the_same_commands():
     def listed(cli) -> str:
         return CliRunner().invoke(cli, ["--help"]).output
 
@@ -63,7 +63,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one():
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
-def test_output_that_finds_no_room_is_reported_in_a_sentence():
+def test_output_to_a_full_disk_is_reported_in_a_sentence():
     with FULL.open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "bot", "--version"],

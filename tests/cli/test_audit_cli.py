@@ -132,7 +132,9 @@ FILTERS: list[tuple[Sequence[str], list[int]]] = [
 
 
 @each_row(("arguments", "expected"), FILTERS)
-def test_every_filter_means_the_same_listed_and_exported_in_either_format(run, arguments, expected):
+def test_each_filter_selects_the_same_events_in_the_list_and_in_both_exports(
+    run, arguments, expected
+):
     listed = run("list", "--json", *arguments)
     lines = run("export", *arguments)
     table = run("export", "--format", "csv", *arguments)
@@ -147,7 +149,7 @@ def exported(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run):
+def test_an_export_contains_everything_needed_to_verify_it_elsewhere(run):
     rows = exported(run("export"))
 
     assert [row["previous_hash"] for row in rows[1:]] == [row["hash"] for row in rows[:-1]]
@@ -163,7 +165,7 @@ def test_an_export_holds_what_it_takes_to_prove_it_elsewhere(run):
     }
 
 
-def test_the_list_is_a_table_of_the_newest(run):
+def test_the_list_is_a_table_of_the_newest_events(run):
     result = run("list", "--limit", "2")
 
     assert "slack:delivery:requested" in result.stdout
@@ -179,7 +181,7 @@ def test_nothing_secret_is_printed(run, command):
     assert "hooks.slack" not in result.output
 
 
-def test_an_untouched_chain_ends_with_0_and_shows_its_head(run):
+def test_verify_of_an_untouched_chain_exits_with_0_and_shows_its_head(run):
     result = run("verify")
 
     assert result.exit_code == 0
@@ -194,7 +196,9 @@ def test_an_untouched_chain_ends_with_0_and_shows_its_head(run):
         ("DELETE FROM audit_events WHERE seq = 4", f"{TEAM} 3 tail_removed"),
     ],
 )
-def test_tampering_ends_with_1_and_its_place_is_named(run, sqlite_url, statement, place):
+def test_verify_of_a_changed_chain_exits_with_1_and_names_the_place(
+    run, sqlite_url, statement, place
+):
     tamper(sqlite_url, statement)
 
     told, as_json = run("verify"), run("verify", "--json")
@@ -205,7 +209,7 @@ def test_tampering_ends_with_1_and_its_place_is_named(run, sqlite_url, statement
     assert f"{fault['team']} {fault['seq']} {fault['fault']}" == place
 
 
-def test_an_anchor_written_down_earlier_proves_the_chain_is_still_the_same(run):
+def test_an_anchor_written_down_earlier_proves_that_the_chain_was_not_rewritten(run):
     (head,) = json.loads(run("verify", "--json").stdout)["heads"]
     other = head[:-1] + ("0" if head[-1] != "0" else "1")
 
@@ -223,7 +227,7 @@ def test_an_invalid_anchor_is_bad_usage(run, anchor):
     assert "An anchor reads" in result.stderr
 
 
-def test_an_anchor_proves_whatever_else_was_written_down(run):
+def test_each_of_several_anchors_is_checked(run):
     (head,) = json.loads(run("verify", "--json").stdout)["heads"]
     other = head[:-1] + ("0" if head[-1] != "0" else "1")
 
@@ -232,7 +236,7 @@ def test_an_anchor_proves_whatever_else_was_written_down(run):
     assert run("verify", "--anchor", head[:-64] + head[-64:].upper()).exit_code == 0
 
 
-def test_sealing_removes_what_is_older_and_the_rest_verifies(run):
+def test_sealing_removes_older_events_and_the_rest_verifies(run):
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
 
     assert sealed.exit_code == 0
@@ -254,7 +258,7 @@ def test_an_account_without_a_name_cannot_seal(run, monkeypatch):
     assert [row["seq"] for row in exported(run("export"))] == [1, 2, 3, 4]
 
 
-def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run):
+def test_after_sealing_the_new_anchor_proves_the_chain_and_an_older_one_does_not(run):
     first, *_ = exported(run("export"))
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T14:00:00")
     new = sealed.stdout.split()[-1]
@@ -273,7 +277,7 @@ def test_after_sealing_the_new_anchor_proves_and_one_from_before_does_not(run):
     assert [(each["seq"], each["by"]) for each in told["seals"]] == [(2, "cli:ops")]
 
 
-def test_without_older_events_nothing_is_sealed(run):
+def test_seal_without_older_events_removes_nothing(run):
     sealed = run("seal", "--team", TEAM, "--before", "2026-06-03T12:00:00")
 
     assert (sealed.exit_code, sealed.stdout) == (
@@ -346,7 +350,7 @@ def test_control_characters_are_escaped(run, sqlite_url):
         (("verify", "--json"), False, False),
     ],
 )
-def test_a_progress_bar_is_shown_on_a_terminal_alone(
+def test_a_progress_bar_is_shown_on_a_terminal_only(
     run, monkeypatch, capsys, arguments, is_terminal, is_shown
 ):
     del run  # for its store

@@ -24,7 +24,7 @@ def test_ids_stay_whole_in_a_terminal_of_any_width(width, monkeypatch, capsys):
         assert printed.count(whole) == 2
 
 
-def test_a_reason_cannot_steer_the_terminal_that_lists_it(capsys):
+def test_a_listed_reason_cannot_control_the_terminal(capsys):
     row = {**ROW, "reason": "ok\x1b]0;owned\x07\nT0000 forged row"}
     console.print_rows([row], COLUMNS, as_json=False)
     printed = capsys.readouterr().out

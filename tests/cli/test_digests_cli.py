@@ -47,14 +47,14 @@ def test_a_digest_is_shown_with_its_next_runs_before_it_is_saved(run):
     assert tags(run) == ["admin:digest:added"]
 
 
-def test_without_a_yes_nothing_is_saved(run):
+def test_without_confirmation_nothing_is_saved(run):
     result = run("digests", "add", *WHERE, "--at", "09:00")  # standard input is empty
     assert result.exit_code == 1
     assert "It would come next" in result.stdout
     assert listed(run) == []
 
 
-def test_json_is_one_array(run):
+def test_json_output_is_one_array(run):
     result = run("digests", "add", *WHERE, "--at", "0 9 * * 1", "--yes", "--json")
     assert [row["in_words"] for row in json.loads(result.stdout)] == ["At 09:00, only on Monday"]
 
@@ -83,7 +83,7 @@ def test_a_digest_is_removed_and_run(run):
 
 
 @pytest.mark.parametrize("verb", ["remove", "run"])
-def test_with_an_id_of_none_the_answer_is_no(run, verb):
+def test_an_unknown_digest_id_is_reported(run, verb):
     result = run("digests", verb, "g0")
     assert result.exit_code == 1
     assert "There is no such digest" in result.stderr

@@ -106,7 +106,7 @@ async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(e
     assert after["who may hear raw"] == Finding("who may hear raw", Status.OK, "1 person or group")
 
 
-async def test_a_right_elsewhere_a_denied_or_an_ended_one_does_not_count(environ, run):
+async def test_a_right_of_another_workspace_or_a_denied_or_ended_one_does_not_count(environ, run):
     reason = ("--reason", "review")
     await asyncio.to_thread(
         run, "grants", "add", "--team", "T0ELSE", "--user", "U0BOB0000", *reason
@@ -143,7 +143,7 @@ def test_the_last_line_is_the_next_step(findings, told):
     assert what_to_do(given).startswith(told)
 
 
-async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compares_the_keys(
+async def test_a_complete_set_up_is_reported_although_no_call_compares_the_keys(
     environ, polyai, workspace, run
 ):
     polyai.calls.clear()
@@ -155,7 +155,7 @@ async def test_when_all_is_set_up_it_says_to_ask_for_a_call_though_no_call_compa
     assert what_to_do([*findings.values()]).startswith("Everything is set up.")
 
 
-async def test_a_file_that_is_not_there_is_named_and_not_created(environ, tmp_path):
+async def test_a_missing_database_file_is_named_and_not_created(environ, tmp_path):
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     missing = findings["database"]
     assert missing.state is Status.SET
@@ -167,7 +167,7 @@ async def test_a_file_that_is_not_there_is_named_and_not_created(environ, tmp_pa
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 
 
-async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(environ, tmp_path):
+async def test_a_new_sqlite_file_is_no_fault_and_the_start_command_is_named(environ, tmp_path):
     (tmp_path / "new.db").touch()
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     new = findings["migrations"]
@@ -176,7 +176,7 @@ async def test_a_new_sqlite_file_is_no_fault_and_what_starts_the_bot_is_named(en
     assert findings["admins"].says == "fix first: migrations"
 
 
-async def test_a_file_that_can_only_be_read_is_found(environ):
+async def test_a_read_only_database_file_is_found(environ):
     file = environ["DATABASE_URL"].removeprefix("sqlite:///")
     async with running(environ["DATABASE_URL"]):
         findings = await found(environ, DATABASE_URL=f"sqlite:///file:{file}?mode=ro&uri=true")
@@ -185,7 +185,7 @@ async def test_a_file_that_can_only_be_read_is_found(environ):
     assert (writing.state, writing.says) == (Status.WRONG, "it can only be read")
 
 
-async def test_a_write_that_is_tried_changes_nothing(environ):
+async def test_the_tried_write_changes_nothing(environ):
     async with running(environ["DATABASE_URL"]) as connection:
         before = (await connection.exec_driver_sql("PRAGMA data_version")).scalar()
         findings = await found(environ)
@@ -204,7 +204,7 @@ async def running(database_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
-async def test_a_terminal_shows_the_findings_alone(environ, run, empty_environment):
+async def test_a_terminal_shows_the_findings_without_log_lines(environ, run, empty_environment):
     for name, value in environ.items():
         empty_environment.setenv(name, value)
     result = await asyncio.to_thread(run, "doctor")
@@ -231,7 +231,7 @@ async def test_an_admin_by_grant_and_by_setting_is_one_admin(environ, run):
     assert findings["admins"].says == "2 by grant or by CALLAUDIO_ADMINS"
 
 
-async def test_without_an_admin_it_says_where_the_id_is_found(environ):
+async def test_without_an_admin_doctor_says_where_to_find_the_user_id(environ):
     findings = await found(environ, CALLAUDIO_ADMINS="")
     assert findings["admins"].state is Status.SET
     assert "Copy member ID" in findings["admins"].fix
@@ -325,7 +325,7 @@ async def test_scopes_that_the_manifest_does_not_ask_for_are_named(workspace, en
         pytest.param(None, Status.WRONG, "", id="there is none of that id"),
     ],
 )
-async def test_the_approvals_channel_is_looked_at(workspace, environ, channel, state, says):
+async def test_the_approvals_channel_is_checked(workspace, environ, channel, state, says):
     if channel is not None:
         workspace.add_channel(APPROVALS, members=[workspace.bot_user_id], **channel)
 
@@ -335,13 +335,13 @@ async def test_the_approvals_channel_is_looked_at(workspace, environ, channel, s
     assert says in finding.says
 
 
-async def test_without_an_approvals_channel_it_says_what_that_means(environ):
+async def test_without_an_approvals_channel_doctor_explains_the_consequence(environ):
     finding = (await found(environ))["approvals channel"]
 
     assert (finding.state, "direct messages" in finding.says) == (Status.SET, True)
 
 
-async def test_the_list_of_an_account_is_asked_for_one_call_with_its_own_key(environ, polyai):
+async def test_the_v3_list_is_asked_for_one_call_with_the_platform_key(environ, polyai):
     finding = (await found(environ, **platform_environment_of(polyai)))["calls of default"]
 
     assert (finding.state, finding.fix) == (Status.OK, "")
@@ -361,7 +361,7 @@ async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(environ,
     assert "POLYAI_REGION" in finding.fix
 
 
-async def test_without_an_account_it_says_that_the_older_list_is_read(environ, polyai):
+async def test_without_an_account_doctor_says_that_the_v1_list_is_read(environ, polyai):
     finding = (await found(environ))["calls of default"]
 
     assert finding.state is Status.SET
@@ -369,7 +369,7 @@ async def test_without_an_account_it_says_that_the_older_list_is_read(environ, p
     assert polyai.platform.requests == []
 
 
-async def test_an_agent_of_another_region_is_read_from_the_older_list(environ, polyai):
+async def test_an_agent_of_another_region_is_read_from_the_v1_list(environ, polyai):
     sales = {"agent_id": AGENT_ID, "region": "eu", "api_key": PLAIN_KEY}
     more = {"POLYAI_AGENTS": json.dumps({"sales": sales})}
 
@@ -392,7 +392,7 @@ async def test_workers_are_woken_on_postgresql(environ, migrated_postgresql):
 
 
 @needs_pgbouncer
-async def test_behind_a_pooler_it_says_that_notifications_do_not_arrive(
+async def test_behind_a_pooler_doctor_says_that_notifications_do_not_arrive(
     environ, migrated_postgresql, monkeypatch
 ):
     monkeypatch.setattr("bot.cli.checks.store.NOTIFIED_WITHIN_SECONDS", 0.5)
@@ -421,7 +421,9 @@ async def over_tls(
         yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
 
 
-async def test_with_proxy_and_authority_all_is_well_and_both_are_named(workspace, sqlite_url):
+async def test_with_a_proxy_and_an_authority_nothing_is_wrong_and_both_are_named(
+    workspace, sqlite_url
+):
     async with over_tls(workspace, sqlite_url) as environ, ForwardProxy(login="u:hunter2") as proxy:
         findings = await found(
             environ, HTTPS_PROXY=proxy.url, NO_PROXY="poly.ai", SSL_CERT_FILE=str(AUTHORITY)
@@ -436,7 +438,7 @@ async def test_with_proxy_and_authority_all_is_well_and_both_are_named(workspace
     assert "hunter2" not in str(findings)
 
 
-async def test_without_either_it_says_so(environ):
+async def test_without_a_proxy_and_an_authority_doctor_says_so(environ):
     findings = await found(environ)
     assert findings["proxy"].says == "none: HTTPS_PROXY is not set"
     assert "browsers" in findings["trusted authorities"].says
@@ -465,7 +467,7 @@ async def test_a_wrong_clock_is_reported(environ, monkeypatch, ahead_seconds, st
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-async def test_the_token_of_socket_mode_is_tried(environ, workspace, *, is_right):
+async def test_the_token_of_socket_mode_is_checked(environ, workspace, *, is_right):
     token = workspace.app_token if is_right else "xapp-wrong"
 
     finding = (await found(environ, SLACK_APP_TOKEN=token))["requests from Slack"]
@@ -539,7 +541,7 @@ async def test_a_call_in_which_nothing_is_muted_proves_nothing(environ, polyai):
     assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD
 
 
-async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothing(environ, polyai):
+async def test_a_recording_that_changes_between_two_requests_proves_nothing(environ, polyai):
     parts = [b"RIFF%d" % number for number in range(9)]
     for part in parts:
         polyai.faults.add(Fault("audio", body=part, headers={"Content-Type": "audio/wav"}))
@@ -549,7 +551,9 @@ async def test_a_recording_that_differs_from_one_answer_to_the_next_proves_nothi
     assert (finding.state, finding.says) == (Status.SET, UNTOLD)
 
 
-async def test_without_a_recording_it_could_not_be_told_and_a_named_call_says_why(environ, polyai):
+async def test_without_a_recording_the_keys_are_not_compared_and_a_named_call_says_why(
+    environ, polyai
+):
     polyai.calls.clear()
     polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
 
@@ -601,7 +605,7 @@ def test_without_an_example_file_doctor_says_how_to_write_it(run, empty_environm
     assert "SLACK_BOT_TOKEN is not set" in result.stdout
 
 
-def test_with_a_file_env_that_cannot_be_used_the_first_problem_is_the_thing_to_do(
+def test_with_an_unusable_env_file_the_first_problem_is_the_next_step(
     run, empty_environment, tmp_path
 ):
     empty_environment.chdir(tmp_path)

@@ -446,7 +446,7 @@ async def bench_of(
 
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
-async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
+async def test_only_the_fault_is_named_with_its_fix_and_none_of_its_consequences(
     row, run, sqlite_url, tmp_path, migrated_postgresql, empty_environment
 ):
     async with bench_of(row, sqlite_url, tmp_path, migrated_postgresql, empty_environment) as bench:
@@ -465,6 +465,6 @@ async def test_the_one_fault_is_named_first_with_its_fix_and_nothing_else_is(
     assert not [secret for secret in SECRETS if secret in result.output]
 
 
-def test_every_part_of_the_set_up_has_rows():
+def test_each_part_of_the_set_up_has_a_broken_example():
     assert len(ROWS) >= 25
     assert len({row.what for row in ROWS.values()}) >= 14

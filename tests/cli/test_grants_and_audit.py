@@ -44,7 +44,7 @@ def test_a_grant_is_given_listed_and_audited(run):
     ("typed", "length"),
     [("30m", timedelta(minutes=30)), ("8h", timedelta(hours=8)), ("3d", timedelta(days=3))],
 )
-def test_a_grant_may_end_by_itself(run, typed, length):
+def test_a_grant_may_have_an_expiry(run, typed, length):
     before = datetime.now(UTC)
     assert run("grants", "add", *WHO, *WHY, "--for", typed).exit_code == 0
     (grant,) = listed(run)
@@ -60,7 +60,7 @@ def test_an_invalid_duration_is_answered_with_an_example_and_gives_nothing(run, 
     assert listed(run, "--ended") == []
 
 
-def test_deny_and_revoke(run):
+def test_a_deny_is_listed_until_it_is_revoked(run):
     assert run("grants", "deny", *WHO, *WHY).exit_code == 0
     assert [grant["effect"] for grant in listed(run)] == ["deny"]
     run("grants", "add", *WHO, *WHY)
@@ -70,7 +70,7 @@ def test_deny_and_revoke(run):
     assert [grant["revoked_by"] for grant in listed(run, "--ended")] == ["cli:operator"] * 2
 
 
-def test_with_nothing_to_revoke_the_answer_is_no(run):
+def test_revoking_without_a_grant_is_reported_and_exits_with_1(run):
     run("grants", "add", *WHO, *WHY, "--right", "admin")
     result = run("grants", "revoke", *WHO)
     assert result.exit_code == 1
@@ -100,7 +100,7 @@ def test_a_group_may_be_named_instead_of_a_user(run):
         pytest.param((*WHO, "--right", "everything"), id="an unknown right"),
     ],
 )
-def test_bad_usage_changes_nothing_and_says_how_ids_look(run, command, who):
+def test_bad_usage_changes_nothing_and_is_reported(run, command, who):
     result = run("grants", command, *who, *(() if command == "revoke" else WHY))
     assert result.exit_code == 2
     assert result.stderr
@@ -112,7 +112,7 @@ def test_a_reason_must_be_given(run):
     assert run("grants", "add", *WHO).exit_code == 2
 
 
-def test_lists_are_tables_for_people(run, empty_environment):
+def test_lists_are_printed_as_tables(run, empty_environment):
     run("grants", "add", *WHO, "--reason", "[red]quality[/red]")
     table = run("grants", "list").stdout
     for shown in ("subject", ALICE, "cli:operator", "[red]quality[/red]"):
@@ -159,7 +159,7 @@ def refused(run):
 
 
 @pytest.mark.parametrize("command", ["deny", "revoke"])
-def test_the_last_admin_is_kept_from_here_too(run, command):
+def test_the_command_line_cannot_remove_the_last_admin_either(run, command):
     run("grants", "add", *WHO, *WHY, *ADMIN)
     run("grants", "add", "--team", TEAM, "--user", "U0BOB0000", *WHY, *ADMIN, "--for", "1m")
     change = ("grants", command, *WHO, *ADMIN, *(WHY if command == "deny" else ()))
@@ -183,7 +183,7 @@ def test_a_person_named_in_the_settings_counts_as_an_admin(
     assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == exit_code
 
 
-def test_an_invalid_name_in_the_settings_is_reported_where_it_matters(run, empty_environment):
+def test_an_invalid_admin_id_in_the_settings_is_reported_when_it_is_read(run, empty_environment):
     empty_environment.setenv("CALLAUDIO_ADMINS", "alice")
     assert run("grants", "deny", *WHO, *WHY).exit_code == 0
     result = run("grants", "deny", *WHO, *WHY, *ADMIN)
@@ -198,7 +198,7 @@ def test_without_an_admin_rights_can_be_granted_and_denied(run):
 
 
 @pytest.mark.parametrize("group", ["grants", "audit"])
-def test_a_group_alone_shows_its_help(run, group):
+def test_a_command_group_without_a_command_shows_its_help(run, group):
     result = run(group)
     assert "list" in result.output
     assert result.exit_code in {0, 2}

@@ -45,7 +45,7 @@ def in_encoding(server):
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 @pytest.mark.parametrize("command", [["migrate"], ["grants", "list"]])
-def test_an_encoding_that_does_not_keep_every_character_is_refused(
+def test_a_database_encoding_other_than_utf8_is_refused(
     in_encoding, empty_environment, encoding, command
 ):
     empty_environment.setenv("DATABASE_URL", in_encoding(encoding))

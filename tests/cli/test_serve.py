@@ -62,7 +62,7 @@ def holds_nothing(url: str) -> bool:
         return connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
-def test_migrate_needs_nothing_but_the_database_and_may_be_run_twice(empty_environment, tmp_path):
+def test_migrate_needs_only_the_database_and_may_be_run_twice(empty_environment, tmp_path):
     url = f"sqlite:///{tmp_path}/new.db"
     empty_environment.setenv("DATABASE_URL", url)
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_an_unmigrated_database_is_refused_with_the_command_to_run(set_up, comma
     "parameters", ["", "file:{}?uri=true", "file:{}?mode=ro&uri=true", "file:{}?mode=rw&uri=true"]
 )
 @pytest.mark.parametrize("command", [["web"], ["worker"], ["grants", "list"], ["audit", "verify"]])
-def test_a_database_file_that_is_not_there_is_named_and_not_created(
+def test_a_missing_database_file_is_named_and_not_created(
     empty_environment, tmp_path, command, parameters
 ):
     file = tmp_path / "misspelt.db"
@@ -183,7 +183,7 @@ def test_a_used_port_is_reported_before_anything_else_happens(set_up, empty_envi
         ("no..name", "No machine is known under the name no..name."),
     ],
 )
-def test_an_address_that_can_never_be_had_is_bad_usage(host, said):
+def test_an_address_that_this_machine_does_not_have_is_bad_usage(host, said):
     result = run("web", "--host", host)
     assert result.exit_code == 2
     assert result.stderr.splitlines()[0] == said
@@ -196,16 +196,16 @@ def test_an_address_that_can_never_be_had_is_bad_usage(host, said):
         (errno.ENETDOWN, "Cannot listen on port 80 of 127.0.0.1: Network is down."),
     ],
 )
-def test_other_causes_are_reported_in_the_systems_words(number, said):
+def test_other_causes_are_reported_with_the_systems_message(number, said):
     error = cannot_listen(LOOPBACK, 80, OSError(number, os.strerror(number)))
     assert (error.what, error.is_usage) == (said, False)
 
 
-def test_no_command_shows_the_commands():
+def test_without_a_command_the_commands_are_listed():
     assert "migrate" in run().output
 
 
-async def test_run_migrates_its_sqlite_file_serves_and_leaves_at_a_signal(tmp_path):
+async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path):
     workspace, port = Workspace(), free_port()
     url = f"sqlite:///{tmp_path}/new.db"
     async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
@@ -246,7 +246,7 @@ async def standins():
         yield lambda url: environment_of(slack.workspace, slack, polyai) | {"DATABASE_URL": url}
 
 
-async def test_a_signal_ends_the_serving_and_everything_is_closed(standins, sqlite_url):
+async def test_a_signal_ends_the_server_and_everything_is_closed(standins, sqlite_url):
     port, roles = free_port(), Roles(listens=True, works=False)
     settings = load_settings(standins(sqlite_url))
     serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))

@@ -1,4 +1,4 @@
-"""Nothing that was begun together outlives the call, whatever fails."""
+"""Nothing that was started together outlives the call, even if something fails."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ async def test_a_failure_is_raised_once_the_others_have_ended():
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_cancelled_it_leaves_nothing_running():
+async def test_a_cancelled_gather_leaves_nothing_running():
     done: list[str] = []
     waiting = asyncio.create_task(both(later(done), later(done)))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Background work gives way to Slack's requests, but not for ever."""
+"""Background work waits for Slack's requests, but for a limited time."""
 
 import asyncio
 from contextlib import suppress
@@ -29,14 +29,14 @@ async def test_work_waits_until_the_last_request_is_answered():
     assert order == ["first", "second", "work"]
 
 
-async def test_a_request_that_breaks_is_in_flight_no_more():
+async def test_a_request_that_raised_is_not_in_flight_any_more():
     requests = InFlight()
     with suppress(LookupError), requests.request():
         raise LookupError
     await requests.give_way()
 
 
-async def test_requests_that_never_cease_do_not_stop_work(monkeypatch):
+async def test_an_endless_stream_of_requests_does_not_stop_work(monkeypatch):
     monkeypatch.setattr(in_flight, "LONGEST_WAIT_SECONDS", 0.01)
     requests = InFlight()
     with requests.request():

@@ -61,7 +61,7 @@ def alive() -> Iterator[int]:
 
 
 @pytest.mark.skipif(not (BIN / "hadolint").exists(), reason="hadolint has no wheel for this system")
-def test_a_linter_of_containers_finds_nothing_in_the_containerfile():
+def test_the_containerfile_passes_its_linter():
     done = subprocess.run(
         [BIN / "hadolint", ROOT / "Containerfile"], capture_output=True, text=True, check=False
     )
@@ -90,7 +90,7 @@ def test_commands_in_the_container_have_a_name_for_the_audit(monkeypatch):
     assert operator() == "cli:callaudio"
 
 
-def test_the_image_takes_in_what_it_copies_and_nothing_else():
+def test_the_build_context_contains_only_the_copied_files():
     copied = {
         source
         for _, rest in instructions("COPY")
@@ -103,7 +103,7 @@ def test_the_image_takes_in_what_it_copies_and_nothing_else():
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
-def test_the_container_is_healthy_where_healthz_answers_and_only_there(alive):
+def test_the_container_is_healthy_only_if_healthz_answers(alive):
     ((_, check),) = instructions("HEALTHCHECK")
     _, *arguments = json.loads(check.partition("CMD ")[2])
 
@@ -132,7 +132,7 @@ def test_compose_runs_commands_of_the_contract_after_the_migration(services):
         }
 
 
-def test_compose_sets_what_the_bot_reads(services):
+def test_compose_sets_only_settings_that_exist(services):
     named = {name for each in services.values() for name in each.get("environment", {})}
     ours = {name for name in named if not name.startswith("POSTGRES_")}
     assert ours <= {name.upper() for name in Settings.model_fields}
@@ -141,14 +141,14 @@ def test_compose_sets_what_the_bot_reads(services):
     assert load_settings({**REQUIRED, "DATABASE_URL": url}).database_url == url
 
 
-def test_the_image_and_the_unit_set_no_secret_so_that_each_may_be_set_as_a_file():
+def test_the_image_and_the_unit_set_no_secret():
     in_image = " ".join(rest for _, rest in instructions("ENV"))
     in_unit = " ".join(re.findall(r"(?m)^Environment=(.*)$", text("deploy/callaudio.service")))
     assert "PYTHONUNBUFFERED=1" in in_image
     assert [name for name in SECRET_NAMES if name in in_image + in_unit] == []
 
 
-def test_the_file_of_the_default_database_is_in_the_folder_that_stays():
+def test_the_default_database_file_is_in_the_persistent_volume():
     default = Settings.model_fields["database_url"].default
     assert default == "sqlite:///callaudio.db"
     assert instructions("VOLUME") == [("VOLUME", "/data")]
@@ -157,7 +157,7 @@ def test_the_file_of_the_default_database_is_in_the_folder_that_stays():
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
-def test_compose_gives_the_bot_no_right_that_it_does_not_need(services):
+def test_compose_drops_all_privileges_that_the_bot_does_not_need(services):
     for name in ("migrate", "web", "worker"):
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
@@ -172,14 +172,14 @@ def test_every_deployment_waits_at_a_stop_until_work_is_handed_over(services):
     assert seconds(unit["TimeoutStopSec"]) > STOP_SECONDS
 
 
-def test_the_unit_runs_a_command_of_the_contract_and_starts_it_again_whatever_it_ended_with():
+def test_the_unit_runs_a_command_of_the_contract_and_restarts_it_after_any_exit_code():
     unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", text("deploy/callaudio.service")))
     program, command = unit["ExecStart"].split()
     assert (Path(program).name, command in COMMANDS) == ("callaudio", True)
     assert unit["Restart"] == "always"
 
 
-def test_a_runner_of_procfiles_runs_the_release_command(tmp_path):
+def test_a_procfile_runner_runs_the_release_command(tmp_path):
     done = subprocess.run(
         [BIN / "honcho", "--procfile", ROOT / "Procfile", "start", "release"],
         cwd=tmp_path,
@@ -198,7 +198,7 @@ def test_a_runner_of_procfiles_runs_the_release_command(tmp_path):
 
 
 @pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")
-def test_systemd_takes_the_unit(tmp_path):
+def test_systemd_accepts_the_unit(tmp_path):
     unit = tmp_path / "callaudio.service"
     installed = re.sub(
         r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text("deploy/callaudio.service")

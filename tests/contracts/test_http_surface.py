@@ -30,20 +30,20 @@ async def test_the_operators_endpoints_are_read_with_get(door, path):
     assert (await door.client.post(path)).status_code == 405
 
 
-async def test_slack_posts_to_one_address(door):
+async def test_slack_posts_to_one_path(door):
     assert (await door.client.get("/slack/events")).status_code == 405
     assert (await door.post("", {}, kind=FORM)).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/", "/slack", "/slack/events/", "/docs", "/openapi.json"])
-async def test_nothing_else_is_there(door, path):
+async def test_every_other_path_is_404(door, path):
     response = await door.client.get(path)
     assert response.status_code in {307, 404}
     if response.status_code == 307:
         assert response.headers["location"] == "http://bot/slack/events"
 
 
-def test_without_slack_three_addresses_are_left():
+def test_without_slack_only_three_paths_exist():
     web = build_web(operations=Operations(metrics=Metrics(), probes={}), slack=None)
     assert {route.path for route in web.routes if isinstance(route, Route)} == {
         "/healthz",
@@ -52,18 +52,18 @@ def test_without_slack_three_addresses_are_left():
     }
 
 
-def test_slacks_largest_bodies_fit():
+def test_the_size_limit_admits_slacks_largest_bodies():
     assert MAX_BODY_BYTES >= 250_000  # the largest view of a modal that Slack sends
 
 
-def test_the_commands_of_the_contract_are_there():
+def test_the_commands_of_the_contract_exist():
     command = typer.main.get_command(build_cli())
     assert set(command.commands) >= {"run", "web", "worker", "migrate", "doctor", "demo"}
     assert set(command.commands["grants"].commands) == {"add", "deny", "revoke", "list"}
     assert set(command.commands["audit"].commands) == {"list", "export", "verify", "seal"}
 
 
-def test_exit_codes():
+def test_each_outcome_of_a_command_has_its_exit_code():
     assert (console.FAILED, console.BAD_USAGE) == (1, 2)
 
 

@@ -103,7 +103,7 @@ sqlite3.connect(":memory:").close()
 """
 
 
-def test_the_watch_would_see_what_a_module_did(seen):
+def test_the_check_would_notice_what_a_module_did(seen):
     events = {event for event, place, _ in seen["made_up"] if place == "bot/made_up.py"}
     assert events >= {"socket.__new__", "os.environ", "thread", "open", "sqlite3.connect"}
 
@@ -111,6 +111,6 @@ def test_the_watch_would_see_what_a_module_did(seen):
 SLEEPING = ("alembic", "bot.sandbox", "fontpkg", "matplotlib", "numpy", "PIL", "psycopg")
 
 
-def test_a_bot_on_sqlite_loads_at_its_start_only_what_it_needs_at_once(seen):
+def test_a_bot_on_sqlite_loads_only_what_its_start_needs(seen):
     assert {"bot.cli.serve", "bot.slack.digests.gateway"} <= set(seen["at_start"])
     assert [name for name in SLEEPING if name in seen["at_start"]] == []

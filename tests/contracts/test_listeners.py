@@ -216,7 +216,7 @@ def forms() -> list[dict[str, Any]]:
     ]
 
 
-def test_every_action_is_drawn_somewhere_and_everything_drawn_is_an_action():
+def test_every_action_has_a_button_and_every_button_an_action():
     assert drawn() == {action.value for action in Action}
 
 
@@ -224,14 +224,14 @@ def test_every_action_has_exactly_one_listener(heard):
     assert sorted(heard["action"]) == sorted(action.value for action in Action)
 
 
-def test_the_commands_listened_to_are_those_of_the_manifest(heard):
+def test_the_listeners_of_commands_match_the_manifest(heard):
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     declared = [each["command"] for each in manifest["features"]["slash_commands"]]
     assert sorted(heard["command"]) == sorted(declared)
     assert set(declared) == {COMMAND, ADMIN_COMMAND}
 
 
-def test_the_events_listened_to_are_those_of_the_manifest(heard):
+def test_the_listeners_of_events_match_the_manifest(heard):
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     declared = manifest["settings"]["event_subscriptions"]["bot_events"]
     assert sorted(heard["event"]) == sorted(declared)
@@ -247,7 +247,7 @@ def test_an_action_that_cannot_be_sent_has_neither_button_nor_listener():
     assert [view for view in notices() if "submit" in view or "callback_id" in view] == []
 
 
-def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):
+def test_the_listeners_of_shortcuts_match_the_manifest(heard):
     manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     declared = [
         (f"{each['type']}_shortcut", each["callback_id"])
@@ -260,6 +260,6 @@ def test_the_shortcuts_listened_to_are_those_of_the_manifest(heard):
 
 
 @each_row("action", Action)
-def test_an_action_is_a_plain_word(action):
+def test_the_id_of_an_action_is_a_plain_word(action):
     assert quote(action.value, safe="") == action.value
     assert len(action.value) <= 255

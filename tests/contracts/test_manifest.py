@@ -75,14 +75,14 @@ def used_methods() -> dict[str, str]:
     return found
 
 
-def test_slack_would_take_it(manifest):
+def test_the_manifest_matches_slacks_schema(manifest):
     if not SCHEMA.exists():
         pytest.skip("Slack's manifest schema is not next to this checkout")
     validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
     assert [error.message for error in validator.iter_errors(manifest)] == []
 
 
-def test_without_socket_mode_every_url_is_set_and_is_the_one_endpoint(manifest):
+def test_without_socket_mode_every_url_is_the_one_endpoint(manifest):
     assert manifest["settings"]["socket_mode_enabled"] is False
     urls = [command["url"] for command in manifest["features"]["slash_commands"]]
     urls.append(manifest["settings"]["interactivity"]["request_url"])
@@ -90,7 +90,7 @@ def test_without_socket_mode_every_url_is_set_and_is_the_one_endpoint(manifest):
     assert set(urls) == {"https://YOUR-HOST/slack/events"}
 
 
-def test_the_commands_are_the_contracts(manifest):
+def test_the_commands_are_those_of_the_contract(manifest):
     command, admin_command = manifest["features"]["slash_commands"]
     assert command["command"] == "/callaudio"
     assert command["usage_hint"] == "<conversation> [#channel] [combined|user|agent] [redacted]"
@@ -102,7 +102,7 @@ def test_the_commands_are_the_contracts(manifest):
     assert admin_command["should_escape"] is True
 
 
-def test_the_shortcut_is_the_contracts(manifest):
+def test_the_shortcut_is_that_of_the_contract(manifest):
     (shortcut,) = [s for s in manifest["features"]["shortcuts"] if s["type"] == "message"]
     assert (shortcut["name"], shortcut["callback_id"]) == ("Get call audio", "get_call_audio")
 
@@ -126,12 +126,12 @@ def test_optional_scopes_are_among_the_scopes(manifest, bot_scopes):
     assert len(set(bot_scopes)) == len(bot_scopes)
 
 
-def test_history_is_never_demanded(manifest, bot_scopes):
+def test_the_history_scopes_are_optional(manifest, bot_scopes):
     history = {scope for scope in bot_scopes if scope.endswith(":history")}
     assert history <= set(manifest["oauth_config"]["scopes"]["bot_optional"])
 
 
-def test_every_scope_and_its_reason_stand_on_one_line():
+def test_every_scope_has_its_reason_on_the_same_line():
     lines = (ROOT / "app_manifest.yml").read_text().splitlines()
     scopes = [line for line in lines if re.match(r"\s+- [a-z]+(:[a-z.]+)?(\s|$)", line)]
     assert len(scopes) > 10

@@ -112,6 +112,6 @@ def test_no_two_classes_have_one_name():
     assert [name for name, times in classes.items() if times > 1] == []
 
 
-def test_the_check_would_see_one():
+def test_the_check_finds_coined_words_in_a_name():
     assert words_of("AskerNotAllowed") & set(COINED) == {"asker"}
     assert words_of("request_book") & set(COINED) == {"book"}

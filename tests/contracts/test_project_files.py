@@ -59,7 +59,7 @@ def test_no_requirement_names_a_package_index(name):
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
-def test_every_extra_is_pinned(name):
+def test_every_optional_dependency_is_pinned(name):
     """Older pips take `name[extra]` for another project than `name`, and pin it by itself alone."""
     pinned = [Requirement(entry.partition(" --hash")[0]) for entry in entries(name)]
     extras = {each.name: each.extras for each in pinned}
@@ -130,7 +130,7 @@ def test_the_example_environment_holds_no_secret_and_a_comment_for_each():
     assert [lines[number] for number in settings if lines[number - 1][:2] != "# "] == []
 
 
-def test_make_alone_lists_the_targets():
+def test_make_without_a_target_lists_the_targets():
     listed = subprocess.run(
         ["make", "--no-print-directory", "-C", str(ROOT)],  # noqa: S607 - whichever make the developer has
         capture_output=True,
@@ -147,7 +147,7 @@ def test_installations_check_every_hash():
     assert all("--require-hashes -r" in line or "--no-deps" in line for line in installs)
 
 
-def test_the_local_check_is_the_one_of_every_change():
+def test_ci_runs_the_local_check():
     script = text(".ci/run")
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
     assert script.startswith("#!/usr/bin/env bash\n")

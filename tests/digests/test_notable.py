@@ -52,7 +52,7 @@ SCORES = [
 @each_row(
     ("changes", "marks", "points"), [row[1:] for row in SCORES], ids=[row[0] for row in SCORES]
 )
-def test_the_score(changes, marks, points):
+def test_each_call_has_its_marks_and_points(changes, marks, points):
     scored = score(listed(**changes))
     assert (scored.marks, scored.points) == (marks, points)
 

@@ -114,7 +114,7 @@ async def test_a_delivery_stored_just_after_a_slot_is_counted_in_the_report_on_a
     assert report.outcomes == (NameCount("raw", 1),)
 
 
-async def test_a_post_on_request_does_not_wait_for_what_ended_before(setup):
+async def test_a_post_on_request_does_not_wait_for_late_commits(setup):
     digest = await add_digest(setup.database, kind=DigestKind.ACCESS, clock=setup.clock)
     slot = timetable_of(digest).slot_on_request(setup.now)
     await setup.claims.ask(digest, slot, BOSS)

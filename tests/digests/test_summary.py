@@ -131,7 +131,7 @@ def test_a_skipped_hour_stays_empty():
     assert (figures.hours[0], figures.hours[1], figures.hours[2]) == (1, 0, 1)
 
 
-def test_hours_begin_by_the_time_zone():
+def test_hours_begin_according_to_the_time_zone():
     figures = summed(
         [listed(started_at=datetime(2026, 6, 1, 12, 45, tzinfo=UTC))], ZoneInfo("Asia/Kolkata")
     )

@@ -222,7 +222,7 @@ def test_a_timetable_is_described_in_words():
 
 
 @pytest.mark.parametrize("cron", ["0 21,*/15 * * *", "* 9 1 *,1,5 *", "24 17,*/15,*/3 * 9,6 fri"])
-def test_lists_that_have_no_words_are_shown_as_cron(cron):
+def test_lists_that_cannot_be_described_are_shown_as_cron(cron):
     assert Timetable(cron, ZoneInfo("UTC")).in_words() == f"`{cron}`"
 
 
@@ -308,7 +308,7 @@ def test_the_next_slots_near_a_clock_change_equal_those_of_another_library(
 
 @UNHURRIED
 @given(cron=CRONS, zone=st.sampled_from(ZONES), since=INSTANTS)
-def test_slots_built_together_are_those_built_one_by_one(cron, zone, since):
+def test_slots_built_together_equal_slots_built_one_by_one(cron, zone, since):
     timetable = read_timetable(cron, zone)
     due = timetable.upcoming(since, 4)
     if timetable.before(due[-1]) != due[-2]:

@@ -38,7 +38,7 @@ UNHURRIED = settings(deadline=None, max_examples=examples(20))
         pytest.param("*/15 9-17 * * 1-5", "*/15 9-17 * * mon-fri", id="cron: steps and ranges"),
     ],
 )
-def test_typed_timetables(typed, cron):
+def test_each_typed_timetable_is_read(typed, cron):
     assert timetable_for_people(typed, "Europe/London").cron == cron
 
 

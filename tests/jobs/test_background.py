@@ -1,4 +1,4 @@
-"""A process whose background work breaks ends, and its code says so."""
+"""A process whose background work fails ends with an exit code other than 0."""
 
 import asyncio
 import sys

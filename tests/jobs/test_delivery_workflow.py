@@ -1,4 +1,4 @@
-"""The workflow: the order of its steps, its ends, and what is put off and what is not."""
+"""The workflow: the order of its steps, its ends, and which failures are retried."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,7 +33,7 @@ class Busy(Refusing):
 
 
 class Play:
-    """Steps and completion that give what they are told to, and note that they ran."""
+    """Steps and completion that return given results, and record that they ran."""
 
     def __init__(self, **script: list[Any]) -> None:
         self.script = {name: list(results) for name, results in script.items()}
@@ -169,7 +169,7 @@ async def test_a_decision_that_always_tightens_ends_with_a_note():
 
 
 @pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
-async def test_a_step_that_fails_for_good_ends_in_its_words(step):
+async def test_a_permanent_failure_ends_the_delivery_with_its_text(step):
     play = Play(**{step: [Refusing()]})
 
     assert await run(play) is None
@@ -180,7 +180,7 @@ async def test_a_step_that_fails_for_good_ends_in_its_words(step):
     assert play.waiting == []
 
 
-async def test_a_bug_ends_in_words_that_say_nothing_of_it():
+async def test_a_bug_ends_the_delivery_with_a_text_without_details():
     play = Play(upload=[ZeroDivisionError("xoxb-secret")])
 
     assert await run(play) is None
@@ -204,7 +204,7 @@ async def test_a_temporary_failure_is_retried_and_shown_as_waiting(step):
     assert play.ran[-2:] == ["confirm", "tell"]
 
 
-async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last():
+async def test_after_the_last_try_the_delivery_fails_with_the_last_error():
     play = Play(upload=[Busy()])
 
     assert await run(play, tries=2) is None
@@ -215,7 +215,7 @@ async def test_tries_come_to_an_end_and_then_it_fails_in_the_words_of_the_last()
 
 
 @pytest.mark.parametrize("step", ["begin", "upload", "share", "confirm", "fail"])
-async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step):
+async def test_an_unavailable_database_does_not_fail_the_delivery(step):
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
     play = Play(**{step: [away]}, decide=[Refusing()] if step == "fail" else [])
 
@@ -225,7 +225,7 @@ async def test_a_store_that_is_away_is_no_failure_of_the_delivery(step):
     assert play.ran[-1] == step
 
 
-async def test_a_statement_that_the_database_refuses_is_not_retried_without_end():
+async def test_a_refused_statement_is_not_retried_endlessly():
     refused = IntegrityError("INSERT", {}, Exception("not unique"))
     play = Play(upload=[refused])
 
@@ -234,7 +234,7 @@ async def test_a_statement_that_the_database_refuses_is_not_retried_without_end(
     assert play.ran[-2:] == ["fail", "tell"]
 
 
-def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour():
+def test_waits_double_and_last_a_quarter_of_an_hour_in_total():
     rule = RetryRule()
     waits = []
     for tries in range(30):
@@ -251,7 +251,7 @@ def test_waits_double_and_all_tries_together_wait_out_a_quarter_of_an_hour():
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(5, True), (600, True), (901, False)])
-def test_a_service_that_asks_for_a_wait_gets_it_unless_it_is_too_long(asked, waits):
+def test_a_retry_after_is_respected_unless_it_is_too_long(asked, waits):
     again_at = RetryRule().again_at(Busy(retry_after_seconds=asked), 0, NOON)
 
     assert again_at == (NOON + timedelta(seconds=asked) if waits else None)
@@ -259,7 +259,7 @@ def test_a_service_that_asks_for_a_wait_gets_it_unless_it_is_too_long(asked, wai
 
 @pytest.fixture(autouse=True)
 def _logs() -> Iterator[None]:
-    """Keep logs unrendered: a traceback drawn for the eye takes seconds."""
+    """Do not format logs: formatting a traceback takes seconds."""
     with capture_logs():
         yield
 
@@ -271,7 +271,7 @@ def _logs() -> Iterator[None]:
         pytest.param(True, ["begin", "tell no more: worker_died"], id="telling it is given up too"),
     ],
 )
-async def test_a_delivery_that_kills_its_workers_ends(has_ended, ran):
+async def test_a_delivery_that_kills_its_workers_fails(has_ended, ran):
     play = Play(begin=[delivery(RAW.outcome, has_ended=has_ended)])
     due = Due("deliver", "d1", 0, "c1", 0, was_held=True, takeovers=8)
 

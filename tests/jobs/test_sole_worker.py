@@ -7,7 +7,7 @@ import pytest
 from bot.jobs.sole_worker import SecondWorkerRefused, SoleWorker
 
 
-def test_the_lock_is_free_again_after_its_worker(tmp_path):
+def test_the_lock_is_free_after_its_worker_has_ended(tmp_path):
     first = SoleWorker.claim(tmp_path / "callaudio.db")
     with pytest.raises(SecondWorkerRefused):
         SoleWorker.claim(tmp_path / "callaudio.db")
@@ -16,7 +16,9 @@ def test_the_lock_is_free_again_after_its_worker(tmp_path):
 
 
 @pytest.mark.parametrize("user", [0, 10001])
-def test_a_lock_that_root_makes_belongs_to_the_owner_of_the_database(tmp_path, monkeypatch, user):
+def test_a_lock_file_created_by_root_belongs_to_the_owner_of_the_database(
+    tmp_path, monkeypatch, user
+):
     given = []
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os, "fchown", lambda _, uid, gid: given.append((uid, gid)))

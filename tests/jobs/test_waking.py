@@ -1,4 +1,4 @@
-"""Work stored by another process is heard of at once, without looking for it."""
+"""A worker is notified at once of work stored by another process, without polling."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ CUT_OFF_THE_OTHERS = text(
 
 @asynccontextmanager
 async def heard(database: Database) -> AsyncIterator[list[str]]:
-    """Hear for a worker; gives a list that grows with each wake."""
+    """Listen as a worker does; returns a list that grows with each notification."""
     woken: list[str] = []
 
     def wake() -> None:
@@ -52,7 +52,7 @@ async def test_another_process_that_stores_work_wakes_the_worker(database, datab
     await other.close()
 
 
-async def test_nothing_is_heard_of_work_that_was_not_stored_in_the_end(database, database_url):
+async def test_work_whose_transaction_failed_wakes_no_worker(database, database_url):
     other = Database(database_url)
 
     async def fail(session) -> None:
@@ -85,7 +85,7 @@ async def test_a_connection_that_was_cut_is_replaced(migrated_postgresql):
     await other.close()
 
 
-async def test_a_file_that_cannot_be_read_for_a_while_is_watched_again(tmp_path):
+async def test_a_temporarily_unreadable_file_is_watched_again(tmp_path):
     path, woken = tmp_path / "callaudio.db", []
     path.write_bytes(b"no database" * 100)
     with capture_logs() as logs:

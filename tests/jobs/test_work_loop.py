@@ -1,4 +1,4 @@
-"""The loop of a worker: what is due is run once, whatever the database or the work does."""
+"""The loop of a worker: due work is run once, even if the database or the work fails."""
 
 import asyncio
 from collections import Counter
@@ -25,7 +25,7 @@ LOOK_NEVER = 3600.0
 
 
 class Table:
-    """The table of due work, in memory, of one kind; it can be away."""
+    """The table of due work of one kind, in memory; it can be unavailable."""
 
     def __init__(self, *keys: str) -> None:
         self.now = NOON
@@ -156,7 +156,7 @@ async def running(
 
 
 class Runs:
-    """Work that notes what ran, and waits to be let go where it is told to."""
+    """Work that records its runs, and waits for its release if it has to."""
 
     def __init__(self, *results: object) -> None:
         self.results = list(results)
@@ -179,7 +179,7 @@ class Runs:
         return result
 
 
-async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one_are_run():
+async def test_waiting_work_of_slow_agents_leaves_room_for_other_agents():
     slow = [f"{name}{number}" for number in range(40) for name in "st"]
     table, runs = Table(*slow), Runs()
     table.flows |= {key: 1 if key.startswith("s") else 2 for key in slow}
@@ -191,7 +191,7 @@ async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one
     async with running(
         table, runs, at_once=2, poll_seconds=0.01, waiting=all_but_one, in_turn=True
     ):
-        # Of eighteen, each of the two agents and all others may hold a third.
+        # Each of the two agents, and all others together, may hold a third of eighteen.
         await until(lambda: runs.now == 12)
         table.flows["other"] = 3
         table.due["other"] = table.now
@@ -201,7 +201,7 @@ async def test_however_many_pieces_of_slow_agents_wait_here_those_of_another_one
         await until(lambda: not table.due)
 
 
-async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time():
+async def test_all_due_work_is_run_once_with_a_limit_at_a_time():
     table, runs = Table(*(f"d{number}" for number in range(10))), Runs()
     runs.hold.clear()
     async with running(table, runs, at_once=3):
@@ -213,7 +213,7 @@ async def test_everything_that_is_due_is_run_once_and_so_many_at_a_time():
     assert runs.most == 3
 
 
-async def test_nothing_is_claimed_until_what_is_more_urgent_is_done():
+async def test_nothing_is_claimed_while_requests_are_in_flight():
     table, runs, requests = Table("d1"), Runs(), InFlight()
     asked = asyncio.Event()
 
@@ -237,7 +237,7 @@ async def test_waiting_work_takes_no_slot_and_is_limited():
     runs.hold.clear()
     waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
     async with running(table, runs, at_once=3, poll_seconds=0.01, waiting=waits):
-        # One runs; two more have room beside those that wait, of whom there are eight times three.
+        # One runs. There is room for two more besides the waiting ones, at most eight times three.
         await until(lambda: runs.now == 3 + MOST_WAITING * 3)
         await asyncio.sleep(0.05)
         assert runs.now == 3 + MOST_WAITING * 3
@@ -245,7 +245,7 @@ async def test_waiting_work_takes_no_slot_and_is_limited():
         await until(lambda: not table.due)
 
 
-async def test_an_idle_worker_looks_no_more_than_once_in_its_time():
+async def test_an_idle_worker_polls_once_per_interval():
     table = Table()
     async with running(table, Runs()):
         await until(lambda: table.looks)
@@ -266,7 +266,7 @@ async def test_a_wake_up_is_handled_at_once_and_later_work_runs_when_it_is_due()
         await until(lambda: runs.ran == ["now", "soon"])
 
 
-async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends():
+async def test_a_worker_that_is_woken_and_cancelled_at_once_ends():
     """``asyncio.wait_for`` swallows that cancellation until Python 3.12, and a stop hangs."""
     table = Table()
     loop = WorkLoop(
@@ -287,7 +287,7 @@ async def test_a_worker_cancelled_in_the_moment_it_is_woken_ends():
     assert ended
 
 
-async def test_work_put_off_is_run_again_when_it_is_due():
+async def test_postponed_work_is_run_again_when_it_is_due():
     table, runs = Table("d1"), Runs(NOON + timedelta(seconds=0.05))
     async with running(table, runs):
         await until(lambda: table.tries["d1"] == 1)
@@ -307,7 +307,7 @@ class Busy(CallAudioError):
 @pytest.mark.parametrize(
     ("error", "event"), [(Busy(), "work_delayed"), (ZeroDivisionError(), "work_broke")]
 )
-async def test_work_that_fails_is_put_off_and_never_lost(error, event):
+async def test_failed_work_is_postponed_and_not_lost(error, event):
     table, runs = Table("d1"), Runs(error)
     with capture_logs() as logs:
         async with running(table, runs):
@@ -318,7 +318,7 @@ async def test_work_that_fails_is_put_off_and_never_lost(error, event):
 
 
 @pytest.mark.parametrize("longest_wait", [None, timedelta(minutes=1)])
-async def test_a_start_brings_forward_periodic_work_alone(longest_wait):
+async def test_a_start_makes_only_periodic_work_due_early(longest_wait):
     table = Table()
     async with running(table, Runs(), longest_wait=longest_wait) as loop:
         await until(lambda: table.looks)
@@ -328,7 +328,7 @@ async def test_a_start_brings_forward_periodic_work_alone(longest_wait):
     assert table.brought_forward == ([{"deliver": longest_wait}] if longest_wait else [])
 
 
-async def test_a_database_that_is_away_is_waited_for_and_costs_no_try():
+async def test_an_unavailable_database_is_awaited_and_uses_no_try():
     table, runs = Table("d1"), Runs(AWAY, AWAY)
     table.away = 3
     with capture_logs():
@@ -339,7 +339,7 @@ async def test_a_database_that_is_away_is_waited_for_and_costs_no_try():
     assert not table.tries
 
 
-async def test_an_end_that_cannot_be_stored_is_stored_when_the_database_is_back():
+async def test_an_end_is_stored_when_the_database_is_available_again():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     with capture_logs():
@@ -364,7 +364,7 @@ async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_ren
     assert table.may_take_over[:3] == [True, True, False]
 
 
-async def test_work_that_another_worker_took_over_is_broken_off():
+async def test_work_that_another_worker_took_over_is_cancelled():
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
     with capture_logs() as logs:
@@ -397,7 +397,7 @@ async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process(
     assert [each["event"] for each in logs] == ["work_claimed_again"]
 
 
-async def test_work_interrupted_by_a_stop_is_handed_back():
+async def test_work_interrupted_by_a_stop_is_released():
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
     async with running(table, runs) as loop:
@@ -407,7 +407,7 @@ async def test_work_interrupted_by_a_stop_is_handed_back():
     assert set(table.due) == {"d1", "d2"}
 
 
-async def test_a_stop_waits_for_what_is_soon_done():
+async def test_a_stop_waits_for_work_that_ends_soon():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
     loop = WorkLoop(
@@ -422,7 +422,7 @@ async def test_a_stop_waits_for_what_is_soon_done():
     assert (table.due, table.released) == ({}, [])
 
 
-async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be():
+async def test_a_stop_releases_cancelled_work_and_keeps_the_lease_of_work_that_does_not_end():
     table, is_over = Table("soft", "stubborn"), asyncio.Event()
 
     async def run(due: Due) -> None:
@@ -447,7 +447,7 @@ async def test_a_stop_gives_back_what_it_cancelled_and_keeps_what_cannot_be():
     await until(lambda: "stubborn" not in table.due)
 
 
-async def test_a_stop_ends_although_the_database_is_away():
+async def test_a_stop_ends_although_the_database_is_unavailable():
     table, runs = Table("d1"), Runs()
     runs.hold.clear()
 
@@ -459,7 +459,7 @@ async def test_a_stop_ends_although_the_database_is_away():
         await until(lambda: runs.now == 1)
 
 
-async def test_work_in_which_workers_died_again_and_again_is_given_up():
+async def test_work_during_which_workers_died_repeatedly_is_given_up():
     table, runs, given_up = Table("dies", "may"), Runs(), Runs()
     table.takeovers.update({"dies": MOST_TAKEOVERS, "may": MOST_TAKEOVERS - 1})
     async with running(table, runs, give_up=given_up):
@@ -467,7 +467,7 @@ async def test_work_in_which_workers_died_again_and_again_is_given_up():
     assert (runs.ran, given_up.ran) == (["may"], ["dies"])
 
 
-async def test_without_a_way_to_give_it_up_it_is_set_aside():
+async def test_work_that_cannot_be_given_up_is_set_aside_after_repeated_deaths():
     table, runs = Table("dies"), Runs()
     table.takeovers["dies"] = MOST_TAKEOVERS
     async with running(table, runs):
@@ -489,7 +489,7 @@ async def test_while_one_suspect_runs_no_other_is_claimed():
 
 
 class Gate:
-    """Admits so many at each question, in turn, and asks to be asked again soon."""
+    """Admits the next number at each call, and asks to be called again soon."""
 
     def __init__(self, *admitted: int) -> None:
         self.admitted = list(admitted)
@@ -503,7 +503,7 @@ class Gate:
         self.claimed.append((admitted, claimed))
 
 
-async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_again():
+async def test_only_admitted_work_is_claimed_and_the_rest_later():
     table, runs, gate = Table("a", "b", "c"), Runs(), Gate(1, 0, 4)
     async with running(table, runs, admission=gate):
         await until(lambda: sorted(runs.ran) == ["a", "b", "c"])
@@ -511,7 +511,7 @@ async def test_no_more_is_claimed_than_is_admitted_and_the_rest_is_asked_for_aga
     assert gate.claimed == [(1, 1), (4, 2)]
 
 
-async def test_work_knows_how_urgent_it_is():
+async def test_work_runs_with_the_urgency_of_its_kind():
     seen = []
 
     async def run(due: Due) -> None:
@@ -524,7 +524,7 @@ async def test_work_knows_how_urgent_it_is():
     assert seen == [Urgency.DELIVERY]
 
 
-def test_an_idle_worker_meets_every_outage_that_makes_leases_expire():
-    """Else it would take over, right after one, what its owner had no time to renew."""
+def test_an_idle_worker_notices_every_outage_that_makes_leases_expire():
+    """Otherwise it would take over work whose owner had no time to renew after an outage."""
     shortest = LEASE.total_seconds() * (1 - 1 / RENEWALS_A_LEASE)
     assert shortest > POLL_SECONDS

@@ -1,4 +1,4 @@
-"""While a host is away few calls are made, and the first answer lets all of them through again."""
+"""While a host does not answer few calls are made; the first answer allows all calls again."""
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ class Host:
         self.is_away = True
 
     def call(self, urgency: Urgency = Urgency.DELIVERY) -> bool:
-        """Make one call if it may be made; gives whether it was."""
+        """Make one call if it is allowed; returns whether it was."""
         with working(urgency):
             if self.circuit.wait_seconds():
                 return False
@@ -27,7 +27,7 @@ class Host:
         return True
 
     def calls(self, seconds: int) -> int:
-        """Try ten times a second; gives how many calls were made."""
+        """Try ten times a second; returns the number of calls made."""
         made = 0
         for _ in range(10 * seconds):
             made += self.call()
@@ -40,7 +40,7 @@ def host() -> Host:
     return Host()
 
 
-def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host):
+def test_an_unavailable_host_is_called_a_few_times_a_minute(host):
     at_first = host.calls(6)
     later = host.calls(300)
 
@@ -48,7 +48,7 @@ def test_a_host_that_is_away_for_minutes_is_asked_a_few_times_a_minute(host):
     assert 300 / LONGEST_PROBE_SECONDS <= later <= 30
 
 
-def test_the_first_answer_lets_everything_through(host):
+def test_the_first_answer_closes_the_circuit(host):
     host.calls(60)
     host.is_away = False
     host.calls(int(LONGEST_PROBE_SECONDS))
@@ -56,28 +56,28 @@ def test_the_first_answer_lets_everything_through(host):
     assert host.calls(10) == 100
 
 
-def test_a_few_failures_among_answers_change_nothing(host):
+def test_a_few_failures_among_answers_do_not_open_the_circuit(host):
     for number in range(1_000):
         host.is_away = number % 4 != 0
         assert host.call()
         host.now += 2
 
 
-def test_a_seldom_call_that_fails_now_and_then_changes_nothing(host):
+def test_rare_failing_calls_do_not_open_the_circuit(host):
     for _ in range(4):
         assert host.call()
         host.now += 60
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TAKE_BACK])
-def test_answers_to_people_and_taking_back_are_tried_in_any_case(host, urgency):
+def test_answers_to_people_and_take_backs_are_always_tried(host, urgency):
     host.calls(60)
     assert not host.call()
 
     assert host.call(urgency)
 
 
-async def test_a_closed_host_is_not_even_connected_to():
+async def test_an_open_circuit_makes_no_connection():
     now, metrics, url = [0.0], Metrics(), f"http://127.0.0.1:{free_port()}/"
     client = build_http_client(2, metrics=metrics, circuits=Circuits(lambda: now[0]))
 

@@ -1,4 +1,4 @@
-"""Which calls go through the proxy, whom they trust, and why a call got no answer."""
+"""Which calls use the proxy, which authorities they trust, and why a call got no answer."""
 
 import asyncio
 import ssl
@@ -60,7 +60,7 @@ def test_each_host_is_called_through_the_proxy_or_directly(url, no_proxy, is_pro
     assert Outbound(direct().trust).proxy_for(URL(url)) is None
 
 
-def test_a_company_s_authority_stands_in_place_of_the_usual_ones():
+def test_a_companys_authority_replaces_the_default_ones():
     usual, company = direct().trust.get_ca_certs(), trust_of(AUTHORITY).get_ca_certs()
     assert len(usual) > 50
     assert [dict(each[0] for each in ca["subject"])["commonName"] for ca in company] == [
@@ -72,7 +72,7 @@ def test_a_company_s_authority_stands_in_place_of_the_usual_ones():
         trust_of(CERTIFICATES / "nowhere.pem")
 
 
-async def test_no_library_follows_the_environment_by_itself(monkeypatch):
+async def test_no_library_reads_the_environment_itself(monkeypatch):
     nobody = f"http://127.0.0.1:{free_port()}"
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy"):
         monkeypatch.setenv(name, nobody)
@@ -89,7 +89,7 @@ async def at_once(seconds):
 
 
 class Silent:
-    """Takes connections and says nothing."""
+    """Accepts connections and sends nothing."""
 
     def __init__(self):
         self.writers = []

@@ -1,4 +1,4 @@
-"""Paging goes on while there is progress, and ends in words where there is none."""
+"""Paging continues while there is progress, and raises if there is none."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +14,7 @@ from bot.network.paging import MAX_STANDSTILL_PAGES, Pages, PagingStuck
 
 @dataclass
 class Server:
-    """Gives its pages in turn, the last one again and again; a page is its rows and a cursor."""
+    """Returns its pages in turn, the last one repeatedly; a page is its rows and a cursor."""
 
     pages: Sequence[tuple[tuple[str, ...], str | None]]
     asked: list[str | None] = field(default_factory=list)
@@ -37,7 +37,7 @@ async def rows(pages):
 EMPTY_FOR_EVER = [((), f"c{n}") for n in range(5000)]
 
 
-async def test_every_row_is_returned_once_and_the_cursors_are_passed():
+async def test_every_row_is_returned_once_by_passing_the_cursors():
     server = Server([(("a", "b"), "one"), ((), "two"), (("c",), None)])
 
     assert await rows(paging(server.fetch)) == ["a", "b", "c"]
@@ -60,7 +60,7 @@ async def test_every_row_is_returned_once_and_the_cursors_are_passed():
         pytest.param([((f"r{n}",), f"c{n}") for n in range(5000)], 1000, id="no end in sight"),
     ],
 )
-async def test_a_list_without_progress_ends_in_words(pages, asked_at_most):
+async def test_a_list_without_progress_raises(pages, asked_at_most):
     server = Server(pages)
 
     with pytest.raises(PagingStuck):
@@ -69,7 +69,7 @@ async def test_a_list_without_progress_ends_in_words(pages, asked_at_most):
     assert len(server.asked) <= asked_at_most
 
 
-async def test_a_list_as_long_as_the_cap_is_read_whole():
+async def test_a_list_at_the_page_limit_is_read_completely():
     server = Server([(("a",), "one"), (("b",), "two"), (("c",), None)])
 
     assert await rows(paging(server.fetch, max_pages=3)) == ["a", "b", "c"]
@@ -92,7 +92,7 @@ async def test_a_page_that_failed_is_never_taken_for_the_end():
     assert server.asked == [None, "one"]
 
 
-async def test_a_list_that_is_stuck_stays_so_however_often_it_is_asked():
+async def test_after_an_error_every_further_call_raises_again():
     pages = paging(Server([(("a",), "same")]).fetch)
     with pytest.raises(PagingStuck):
         await rows(pages)
@@ -104,7 +104,7 @@ cursors = st.none() | st.sampled_from(["", "a", "b", "c"]).map(lambda text: text
 
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from("xyz")).map(tuple), cursors), min_size=1))
-async def test_whatever_the_pages_are_reading_ends(pages):
+async def test_reading_ends_for_any_pages(pages):
     server = Server(pages)
     with suppress(PagingStuck):
         await rows(paging(server.fetch))

@@ -3,7 +3,7 @@
 from bot.observability.log_throttle import LogThrottle
 
 
-def test_one_event_of_a_kind_is_logged_a_minute_with_the_number_of_the_others():
+def test_one_event_of_a_kind_is_logged_a_minute_with_the_number_of_suppressed_ones():
     now = 100.0
     throttle = LogThrottle(monotonic=lambda: now)
     assert [throttle.due("full") for _ in range(3)] == [0, None, None]

@@ -31,7 +31,7 @@ def fail(error: Exception, cause: Exception) -> None:
     raise error from cause
 
 
-def test_ours_and_library_records_are_json_lines_in_utc():
+def test_records_of_the_bot_and_of_libraries_are_json_lines_in_utc():
     out = written()
     log.info("delivery_ended", outcome="raw", size_bytes=1_073_741_824)
     logging.getLogger("library").warning("took %d tries", 3)
@@ -77,7 +77,7 @@ def test_a_log_that_cannot_be_written_fails_no_work(error):
     assert json.loads(handler.stream.getvalue())["outcome"] == "redacted"
 
 
-def test_the_console_form_is_for_people():
+def test_the_console_format_is_readable():
     out = written(SECRET, form="console")
     log.warning("delivery_ended", outcome="raw", key=SECRET)
     assert "delivery_ended" in out.getvalue()
@@ -86,7 +86,7 @@ def test_the_console_form_is_for_people():
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_no_record_steers_the_terminal_or_forges_another(form):
+def test_no_record_controls_the_terminal_or_forges_another(form):
     out = written(form=form)
     log.warning("ended\x1b[2J", code="a\x1b]0;owned\x07\u202e", who="x\n2026 [info] forged")
     logging.getLogger("library").warning("said\x1b[31m %s", "y\n2026 [info] forged")
@@ -116,14 +116,14 @@ def test_events_below_info_are_dropped():
 
 
 @each_row("name", QUIET_LOGGERS)
-def test_chatty_libraries_are_heard_from_warning_on(name):
+def test_verbose_libraries_are_logged_from_warning_on(name):
     out = written()
     logging.getLogger(f"{name}.part").info("chatter")
     logging.getLogger(f"{name}.part").warning("trouble")
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["trouble"]
 
 
-def test_warnings_are_records_too():
+def test_python_warnings_are_logged():
     out = written(SECRET)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -220,7 +220,7 @@ def test_values_under_a_secrets_name_are_masked_in_any_container():
 
 @each_row("secret", ["pa ss/w?rd&1", "quo\"te'd\\slash", "schlüssel-ä"])
 @each_row("form", ["json", "console"])
-def test_a_secret_is_masked_in_its_other_spellings(secret, form):
+def test_a_secret_is_masked_in_its_encoded_forms(secret, form):
     out = written(secret, form=form)
     plain = Masker([secret])
     spellings = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret).lower()]
@@ -247,7 +247,7 @@ def test_exceptions_show_types_places_and_masked_messages_but_no_variables():
         assert "test_logs.py" in line["exception"]
 
 
-def test_a_record_that_cannot_be_formatted_is_named_not_dumped():
+def test_a_record_that_cannot_be_formatted_is_logged_by_its_origin_only():
     out = written(SECRET)
     logging.getLogger("library").warning("%d", SECRET)
     assert out.getvalue().startswith("a log record of test_logs:")

@@ -13,7 +13,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_the_names_are_those_dashboards_rely_on():
+def test_the_metrics_have_the_names_that_dashboards_use():
     metrics = Metrics()
     metrics.requests.labels(source="command").inc()
     metrics.deliveries.labels(outcome="redacted", reason="audience").inc()
@@ -40,17 +40,17 @@ def test_the_names_are_those_dashboards_rely_on():
     assert seen["callaudio_leases_lost_total", ("deliver",)] == 1
 
 
-def test_without_socket_mode_its_age_is_not_a_number():
+def test_without_socket_mode_the_age_of_its_envelope_is_nan():
     age = samples(Metrics())["callaudio_socket_last_envelope_age_seconds", ()]
     assert age != pytest.approx(age)
 
 
-def test_two_of_them_do_not_share_figures():
+def test_two_registries_do_not_share_figures():
     one, other = Metrics(), Metrics()
     one.requests.labels(source="command").inc()
     assert ("callaudio_requests_total", ("command",)) not in samples(other)
 
 
-def test_the_content_type_is_prometheus_own():
+def test_the_content_type_is_that_of_prometheus():
     _, content_type = Metrics().render()
     assert content_type.startswith("text/plain; version=")

@@ -1,4 +1,4 @@
-"""A service is away while every call of late was in vain."""
+"""A service is unavailable while all recent calls failed."""
 
 from bot.observability.metrics import Metrics
 from bot.observability.service_availability import watch_services

@@ -1,4 +1,4 @@
-"""Spans tell which service was called, how it answered and for which request, and nothing else."""
+"""Spans contain the called service, its status and the request's reference, and nothing else."""
 
 import tomllib
 from importlib.metadata import entry_points, version
@@ -38,13 +38,13 @@ def test_a_span_shows_the_host_and_slacks_method_only(url, shown):
     assert safe_url(url) == shown
 
 
-def test_nothing_is_loaded_where_nothing_is_configured():
+def test_nothing_is_loaded_unless_tracing_is_configured():
     stop = start_tracing({})
     stop()
     assert stop.__name__ == "_nothing"
 
 
-def test_each_instrumentation_accepts_the_version_that_it_is_to_instrument():
+def test_each_instrumentation_accepts_the_installed_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = {Requirement(each).name for each in project["optional-dependencies"]["otel"]}
     found = entry_points(group="opentelemetry_instrumentor")

@@ -90,7 +90,7 @@ async def test_readers_do_not_wait_for_one_another(polyai, agent):
     assert None not in await asyncio.gather(first, second)
 
 
-async def test_facts_are_read_once_for_all_who_need_them(polyai, agent):
+async def test_facts_are_read_once_for_all_callers(polyai, agent):
     reader = CallReader(polyai)
     facts = reader.begin(agent, CALL)
     telling = [asyncio.create_task(reader.known(agent, CALL)) for _ in range(2)]
@@ -141,7 +141,7 @@ async def test_few_facts_are_kept_including_those_being_read(polyai, agent, monk
     assert polyai.asked == 6
 
 
-async def test_at_the_end_nothing_is_under_way(polyai, agent):
+async def test_closing_cancels_every_read(polyai, agent):
     reader = CallReader(polyai)
     reader.begin(agent, CALL)
     await settled()

@@ -40,12 +40,12 @@ SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
         "chat123",
     ],
 )
-def test_an_id_is_taken_unchanged(conversation_id):
+def test_an_id_is_accepted_unchanged(conversation_id):
     assert check_typed_id(conversation_id) == conversation_id
 
 
 @each_row("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
-def test_a_word_or_a_short_number_alone_is_no_id(word):
+def test_a_single_word_or_short_number_is_no_id(word):
     with pytest.raises(InvalidConversationId) as refused:
         check_typed_id(word)
     assert word not in str(vars(refused.value))
@@ -78,7 +78,7 @@ PERSONAL = {
 
 
 @each_row("number", PERSONAL.values(), ids=PERSONAL)
-def test_a_personal_number_is_none_however_it_is_separated(number):
+def test_a_personal_number_is_refused_with_any_separators(number):
     assert may_be_personal(number)
     for spelt in (number, *(number.replace(" ", each) for each in ("", "-", ".", "_", ":"))):
         with pytest.raises(InvalidConversationId) as refused:
@@ -130,7 +130,7 @@ SOCIAL = st.from_regex(
 
 
 @given(cards() | ibans() | PHONES | SOCIAL, st.lists(SEPARATORS, max_size=30))
-def test_no_number_of_a_person_is_an_id_whatever_parts_it(number, parts):
+def test_no_personal_number_is_accepted_with_any_separators_between_its_digits(number, parts):
     spelt = spread(number, parts)
     assert may_be_personal(spelt)
     with pytest.raises(InvalidConversationId):

@@ -50,7 +50,7 @@ async def fetch(client, agent, *, raw=False, direction="combined", facts=None, c
 
 @pytest.mark.parametrize("raw", [True, False])
 @pytest.mark.parametrize("direction", ["combined", "user", "agent"])
-async def test_each_variant_arrives_whole_and_no_redacted_one_holds_raw_audio(
+async def test_each_variant_arrives_complete_and_no_redacted_one_contains_raw_audio(
     polyai, client, agent, *, raw, direction
 ):
     length, body = await fetch(client, agent, raw=raw, direction=direction)
@@ -80,7 +80,7 @@ async def test_a_wrong_answer_is_reported(polyai, client, agent, shape, error):
 @pytest.mark.parametrize(
     "shape", [Shape.CHUNKED, Shape.CHUNKED_SIZES_UNKNOWN, Shape.CHUNKED_SIZES_ZERO]
 )
-async def test_a_streamed_answer_has_no_length_of_its_own(polyai, client, agent, shape):
+async def test_a_streamed_response_has_no_length(polyai, client, agent, shape):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape)
     length, body = await fetch(client, agent)
     header = wav_header_parser.parse_wav_header(body, complete=True)
@@ -161,7 +161,7 @@ async def test_facts_show_no_number(client, agent):
     assert facts.channel == "VOICE-SIP"
 
 
-async def test_a_fault_that_passes_is_survived(polyai, client, agent, waits):
+async def test_a_temporary_fault_is_retried(polyai, client, agent, waits):
     polyai.faults.add(Fault("audio", status=503))
     _, body = await fetch(client, agent)
     assert body.startswith(b"RIFF")

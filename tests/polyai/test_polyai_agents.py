@@ -86,14 +86,14 @@ def test_other_base_urls_are_refused_without_repeating_them(base_url):
 
 
 @each_row("agent_id", ["", "a/b", "..", "{agentId}", "a b"])
-def test_an_agent_id_that_cannot_be_one_is_refused(agent_id):
+def test_an_invalid_agent_id_is_refused(agent_id):
     with pytest.raises(ValueError, match="agent id"):
         agent(agent_id=agent_id)
 
 
 @each_row("field", ["api_key", "pii_api_key"])
 @each_row("key", ["kéy", "two words", "line\nbreak", "x\x00"])
-def test_a_key_no_http_header_can_carry_is_refused_without_repeating_it(field, key):
+def test_a_key_that_cannot_be_an_http_header_is_refused_without_repeating_it(field, key):
     with pytest.raises(ValueError, match="API key") as caught:
         agent(**{field: SecretStr(key)})
     assert key not in str(caught.value)
@@ -128,7 +128,7 @@ def test_ids_seen_so_far_and_custom_ones_pass_unchanged(conversation_id):
         "conversation-id",
     ],
 )  # fmt: skip
-def test_placeholders_are_named_as_such(text):
+def test_placeholders_are_reported_as_placeholders(text):
     with pytest.raises(InvalidConversationId) as caught:
         check_conversation_id(text)
     assert "placeholder" in caught.value.what

@@ -83,7 +83,7 @@ async def test_raw_goes_out_with_the_raw_key_and_redacted_false(server, client, 
 
 
 @pytest.mark.parametrize("pii_api_key", [None, " "])
-async def test_raw_without_a_raw_key_is_a_programming_error_and_asks_nothing(
+async def test_raw_without_a_raw_key_is_a_programming_error_and_makes_no_request(
     server, client, agent, pii_api_key
 ):
     key = None if pii_api_key is None else type(agent.api_key)(pii_api_key)
@@ -144,7 +144,7 @@ async def test_a_temporary_error_is_retried(server, client, agent, waits, status
     assert 0.5 <= waits[0] <= 1.0
 
 
-async def test_retry_after_is_the_least_wait(server, client, agent, waits):
+async def test_retry_after_is_the_minimum_wait(server, client, agent, waits):
     server.answers = [answer(429, headers={"Retry-After": "7"}), AUDIO]
     await fetch(client, agent)
     assert waits == [7.0]
@@ -167,7 +167,7 @@ async def test_a_long_retry_after_is_handed_to_the_workflow_at_once(server, clie
         b"HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n",
     ],
 )
-async def test_a_broken_answer_is_tried_four_times(server, client, agent, waits, scripted):
+async def test_a_malformed_response_is_requested_four_times(server, client, agent, waits, scripted):
     server.answers = [scripted]
     with pytest.raises(errors.PolyAIUnavailable) as caught:
         await fetch(client, agent, raw=True)
@@ -185,7 +185,7 @@ async def test_a_refused_connection_is_unavailable(client, agent, waits):
     assert uuid.UUID(caught.value.correlation_id)
 
 
-async def test_silence_is_unavailable(server, client, agent, monkeypatch):
+async def test_a_host_that_does_not_answer_is_unavailable(server, client, agent, monkeypatch):
     monkeypatch.setattr(http_module, "TIMEOUT", httpx.Timeout(0.05))
     server.answers = [HANG, AUDIO]
     _, body = await fetch(client, agent)
@@ -199,7 +199,9 @@ def known(facts: CallFacts | None):
     return tell
 
 
-async def test_the_facts_of_a_call_are_read_only_if_they_decide(server, client, agent):
+async def test_the_facts_of_a_call_are_read_only_if_the_error_depends_on_them(
+    server, client, agent
+):
     async def never() -> CallFacts | None:
         raise AssertionError
 
@@ -219,7 +221,7 @@ async def test_a_call_in_progress_is_raised_at_once_for_a_later_retry(server, cl
 
 
 @pytest.mark.parametrize("length", [5000, 1005])
-async def test_a_body_that_ends_early_is_cut_short(server, client, agent, length):
+async def test_a_body_that_ends_early_is_reported(server, client, agent, length):
     server.answers = [answer(200, b"RIFF" + bytes(1000), headers=WAV_TYPE, length=length)]
     with pytest.raises(errors.RecordingCutShort) as caught:
         await fetch(client, agent)
@@ -229,7 +231,7 @@ async def test_a_body_that_ends_early_is_cut_short(server, client, agent, length
     assert_tells_nothing(caught.value, server)
 
 
-async def test_a_short_body_is_noticed_even_where_the_transport_does_not():
+async def test_a_short_body_is_noticed_even_if_the_transport_does_not_notice_it():
     response = httpx.Response(
         200, headers={"Content-Length": "9"}, stream=httpx.ByteStream(b"RIFF")
     )
@@ -270,7 +272,7 @@ async def test_a_body_without_any_length_is_read_to_its_end(server, client, agen
         ("aws-chunked, zstd", True),
     ],
 )
-async def test_only_a_compression_counts_as_one_and_the_bytes_come_as_they_are(
+async def test_only_a_real_compression_is_refused_and_other_bytes_arrive_unchanged(
     server, client, agent, encoding, is_compressed
 ):
     headers = WAV_TYPE | {"Content-Encoding": encoding}
@@ -310,7 +312,7 @@ async def test_a_large_body_is_returned_in_pieces_of_at_most_64_kib(server, clie
     assert max(sizes) <= 65_536
 
 
-async def test_leaving_early_closes_the_answer_and_the_next_call_works(server, client, agent):
+async def test_leaving_early_closes_the_response_and_the_next_call_works(server, client, agent):
     server.answers = [answer(200, bytes(3_000_000), headers=WAV_TYPE), AUDIO]
     async with client.open_audio(agent, CALL, direction=Direction.COMBINED, raw=False) as stream:
         async for _ in stream.chunks():
@@ -319,7 +321,7 @@ async def test_leaving_early_closes_the_answer_and_the_next_call_works(server, c
     assert len(body) == 1004
 
 
-async def test_the_servers_correlation_id_wins_unless_it_is_not_fit_to_be_shown(
+async def test_the_servers_correlation_id_takes_precedence_if_it_is_safe_to_show(
     server, client, agent
 ):
     named = {"X-PolyAI-Correlation-Id": "abc-123"}
@@ -360,7 +362,7 @@ def facts_answer(**fields):
     return answer(200, json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
 
-async def test_facts_are_asked_for_with_the_plain_key(server, client, agent):
+async def test_facts_are_requested_with_the_plain_key(server, client, agent):
     server.answers = [
         facts_answer(channel="VOICE-SIP", fromNumber="+447700900123", totalDuration=61)
     ]
@@ -375,7 +377,7 @@ async def test_facts_are_asked_for_with_the_plain_key(server, client, agent):
     assert "447700900123" not in repr(facts)
 
 
-async def test_facts_are_tried_again_even_when_their_body_broke_off(server, client, agent, waits):
+async def test_facts_are_requested_again_after_a_truncated_body(server, client, agent, waits):
     server.answers = [answer(200, b'{"conv', length=500), facts_answer()]
     assert await client.conversation(agent, CALL) == CallFacts(CALL)
     assert len(waits) == 1
@@ -404,7 +406,7 @@ async def test_facts_larger_than_the_bound_are_refused(server, client, agent, mo
     "scripted",
     [answer(401, b"x" * 100_000), answer(401, b"half", length=50), answer(401, length="absent")],
 )
-async def test_an_error_with_an_unreadable_body_is_judged_by_its_status(
+async def test_an_error_with_an_unreadable_body_is_classified_by_its_status(
     server, client, agent, scripted
 ):
     server.answers = [scripted]

@@ -142,12 +142,12 @@ def test_a_404_without_polyais_envelope_is_a_wrong_host(body):
     assert type(translated(404, body=body)) is errors.WrongHost
 
 
-def test_not_ready_asks_to_wait_twenty_seconds_unless_polyai_says_otherwise():
+def test_not_ready_waits_twenty_seconds_unless_polyai_names_a_time():
     assert translated(409).retry_after_seconds == 20.0
     assert translated(409, headers={"Retry-After": "5"}).retry_after_seconds == 5.0
 
 
-def test_retry_after_is_kept_where_waiting_helps_only():
+def test_retry_after_is_kept_only_where_waiting_helps():
     assert translated(429, headers={"Retry-After": "5"}).retry_after_seconds == 5.0
     assert translated(401, headers={"Retry-After": "5"}).retry_after_seconds is None
 
@@ -165,7 +165,7 @@ BODY = st.fixed_dictionaries({"error_code": FIELD, "error_id": FIELD}).map(json.
 
 @given(st.integers(100, 599), st.binary(max_size=20) | BODY.map(str.encode))
 @settings(max_examples=examples(20))
-def test_any_answer_has_a_translation_that_repeats_nothing_of_it(status, body):
+def test_any_response_is_translated_without_repeating_its_content(status, body):
     error = error_from(status, body, httpx.Headers(), now=NOW)
     assert isinstance(error, errors.PolyAIError)
     assert str(error) == type(error).what

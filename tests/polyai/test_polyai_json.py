@@ -140,7 +140,7 @@ async def test_a_large_answer_is_parsed_and_read_in_a_thread_and_a_small_one_at_
     assert [thread is here for thread in threads] == [True, False]
 
 
-async def test_a_page_with_more_rows_than_are_ever_asked_for_is_refused(polyai, ask):
+async def test_a_page_with_more_rows_than_requested_is_refused(polyai, ask):
     rows = [{"conversationId": f"CA{n}"} for n in range(MAX_ROWS + 1)]
     polyai.faults.add(Fault("conversations", body=json.dumps({"conversations": rows}).encode()))
 
@@ -148,7 +148,7 @@ async def test_a_page_with_more_rows_than_are_ever_asked_for_is_refused(polyai, 
         await ask("list")
 
 
-async def test_a_transcript_with_more_turns_than_any_is_refused_and_not_cut(polyai, ask):
+async def test_a_transcript_with_too_many_turns_is_refused_and_not_truncated(polyai, ask):
     turns = [{"user_input": "yes"}] * (MAX_TURNS + 1)
     body = json.dumps({"conversationId": CALL, "turns": turns}).encode()
     polyai.faults.add(Fault("conversation", body=body))
@@ -197,7 +197,7 @@ class Noting(dict):
         pytest.param([summary_from_v3, is_live_v3], V3_FIELDS, id="v3 list"),
     ],
 )
-def test_every_member_that_is_read_is_kept_and_no_other(reads, fields):
+def test_exactly_the_members_that_are_read_are_kept(reads, fields):
     noted = set()
 
     def noting(**members):

@@ -76,7 +76,7 @@ def test_a_naive_time_is_utc_and_an_impossible_one_unknown():
     assert facts.finished_at is None
 
 
-def test_the_length_falls_back_and_is_bounded():
+def test_the_length_has_a_fallback_and_a_limit():
     assert call_facts({"duration": 90.7}, conversation_id="c").length_seconds == 90
     assert call_facts({"totalDuration": 0, "duration": 9}, conversation_id="c").length_seconds == 0
     assert call_facts({"totalDuration": 10**9}, conversation_id="c").length_seconds is None

@@ -31,7 +31,7 @@ async def test_a_transcript_is_requested_with_the_raw_key_and_contains_both_side
     assert (transcript.language, transcript.in_progress) == ("en-GB", False)
 
 
-async def test_the_plain_key_would_not_even_be_told(polyai, client):
+async def test_the_plain_key_gets_no_words_of_a_transcript(polyai, client):
     plain = agent_with(polyai)
     transcript = await client.transcript(
         dataclasses.replace(plain, pii_api_key=plain.api_key), CALL
@@ -39,7 +39,9 @@ async def test_the_plain_key_would_not_even_be_told(polyai, client):
     assert {each.words for each in transcript.utterances} == {"REDACTED"}
 
 
-async def test_without_a_raw_key_it_is_a_programming_error_and_asks_nothing(polyai, client, agent):
+async def test_without_a_raw_key_it_is_a_programming_error_and_makes_no_request(
+    polyai, client, agent
+):
     with pytest.raises(ValueError, match="without a raw key"):
         await client.transcript(dataclasses.replace(agent, pii_api_key=None), CALL)
     assert polyai.requests == []
@@ -77,7 +79,7 @@ def test_any_answer_is_a_transcript_or_an_error(payload):
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["user_input", "agent_response"]), JSON)))
-def test_no_turn_breaks_it(turns):
+def test_any_turn_is_read_without_an_error(turns):
     for each in transcript_of({"turns": turns}, conversation_id=CALL).utterances:
         assert each.words.strip()
 
@@ -86,5 +88,5 @@ def test_no_turn_breaks_it(turns):
     ("language", "read"),
     [("en-GB", "en-GB"), ("zh-Hans-CN", "zh-Hans-CN"), ("+44 20", None), (7, None), ("", None)],
 )
-def test_a_language_is_a_tag_or_nothing(language, read):
+def test_a_language_is_a_tag_or_none(language, read):
     assert transcript_of({"language": language}, conversation_id=CALL).language == read

@@ -18,7 +18,7 @@ class Stubborn(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadError("x"), RuntimeError("x"), OSError("x")])
-async def test_a_close_that_fails_never_replaces_the_cause(failure):
+async def test_a_failed_close_does_not_replace_the_cause(failure):
     stream = Stubborn(failure)
 
     async def read() -> None:

@@ -37,7 +37,7 @@ async def run(*outcomes, **options):
         return error, waits
 
 
-async def test_anything_that_makes_an_awaitable_can_be_called():
+async def test_any_function_that_returns_an_awaitable_can_be_called():
     async def call(value):
         return value
 
@@ -67,12 +67,12 @@ async def test_permanent_and_unknown_errors_are_raised_at_once(error):
     assert await run(error) == (error, [])
 
 
-async def test_the_other_sides_wait_is_the_least_wait():
+async def test_a_retry_after_is_the_minimum_wait():
     assert (await run(PassingError(retry_after_seconds=7), "done"))[1] == [7]
     assert 0.5 <= (await run(PassingError(retry_after_seconds=0.1), "done"))[1][0] <= 1.0
 
 
-async def test_a_wait_beyond_the_longest_is_not_begun():
+async def test_an_error_that_asks_for_a_longer_wait_is_raised_at_once():
     error = PassingError(retry_after_seconds=31)
     assert await run(error, "done") == (error, [])
     assert await run(error, "done", max_wait_seconds=31.0) == ("done", [31])

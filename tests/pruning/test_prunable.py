@@ -79,7 +79,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[ReasonToKeep]]] = {
 
 
 @pytest.mark.parametrize(("columns", "expected"), ROWS.values(), ids=ROWS)
-async def test_a_delivery_goes_or_stays_for_its_own_facts(database, columns, expected):
+async def test_each_delivery_is_removed_or_kept_for_its_own_facts(database, columns, expected):
     await store(database, "d1", **columns)
     assert await why_kept(database) == {"d1": expected}
     assert await may_go(database) == ([] if expected else ["d1"])
@@ -137,7 +137,7 @@ async def test_a_delivery_whose_requester_waits_for_access_is_kept(database, sta
     assert await why_kept(database) == {"d1": expected}
 
 
-async def test_the_oldest_of_one_workspace_go_first_and_no_more_than_a_batch(database):
+async def test_the_oldest_deliveries_of_one_workspace_are_removed_first_a_batch_at_a_time(database):
     for minutes in (3, 1, 2):
         await store(database, f"d{minutes}", **REDACTED, ended_at=NOON - minutes * MINUTE)
     await store(database, "theirs", **REDACTED, team_id="T0SALES000")

@@ -74,7 +74,7 @@ async def test_old_deliveries_are_removed_with_an_event_that_names_them(database
     assert await findings(database) == []
 
 
-async def test_nothing_old_leaves_no_event(database):
+async def test_without_old_deliveries_no_event_is_written(database):
     await fill(database, 1, age=DAY)
     assert await pruning(database).run() == NOON + PRUNE_EVERY
     assert await events(database) == []
@@ -110,7 +110,7 @@ async def test_a_delivery_that_a_digest_still_counts_is_kept(database):
     assert await left(database) == ["counted0"]
 
 
-async def test_a_digest_in_an_unknown_zone_stops_pruning_in_its_workspace_alone(database):
+async def test_a_digest_in_an_unknown_zone_stops_pruning_only_in_its_workspace(database):
     await fill(database, 1)
     await fill(database, 1, name="theirs", team_id="T0SALES000")
     digests = DigestStore(database=database, clock=lambda: NOON)
@@ -145,7 +145,7 @@ async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database):
     assert await left(database) == []
 
 
-async def test_old_checks_and_requests_go_too(database):
+async def test_old_checks_and_access_requests_are_removed_too(database):
     old, young = NOON - KEEP - DAY, NOON - DAY
     async with database.write() as session:
         session.add_all(
@@ -174,7 +174,7 @@ async def test_old_checks_and_requests_go_too(database):
 
 @pytest.mark.postgresql_at_length
 @pytest.mark.parametrize("moment", ["DELETE FROM deliveries", "INSERT INTO audit_events"])
-async def test_killed_in_a_batch_it_has_removed_nothing_and_the_next_worker_does(
+async def test_a_worker_killed_in_a_batch_removes_nothing_and_the_next_worker_removes_it(
     database, database_url, moment
 ):
     await fill(database, 3)
@@ -233,9 +233,7 @@ async def test_a_delivery_that_was_removed_by_hand_is_found(database):
 
 
 @pytest.mark.parametrize("said", ['{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3"])
-async def test_an_event_that_the_bot_did_not_write_so_excuses_nothing_but_what_it_names(
-    database, said
-):
+async def test_a_forged_pruning_event_excuses_only_the_deliveries_that_it_names(database, said):
     await fill(database, 2)
     await pruning(database).run()
     await overrule(
@@ -246,7 +244,7 @@ async def test_an_event_that_the_bot_did_not_write_so_excuses_nothing_but_what_i
     assert len(gone) >= 1
 
 
-async def test_invalid_json_in_its_place_is_found_as_well(sqlite_store):
+async def test_invalid_json_in_a_pruning_event_is_found(sqlite_store):
     await fill(sqlite_store, 2)
     await pruning(sqlite_store).run()
     await overrule(
@@ -281,7 +279,7 @@ async def test_the_chain_verifies_whether_sealed_before_or_after(database):
     assert await findings(database) == [ChainFault.DELIVERY_GONE]
 
 
-async def test_evidence_of_a_call_is_sound_after_its_delivery_is_gone(database, tmp_path):
+async def test_evidence_of_a_call_verifies_after_its_delivery_is_pruned(database, tmp_path):
     await fill(database, 2)
     before = await packed(database, tmp_path / "before.zip")
     await pruning(database).run()

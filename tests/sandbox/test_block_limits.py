@@ -52,7 +52,7 @@ GOOD = [
 
 
 @each_row("block", GOOD, ids=lambda block: block["type"])
-def test_good_blocks(block):
+def test_valid_blocks_are_accepted(block):
     assert problems([block]) == []
 
 
@@ -118,7 +118,7 @@ def test_good_blocks(block):
     ],
     ids=lambda block: block["type"],
 )
-def test_bad_blocks(block):
+def test_each_invalid_block_is_refused(block):
     assert problems([block])
 
 
@@ -137,11 +137,11 @@ def choice(value="a", **more):
         {"type": "datepicker", "initial_date": "3 June"},
     ],
 )
-def test_bad_elements(element):
+def test_each_invalid_element_is_refused(element):
     assert problems([{"type": "actions", "elements": [element]}], "modal")
 
 
-def test_good_elements():
+def test_valid_elements_are_accepted():
     told = {"type": "plain_text", "text": "which one"}
     elements = [
         {"type": "radio_buttons", "options": [choice(description=told), choice("b")]},
@@ -152,7 +152,7 @@ def test_good_elements():
     assert not problems([{"type": "actions", "elements": elements}], "modal")
 
 
-def test_limits_of_the_whole():
+def test_each_limit_of_a_whole_message_or_view_is_enforced():
     assert problems([{"type": "divider"}] * 51)
     assert not problems([{"type": "divider"}] * 51, "modal")
     assert problems([chart()] * 3)

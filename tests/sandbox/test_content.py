@@ -44,7 +44,7 @@ def judged(view, unknown=()) -> Breach | None:
 
 
 @pytest.mark.parametrize(("body", "error"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
-def test_a_message_that_slack_would_refuse(body, error):
+def test_each_message_that_slack_would_refuse_is_refused(body, error):
     breach = check_message(body)
     assert (breach.error, breach.is_fault) == (error, True)
 
@@ -57,12 +57,12 @@ def test_a_message_has_text_or_blocks_and_an_update_less_text():
 
 
 @each_row(("view", "error"), BAD_VIEWS.values(), ids=BAD_VIEWS)
-def test_a_view_that_slack_would_refuse(view, error):
+def test_each_view_that_slack_would_refuse_is_refused(view, error):
     breach = judged(view)
     assert (breach.error, breach.is_fault) == (error, True)
 
 
-def test_a_view_that_slack_takes():
+def test_each_view_that_slack_accepts_is_accepted():
     assert judged(VIEW) is None
     assert judged({**VIEW, "blocks": [INPUT], "submit": TEXT, "close": TEXT}) is None
 

@@ -16,7 +16,9 @@ def texts(workspace):
 @pytest.mark.parametrize(
     "how", [{"drop_connection": True}, {"status": 503}, {"error": "fatal_error"}]
 )
-async def test_before_has_no_effect_and_after_has(api, slack, when, posted, how):
+async def test_a_fault_before_a_request_prevents_its_effect_and_a_fault_after_does_not(
+    api, slack, when, posted, how
+):
     slack.faults.add(Fault("chat.postMessage", when=when, **how))
     try:
         answer = await api("chat.postMessage", channel=PUBLIC, text="x")
@@ -44,7 +46,7 @@ async def test_a_request_can_be_held(api, slack, workspace, when, posted):
     assert texts(workspace) == posted
 
 
-async def test_a_held_request_does_not_hold_the_server(api, slack):
+async def test_a_held_request_does_not_block_the_server(api, slack):
     slack.faults.add(Fault("auth.test", hang=True))
     asking = asyncio.create_task(api("auth.test"))
     await slack.faults.reached("auth.test")
@@ -53,7 +55,7 @@ async def test_a_held_request_does_not_hold_the_server(api, slack):
         await asking
 
 
-async def test_faults_are_met_as_often_as_they_say(http, slack, workspace):
+async def test_a_fault_applies_to_its_number_of_requests(http, slack, workspace):
     slack.faults.add(Fault("auth.test", status=429, headers={"Retry-After": "7"}, times=2))
     slack.faults.add(Fault("auth.test", delay_seconds=0.1))
     headers = {"Authorization": f"Bearer {workspace.bot_token}"}

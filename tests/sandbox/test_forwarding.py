@@ -1,4 +1,4 @@
-"""Files that people pass on: what Slack shows of it, to whom, and what it refuses."""
+"""Forwarded files: what Slack shows to whom, and what it refuses."""
 
 import json
 
@@ -116,7 +116,7 @@ async def test_only_people_make_public_links_and_only_where_they_may(api, worksp
         workspace.publish_link(file_id, "U0ALICE")
 
 
-async def test_the_events_are_signed_and_hold_ids_alone(app, workspace, file_id):  # noqa: F811 - as above
+async def test_the_events_are_signed_and_contain_only_ids(app, workspace, file_id):  # noqa: F811 - as above
     people = SlackClientSide(workspace, app.url)
     await people.forward_file("U0ALICE", file_id, PUBLIC)
     await people.publish_file("U0ALICE", file_id)

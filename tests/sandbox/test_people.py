@@ -72,7 +72,7 @@ async def test_a_response_url_takes_five_messages(people, app, http, workspace):
     assert (await http.post(url[:-4] + "0000", json={"text": "x"})).status_code == 404
 
 
-async def test_a_failed_or_public_ack(people, app, workspace):
+async def test_a_failed_or_public_ack_is_recorded(people, app, workspace):
     app.answer = lambda: web.Response(status=500, text="broken")
     assert not (await people.command("U0ALICE", PUBLIC, "CA1")).arrived
     assert workspace.ephemerals == []
@@ -104,7 +104,7 @@ async def test_interactions_carry_what_slack_sends(people, app, api, workspace):
     assert json.loads(app.got[-1][1])["event"]["type"] == "app_home_opened"
 
 
-async def test_the_same_over_a_socket(slack, api, workspace, http):
+async def test_a_command_and_a_press_arrive_over_a_socket(slack, api, workspace, http):
     async def app(url, *, acking):
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
             assert (await socket.receive_json())["type"] == "hello"
@@ -159,7 +159,7 @@ async def test_slacks_own_client_connects_and_reconnects_to_the_socket(slack, wo
     assert len(workspace.called("apps.connections.open")) == 2
 
 
-async def test_buttons_in_views_and_on_messages(people, api, app, workspace):
+async def test_buttons_in_views_and_on_messages_can_be_pressed(people, api, app, workspace):
     workspace.add_user("U0EXTERN", team_id="T0ELSEWHERE", is_stranger=True)
     await people.block_action("U0EXTERN", PUBLIC, "1.0", "a", ephemeral=False)
     opened = await open_modal(api, workspace)

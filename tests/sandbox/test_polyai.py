@@ -48,7 +48,7 @@ def get(http, polyai):
     ],
 )
 @each_row("direction", ["combined", "user", "agent"])
-async def test_the_redaction_table(get, polyai, key_query_raw, direction):
+async def test_each_key_and_parameter_returns_its_variant(get, polyai, key_query_raw, direction):
     key, query, raw = key_query_raw
     answer = await get(key=key, direction=direction, **query)
     assert answer.content == load(direction, redacted=not raw)
@@ -81,7 +81,7 @@ async def test_the_redaction_table(get, polyai, key_query_raw, direction):
         ({"headers": {"Accept": "*/*"}}, 406, "SCHEMA_VALIDATION_FAILED"),
     ],
 )
-async def test_refusals_in_the_documented_envelope(get, asking, status, code):
+async def test_each_refusal_has_the_documented_envelope(get, asking, status, code):
     answer = await get(**asking)
     body = answer.json()
     assert (answer.status_code, body["error_code"]) == (status, code)
@@ -95,7 +95,7 @@ async def test_the_callers_correlation_id_is_returned(get):
     assert (await get(path="/v3/a/b/conversations")).headers["X-PolyAI-Correlation-Id"]
 
 
-async def test_single_calls_and_the_list(get, polyai):
+async def test_single_calls_and_the_list_are_returned(get, polyai):
     one = (await get(path=PATH)).json()
     assert one["audioUrl"] == "conversations/CA1/audio"
     assert one["finishedAt"] == "2026-06-03T13:18:18.370000+00:00"
@@ -154,7 +154,9 @@ SPEECH = load("combined", redacted=True)
         (Shape.NOT_RIFF, "audio/wav", lambda body: body[:3] == b"ID3"),
     ],
 )
-async def test_bodies_of_every_shape(get, polyai, shape, content_type, check):
+async def test_a_body_of_each_shape_has_its_headers_and_bytes(
+    get, polyai, shape, content_type, check
+):
     polyai.add_call(CALL, recording=Recording.speech(), shape=shape, pause_seconds=0.001)
     answer = await get()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, content_type)
@@ -163,7 +165,7 @@ async def test_bodies_of_every_shape(get, polyai, shape, content_type, check):
     assert ("Content-Length" in answer.headers) is not unannounced
 
 
-async def test_broken_encoded_and_redirected_bodies(get, http, polyai):
+async def test_each_invalid_shape_of_a_body_is_sent_as_named(get, http, polyai):
     polyai.add_call(CALL, recording=Recording.speech(), shape=Shape.GZIP)
     async with http.stream(
         "GET", f"{polyai.url}{PATH}/audio", headers={"x-api-key": "plain", "Accept": "audio/wav"}
@@ -193,7 +195,7 @@ async def test_synthetic_recordings_stream_the_same_every_time(http, polyai, red
     assert hashlib.sha256(made).digest() == hashlib.sha256(answer.content).digest()
 
 
-async def test_faults(get, polyai):
+async def test_each_scripted_fault_is_applied(get, polyai):
     polyai.faults.add(Fault("audio", status=429, headers={"Retry-After": "3"}))
     polyai.faults.add(Fault("audio", status=401))
     polyai.faults.add(Fault("audio", status=502, body=b"<html>"))

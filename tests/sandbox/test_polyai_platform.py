@@ -51,13 +51,13 @@ def get(http, polyai):
         ({"colour": "red"}, 400),
     ],
 )
-async def test_refusals(get, asking, status):
+async def test_each_invalid_request_is_refused(get, asking, status):
     answer = await get(**asking)
     assert answer.status_code == status
     assert answer.json()["error_id"] == answer.headers["X-PolyAI-Correlation-Id"]
 
 
-async def test_each_host_serves_its_own_list_alone(get, http, polyai):
+async def test_each_host_serves_only_its_own_list(get, http, polyai):
     assert (await get(base=polyai.url)).status_code == 404
     path = f"/v1/agents/{AGENT}/conversations"
     headers = {"x-api-key": "platform"}
@@ -65,7 +65,7 @@ async def test_each_host_serves_its_own_list_alone(get, http, polyai):
     assert (await http.get(polyai.url + path, headers=headers)).status_code == 401
 
 
-async def test_a_cursor_stays_where_it_is_under_new_writes_and_wins_over_the_offset(get, polyai):
+async def test_a_cursor_keeps_its_place_during_writes_and_overrides_the_offset(get, polyai):
     first = (await get(limit="10")).json()
     polyai.add_call("CA-new", started_at=NEWEST + timedelta(minutes=1))
     second = (await get(limit="10", cursor=first["cursor"], offset="3")).json()
@@ -77,12 +77,12 @@ async def test_a_cursor_stays_where_it_is_under_new_writes_and_wins_over_the_off
     assert drifted["conversations"][0]["id"] == rows[9]["id"]
 
 
-async def test_a_cursor_wants_all_other_parameters_again(get):
+async def test_a_cursor_requires_all_other_parameters_again(get):
     first = (await get(limit="10")).json()
     assert (await get(limit="5", cursor=first["cursor"])).status_code == 400
 
 
-async def test_times_and_environments_choose(get, polyai):
+async def test_times_and_environments_filter_the_list(get, polyai):
     polyai.add_call("CA-test", started_at=NEWEST, row={"clientEnv": "sandbox"})
     start = NEWEST - timedelta(minutes=3)
     answer = await get(start_time=start.isoformat(), end_time=NEWEST.isoformat())
@@ -92,7 +92,7 @@ async def test_times_and_environments_choose(get, polyai):
     assert [row["id"] for row in answer.json()["conversations"]] == ["CA-test"]
 
 
-async def test_given_and_generated_calls_stand_in_one_line(get, http, polyai):
+async def test_given_and_generated_calls_are_listed_in_one_order(get, http, polyai):
     polyai.add_call("CA-given", started_at=NEWEST - timedelta(seconds=630))
     rows = (await get()).json()["conversations"]
     assert [row["id"] for row in rows].index("CA-given") == 11
@@ -106,7 +106,7 @@ async def test_given_and_generated_calls_stand_in_one_line(get, http, polyai):
         assert row["conversationId"] == rows[offset]["id"]
 
 
-async def test_a_million_rows_are_made_only_where_they_are_looked_at(get, polyai):
+async def test_of_a_million_rows_only_the_requested_ones_are_generated(get, polyai):
     polyai.generate_calls(1_000_000, newest_at=NEWEST, every=timedelta(seconds=1))
     oldest = (await get(offset="999990", limit="20")).json()["conversations"]
     assert [row["id"] for row in oldest] == [f"CA{number:032x}" for number in range(9, -1, -1)]

@@ -50,14 +50,14 @@ async def test_a_file_is_visible_only_when_completed_once(api, workspace):
         ({"channel_id": PUBLIC, "blocks": [{"type": "markdown", "text": "x"}]}, "internal_error"),
     ],
 )
-async def test_completing_is_refused(api, workspace, arguments, error):
+async def test_each_invalid_completion_is_refused(api, workspace, arguments, error):
     file_id = await api.uploaded()
     wanted = {"files": [{"id": file_id, "title": "t"}]} | arguments
     assert (await api("files.completeUploadExternal", **wanted))["error"] == error
     assert not any(file.completed_times for file in workspace.files)
 
 
-async def test_a_file_goes_under_a_parent_not_under_a_reply(api, workspace):
+async def test_a_file_is_shared_under_a_parent_and_not_under_a_reply(api, workspace):
     parent = workspace.say(PUBLIC, "U0ALICE", "parent")
     reply = workspace.say(PUBLIC, "U0BOB", "reply", thread_ts=parent.ts)
     wanted = {"files": [{"id": await api.uploaded()}], "channel_id": PUBLIC}
@@ -65,7 +65,7 @@ async def test_a_file_goes_under_a_parent_not_under_a_reply(api, workspace):
     assert answer["error"] == "cannot_reply_to_message"
 
 
-async def test_bytes_must_have_come_first(api):
+async def test_an_upload_without_its_bytes_cannot_be_completed(api):
     begun = await api("files.getUploadURLExternal", filename="a.wav", length=3)
     files = [{"id": begun["file_id"]}]
     answer = await api("files.completeUploadExternal", files=files, channel_id=PUBLIC)
@@ -76,7 +76,7 @@ async def test_bytes_must_have_come_first(api):
     assert large["error"] == "file_upload_size_restricted"
 
 
-async def test_files_arguments_never_go_in_the_query(http, slack, workspace):
+async def test_arguments_about_files_in_the_query_are_refused(http, slack, workspace):
     headers = {"Authorization": f"Bearer {workspace.bot_token}"}
     url = f"{slack.url}files.getUploadURLExternal"
     answer = await http.post(url, params={"filename": "a.wav", "length": 3}, headers=headers)
@@ -130,7 +130,7 @@ async def test_a_body_that_ends_early_leaves_the_file_empty(api, workspace):
     assert not workspace.files[0].uploaded
 
 
-async def test_large_uploads_are_measured_not_kept(api, workspace):
+async def test_large_uploads_are_counted_and_not_kept(api, workspace):
     workspace.keep_bytes = 10
     content = bytes(range(256)) * 4
     await api.uploaded(content)
@@ -155,7 +155,7 @@ async def test_files_that_have_an_alt_txt_are_accepted_and_never_shown(api, work
     assert bool(info["shares"]) is bool(workspace.messages(PUBLIC)) is (alt_txt is None)
 
 
-async def test_visibility_can_lag(api, workspace):
+async def test_a_file_can_become_visible_later(api, workspace):
     workspace.visibility_delay_seconds = 0.3
     file_id = await api.uploaded()
     await api("files.completeUploadExternal", files=[{"id": file_id}], channel_id=PUBLIC)

@@ -9,7 +9,7 @@ from tests.tables import each_row
 DM_OF_ALICE = "D0ALICE00"
 
 
-async def test_a_token_is_needed_in_the_header_alone(api, http, slack, workspace):
+async def test_a_token_is_accepted_only_in_the_header(api, http, slack, workspace):
     url = f"{slack.url}auth.test"
     bearer = {"Authorization": f"Bearer {workspace.bot_token}"}
     assert (await http.post(url)).json()["error"] == "not_authed"
@@ -89,7 +89,7 @@ async def test_a_missing_scope_is_named(api, workspace):
         ("usergroups.users.list", {"usergroup": "S0NONE"}, "no_such_subteam"),
     ],
 )
-async def test_refusals(api, method, arguments, error):
+async def test_each_invalid_call_is_refused(api, method, arguments, error):
     assert await api(method, **arguments) | {"ok": False, "error": error} == await api(
         method, **arguments
     )
@@ -123,7 +123,7 @@ async def test_threads_have_one_parent(api, workspace):
     assert f"thread_ts={parent['ts']}" in link["permalink"]
 
 
-async def test_only_own_messages_change(api, workspace):
+async def test_only_the_apps_own_messages_can_be_changed(api, workspace):
     theirs = workspace.say(PUBLIC, "U0ALICE", "mine")
     for method, error in (("update", "cant_update_message"), ("delete", "cant_delete_message")):
         answer = await api(f"chat.{method}", channel=PUBLIC, ts=theirs.ts, text="x")
@@ -137,7 +137,7 @@ async def test_only_own_messages_change(api, workspace):
     assert (await api("chat.delete", channel=PUBLIC, ts=own["ts"]))["error"] == "message_not_found"
 
 
-async def test_members_come_in_pages(api, workspace):
+async def test_members_are_returned_in_pages(api, workspace):
     people = [f"U0P{n:04d}" for n in range(250)]
     workspace.change_channel(PUBLIC, members=tuple(people))
     seen, cursor = [], ""
@@ -194,7 +194,7 @@ async def test_rate_limits_answer_429(http, slack, workspace):
     assert int(second.headers["Retry-After"]) >= 1
 
 
-async def test_views_need_a_fresh_trigger_once(http, slack):
+async def test_a_view_needs_an_unused_recent_trigger(http, slack):
     now = [1000.0]
     workspace = slack.workspace
     workspace.passes = Passes(lambda: now[0])
@@ -224,7 +224,7 @@ async def test_views_need_a_fresh_trigger_once(http, slack):
     assert workspace.homes["U0ALICE"].body == home
 
 
-async def test_group_conversations_and_user_groups(api, workspace):
+async def test_group_conversations_and_user_groups_are_returned(api, workspace):
     opened = await api("conversations.open", users="U0ALICE,U0BOB", return_im=True)
     assert opened["channel"]["is_mpim"]
     members = await api("conversations.members", channel=opened["channel"]["id"])
@@ -235,7 +235,7 @@ async def test_group_conversations_and_user_groups(api, workspace):
     assert group["users"] == ["U0ALICE"]
 
 
-async def test_external_people_are_marked(api, workspace):
+async def test_external_people_have_their_flags(api, workspace):
     workspace.add_user("U0EXTERN", team_id="T0ELSEWHERE", is_stranger=True)
     user = (await api("users.info", user="U0EXTERN"))["user"]
     assert (user["team_id"], user["is_stranger"]) == ("T0ELSEWHERE", True)
@@ -270,7 +270,7 @@ def test_ids_follow_slacks_grammar(workspace, wrong):
         ),
     ],
 )
-async def test_blocks_are_judged_and_nothing_is_posted(api, workspace, arguments, error):
+async def test_blocks_are_validated_and_nothing_is_posted(api, workspace, arguments, error):
     answer = await api("blocks.validate", **arguments)
     assert answer.get("error") == error
     assert [m for channel in workspace.channels for m in workspace.messages(channel)] == []

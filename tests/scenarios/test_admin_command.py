@@ -122,7 +122,7 @@ async def test_the_last_admin_cannot_be_removed(new_scene, verb):
 
 
 @on_both_databases
-async def test_the_last_admin_cannot_be_removed_beside_an_admin_for_a_minute(new_scene):
+async def test_the_last_admin_cannot_be_removed_if_the_other_admin_grant_is_temporary(new_scene):
     async with new_scene() as scene:
         await scene.grant(BOB, right=Right.ADMIN)
         await say(scene, f"grant <@{ALICE}> admin for 1m holiday", user=BOB)

@@ -92,7 +92,7 @@ async def test_any_other_choice_is_a_new_request(scene, subtests):
             assert await everything_ended(scene) == files
 
 
-async def test_who_asks_again_after_a_failure_gets_the_recording(scene):
+async def test_a_request_after_a_failure_delivers_the_recording(scene):
     """Nobody waits ten seconds after inviting the bot."""
     scene.workspace.change_channel(CHANNEL, bot_is_member=False)
     failed = await scene.ask()

@@ -63,7 +63,7 @@ def let_no_page_be_added(scene: Scene) -> None:
         cursor.close()
 
 
-async def test_a_sqlite_database_on_a_full_disk(scene):
+async def test_a_sqlite_database_on_a_full_disk_is_reported(scene):
     assert await is_ready(scene)
     let_no_page_be_added(scene)
     with capture_logs() as logs:
@@ -84,7 +84,7 @@ async def not_ready(scene: Scene) -> bool:
 
 
 @pytest.mark.parametrize("scene_url", ["postgresql"], indirect=True)
-async def test_a_read_only_postgresql_that_becomes_writable_again(new_scene, scene_url):
+async def test_a_read_only_postgresql_is_reported_until_it_is_writable_again(new_scene, scene_url):
     async with new_scene() as scene:
         assert await is_ready(scene)
         for_reading(scene_url, is_so=True)

@@ -26,8 +26,8 @@ from tests.scenarios.scene import ALICE, CHANNEL, Scene
 
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
 CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
-# Two hundred keep two cores busy for a minute: `CALLAUDIO_TEST_COMMANDS=200 pytest -k commands_at`;
-# `make bench` measures as many.
+# Two hundred keep two cores busy for a minute:
+# `CALLAUDIO_TEST_COMMANDS=200 pytest -k many_simultaneous`; `make bench` measures as many.
 COMMANDS = int(os.environ.get("CALLAUDIO_TEST_COMMANDS", "30"))
 MIB = 2**20
 RECORDING = Recording.synthetic(20_000)

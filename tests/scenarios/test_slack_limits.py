@@ -63,7 +63,7 @@ async def burst(scene: Scene, deliveries: int, scale: float) -> int:
     ("deliveries", "scale"),
     [pytest.param(20, 0.1, id="20"), pytest.param(200, 0.5, marks=pytest.mark.long, id="200")],
 )
-async def test_one_worker(new_scene, deliveries, scale):
+async def test_a_burst_is_delivered_without_a_refusal_by_one_worker(new_scene, deliveries, scale):
     async with new_scene(timings=timings(scale)) as scene:
         refused = await burst(scene, deliveries, scale)
 
@@ -73,7 +73,9 @@ async def test_one_worker(new_scene, deliveries, scale):
 
 
 @pytest.mark.long
-async def test_four_workers(new_scene, migrated_postgresql):
+async def test_a_burst_is_delivered_without_a_refusal_by_four_workers(
+    new_scene, migrated_postgresql
+):
     url, scale, deliveries = migrated_postgresql(), 0.5, 200
     async with AsyncExitStack() as stack:
         scene = await stack.enter_async_context(new_scene(timings=timings(scale), database_url=url))

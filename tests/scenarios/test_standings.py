@@ -168,7 +168,7 @@ async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_aga
         assert await cause(scene) == "audience"
 
 
-async def test_a_guest_with_a_grant_by_name_may_go_on_listening(scene):
+async def test_a_guest_with_a_grant_by_name_may_continue_to_listen(scene):
     await scene.grant(BOB)
     seen = await raw(scene)
 

@@ -36,7 +36,7 @@ def problems(**changes: str) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_the_required_ones_are_enough():
+def test_the_required_settings_are_sufficient():
     settings = load_settings(REQUIRED)
     assert settings.polyai_region is Region.EU
     assert settings.database_url == "sqlite:///callaudio.db"
@@ -53,7 +53,7 @@ def test_the_required_ones_are_enough():
     assert not settings.polyai_agents
 
 
-def test_nothing_but_the_mapping_is_read(monkeypatch, tmp_path):
+def test_only_the_given_mapping_is_read(monkeypatch, tmp_path):
     monkeypatch.setenv("PORT", "99")
     monkeypatch.setenv("CALLAUDIO_AUDIENCE", "requester")
     monkeypatch.chdir(tmp_path)
@@ -66,7 +66,7 @@ def test_settings_cannot_be_changed():
         load_settings(REQUIRED).port = 1
 
 
-def test_empty_is_not_set_and_white_space_is_dropped():
+def test_an_empty_value_counts_as_not_set_and_white_space_is_dropped():
     settings = load_settings(
         REQUIRED | {"POLYAI_API_KEY": " plainKey1\n", "POLYAI_PII_API_KEY": " ", "PORT": ""}
     )
@@ -191,7 +191,7 @@ def test_the_address_of_metrics_is_a_host_and_a_port(value, expected):
     assert settings.metrics_address == expected
 
 
-def test_the_plain_key_must_be_one_without_pii_access():
+def test_the_plain_key_must_not_equal_the_raw_key():
     (problem,) = problems(POLYAI_PII_API_KEY="plainKey1")
     assert "the plain key must be one without PII access" in problem
     assert "plainKey1" not in problem
@@ -280,7 +280,7 @@ def test_the_v3_list_is_on_with_account_and_key():
     assert settings.polyai_platform_url is None
 
 
-def test_a_raw_key_lists_no_conversations():
+def test_a_raw_key_is_refused_for_the_v3_list():
     (problem,) = problems(
         POLYAI_PII_API_KEY="rawKey1", POLYAI_ACCOUNT_ID="ws-1", POLYAI_PLATFORM_API_KEY="rawKey1"
     )
@@ -289,7 +289,7 @@ def test_a_raw_key_lists_no_conversations():
 
 
 @pytest.mark.parametrize("name", ["CALLAUDIO_X", "POLYAI_REGION_FILE", "POLYAI_PII_KEY"])
-def test_an_unknown_name_of_ours_is_a_problem(name):
+def test_an_unknown_name_with_our_prefix_is_reported(name):
     (problem,) = problems(**{name: "value-not-shown"})
     assert problem.startswith(f"{name} is unknown: ")
     assert "value-not-shown" not in problem
@@ -390,7 +390,7 @@ def test_quotes_in_the_file_of_a_secret_are_reported(tmp_path):
     assert problem == "POLYAI_PII_API_KEY has quotes around its value: remove the quotes."
 
 
-def test_names_of_others_are_left_alone():
+def test_names_of_other_programs_are_ignored():
     load_settings(REQUIRED | {"PATH": "/bin", "SLACK_CLIENT_ID": "1", "PORT_FILE": "x"})
 
 
@@ -479,7 +479,7 @@ def test_secrets_are_masked_wherever_settings_are_shown():
         ("SSL_CERT_DIR", str(AUTHORITY.parent), "ssl_cert_dir", AUTHORITY.parent),
     ],
 )
-def test_the_way_to_the_outside_is_read_as_it_is_commonly_spelt(name, value, field, expected):
+def test_proxy_variables_are_read_in_upper_and_lower_case(name, value, field, expected):
     found = getattr(load_settings(REQUIRED | {name: value}), field)
     assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == expected
 
@@ -508,7 +508,7 @@ def test_the_password_of_a_proxy_is_masked():
     assert "p%40ss" not in f"{settings!r} {settings.model_dump_json()}"
 
 
-def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
+def test_an_env_file_is_read_and_the_environment_takes_precedence(tmp_path):
     file = tmp_path / ".env"
     file.write_bytes(
         "\ufeff# the bot\r\n"
@@ -534,7 +534,7 @@ def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
     assert environ["PATH"] == "/bin"
 
 
-def test_an_empty_variable_hides_nothing_that_the_file_says(tmp_path):
+def test_an_empty_variable_does_not_override_the_env_file(tmp_path):
     file = tmp_path / ".env"
     file.write_text("DATABASE_URL=postgresql://db/x\nPORT=4000\nCALLAUDIO_LOG_FORMAT=\n")
     environ = {"DATABASE_URL": "", "PORT": " ", "CALLAUDIO_LOG_FORMAT": "console"}
@@ -546,7 +546,7 @@ def test_an_empty_variable_hides_nothing_that_the_file_says(tmp_path):
 
 @pytest.mark.parametrize("in_file", ["HTTPS_PROXY", "https_proxy"])
 @pytest.mark.parametrize("in_environment", ["HTTPS_PROXY", "https_proxy"])
-def test_the_proxy_of_the_environment_wins_in_upper_and_lower_case(
+def test_the_proxy_of_the_environment_takes_precedence_in_upper_and_lower_case(
     tmp_path, in_file, in_environment
 ):
     file = tmp_path / ".env"
@@ -560,7 +560,7 @@ def test_the_proxy_of_the_environment_wins_in_upper_and_lower_case(
 
 @pytest.mark.parametrize("in_file", ["POLYAI_API_KEY", "POLYAI_API_KEY_FILE"])
 @pytest.mark.parametrize("in_environment", ["POLYAI_API_KEY", "POLYAI_API_KEY_FILE"])
-def test_a_secret_of_the_environment_wins_as_a_value_and_as_a_file(
+def test_a_secret_of_the_environment_takes_precedence_as_a_value_and_as_a_file(
     tmp_path, in_file, in_environment
 ):
     def secret(name: str, value: str) -> str:
@@ -585,7 +585,7 @@ def test_a_secret_that_the_file_sets_as_a_value_and_as_a_file_is_reported(tmp_pa
         load_settings(environ)
 
 
-def test_of_a_setting_that_the_file_repeats_the_last_value_counts(tmp_path):
+def test_the_last_value_of_a_repeated_setting_counts(tmp_path):
     file = tmp_path / ".env"
     file.write_text("POLYAI_API_KEY=formerKey1\nPOLYAI_API_KEY=newKey1\nPOLYAI_API_KEY=\n")
     environ = {**REQUIRED, "POLYAI_API_KEY": ""}
@@ -593,7 +593,7 @@ def test_of_a_setting_that_the_file_repeats_the_last_value_counts(tmp_path):
     assert load_settings(environ).polyai_api_key.get_secret_value() == "newKey1"
 
 
-def test_no_file_of_settings_is_no_problem(tmp_path):
+def test_a_missing_env_file_is_no_problem(tmp_path):
     environ: dict[str, str] = {}
     read_env_file(tmp_path / ".env", environ)
     assert environ == {}
@@ -624,7 +624,7 @@ def test_an_unreadable_settings_file_is_reported_without_its_content(tmp_path, c
     assert environ == {}
 
 
-def test_migrations_need_the_database_alone(tmp_path):
+def test_migrations_need_only_the_database(tmp_path):
     assert load_database_url({}) == "sqlite:///callaudio.db"
     assert load_database_url({"DATABASE_URL": "postgres://db/x"}) == "postgresql://db/x"
     file = tmp_path / "url"
@@ -647,7 +647,7 @@ def test_migrations_refuse_an_unusable_database_without_its_password(environ):
     assert caught.value.__context__ is None
 
 
-def test_operators_need_the_first_admins_alone():
+def test_operators_commands_need_only_the_first_admins():
     assert load_first_admins({}) == frozenset()
     named = {"CALLAUDIO_ADMINS": " U0ALICE00, W0BOB0000 ,"}
     assert load_first_admins(named) == {"U0ALICE00", "W0BOB0000"}

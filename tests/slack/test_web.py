@@ -471,7 +471,7 @@ async def test_a_request_is_in_flight_until_it_is_answered(door):
     await giving_way
 
 
-async def test_a_request_that_a_stop_cuts_off_is_told_that_it_may_be_done(door):
+async def test_a_request_cancelled_by_a_stop_is_answered_that_it_may_be_done(door):
     async with door.database.write():  # no request can be stored from now on
         answering = asyncio.create_task(door.post(urlencode(COMMAND)))
         await until(lambda: door.in_flight._count)

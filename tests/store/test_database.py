@@ -56,7 +56,7 @@ async def test_the_values_of_a_row_can_be_read_after_its_transaction(database):
     assert (row.fingerprint, row.requested_at) == ("f", NOON)
 
 
-async def test_two_who_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
+async def test_two_transactions_that_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
     database = Database(sqlite_url)
     started = asyncio.Barrier(2)
 
@@ -75,7 +75,7 @@ async def test_two_who_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
     await database.close()
 
 
-async def test_a_write_on_sqlite_holds_the_lock_from_its_first_look_on(sqlite_url):
+async def test_a_write_on_sqlite_holds_the_lock_from_its_first_statement_on(sqlite_url):
     database, other = Database(sqlite_url), Database(sqlite_url)
     async with database.write() as session, other.engine.connect() as connection:
         await session.execute(select(StandingRow))
@@ -153,16 +153,16 @@ def test_each_name_of_a_sqlite_file_is_one_path(tmp_path, form, name):
     assert sqlite_path(async_url(url)) == tmp_path / "callaudio.db"
 
 
-def test_a_relative_path_is_of_the_current_folder(tmp_path, monkeypatch):
+def test_a_relative_path_is_relative_to_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sqlite_path(async_url("sqlite:///data/callaudio.db")) == tmp_path / "data/callaudio.db"
 
 
-def test_postgresql_is_no_file():
+def test_a_postgresql_url_has_no_file():
     assert sqlite_path(async_url("postgresql://host/name")) is None
 
 
-async def test_the_password_of_the_database_does_not_show():
+async def test_the_password_of_the_database_is_not_shown():
     database = Database("postgresql://callaudio:Zq7vB2nL9xK4@host/name")
     assert "Zq7vB2nL9xK4" not in f"{database.url} {database.url!r} {database.engine!r}"
     assert not database.is_sqlite
@@ -197,7 +197,7 @@ async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(mi
     await database.close()
 
 
-async def test_an_error_that_a_second_run_would_not_mend_is_raised_at_once(database):
+async def test_an_error_that_a_retry_would_not_fix_is_raised_at_once(database):
     runs = []
 
     async def work(session: AsyncSession) -> None:

@@ -75,7 +75,9 @@ async def test_work_is_stored_with_its_transaction_or_not_at_all(setup):
     assert await setup.rows() == {}
 
 
-async def test_whoever_stored_work_wakes_the_worker_of_its_process_after_the_commit(setup):
+async def test_a_transaction_that_stored_work_wakes_the_worker_of_its_process_after_the_commit(
+    setup,
+):
     seen = []
     setup.database.on_work_stored = lambda: seen.append("woken")
 
@@ -87,9 +89,7 @@ async def test_whoever_stored_work_wakes_the_worker_of_its_process_after_the_com
     assert set(await setup.rows()) == {"d1", "d2"}
 
 
-async def test_what_is_due_is_claimed_the_longest_due_first_and_no_more_than_there_is_room_for(
-    setup,
-):
+async def test_due_work_is_claimed_oldest_first_up_to_the_limit(setup):
     await setup.store("late", due_at=setup.now - SECOND)
     await setup.store("later", due_at=setup.now)
     await setup.store("to come", due_at=setup.now + SECOND)
@@ -102,13 +102,13 @@ async def test_what_is_due_is_claimed_the_longest_due_first_and_no_more_than_the
     assert await worker.first_due([KIND], takes_over=True) == {KIND: setup.now + SECOND}
 
 
-async def test_a_worker_whose_clock_is_slow_sees_at_once_what_is_due_at_once(setup):
+async def test_a_worker_with_a_slow_clock_sees_work_that_is_due_at_once(setup):
     await setup.store("d1")
 
     assert len(await claim(setup.worker(skew=-LARGEST_CLOCK_SKEW))) == 1
 
 
-async def test_periodic_work_that_a_fast_clock_stored_is_brought_forward(setup):
+async def test_periodic_work_stored_by_a_fast_clock_is_made_due_earlier(setup):
     await setup.store("late", "held", due_at=setup.now + DAY)
     await setup.store("in time", due_at=setup.now + MUCH_LATER + MINUTE)
     async with setup.database.write() as session:
@@ -127,7 +127,7 @@ async def test_periodic_work_that_a_fast_clock_stored_is_brought_forward(setup):
     }
 
 
-async def test_of_several_workers_one_has_each_piece(setup):
+async def test_each_piece_of_work_is_claimed_by_one_of_several_workers(setup):
     await setup.store(*(f"d{number}" for number in range(40)))
 
     claimed = await asyncio.gather(*(claim(setup.worker()) for _ in range(4)))
@@ -136,7 +136,7 @@ async def test_of_several_workers_one_has_each_piece(setup):
     assert len(keys) == len(set(keys))
 
 
-async def test_done_work_is_gone_and_work_put_off_is_due_again_and_counts_its_tries(setup):
+async def test_done_work_is_removed_and_postponed_work_is_due_again_and_counts_its_tries(setup):
     await setup.store("d1", "d2")
     worker = setup.worker()
     done, later = await claim(worker)
@@ -153,7 +153,7 @@ async def test_done_work_is_gone_and_work_put_off_is_due_again_and_counts_its_tr
     assert (again.key, again.tries, again.was_held) == (later.key, 1, False)
 
 
-async def test_what_is_asked_for_while_it_runs_is_run_again(setup):
+async def test_work_enqueued_while_it_runs_is_run_again(setup):
     await setup.store("d1")
     worker = setup.worker()
     (due,) = await claim(worker)
@@ -165,7 +165,7 @@ async def test_what_is_asked_for_while_it_runs_is_run_again(setup):
     assert [each.key for each in await claim(worker)] == ["d1"]
 
 
-async def test_what_is_asked_for_anew_is_not_put_off_by_it(setup):
+async def test_enqueueing_work_again_does_not_postpone_it(setup):
     await setup.store("d1", due_at=setup.now)
     await setup.store("d1", due_at=setup.now + SECOND)
     assert (await setup.rows())["d1"].due_at == setup.now
@@ -175,7 +175,7 @@ async def test_what_is_asked_for_anew_is_not_put_off_by_it(setup):
     assert (await setup.rows())["d1"].due_at == setup.now - SECOND
 
 
-async def test_what_joins_work_that_runs_does_not_put_off_what_was_wanted_sooner(setup):
+async def test_joining_running_work_does_not_postpone_work_wanted_sooner(setup):
     worker, later = setup.worker(), setup.now + 60 * SECOND
     await setup.store("d1")
     (due,) = await claim(worker)
@@ -190,7 +190,7 @@ async def test_what_joins_work_that_runs_does_not_put_off_what_was_wanted_sooner
     assert (await setup.rows())["d1"].due_at == later
 
 
-async def test_what_joins_work_that_just_ends_is_not_lost_with_it(setup):
+async def test_work_that_joins_ending_work_is_not_lost(setup):
     worker = setup.worker()
     await setup.store("d1")
     (due,) = await claim(worker)
@@ -201,7 +201,7 @@ async def test_what_joins_work_that_just_ends_is_not_lost_with_it(setup):
     assert await claim(worker)
 
 
-async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(setup):
+async def test_work_released_by_a_stop_is_due_at_once_for_any_worker(setup):
     await setup.store("d1")
     first = setup.worker()
     held = await claim(first)
@@ -213,7 +213,7 @@ async def test_what_a_stop_gave_back_is_due_at_once_for_any_worker(setup):
     assert not await first.finish(held[0], None)
 
 
-async def test_a_stop_gives_back_one_of_what_was_claimed_together(setup):
+async def test_a_stop_releases_one_of_several_pieces_claimed_together(setup):
     await setup.store("d1", "d2")
     worker = setup.worker()
     held = {due.key: due for due in await claim(worker)}
@@ -224,7 +224,7 @@ async def test_a_stop_gives_back_one_of_what_was_claimed_together(setup):
     assert await worker.finish(held["d2"], None)
 
 
-async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlite_url):
+async def test_on_sqlite_a_new_worker_releases_the_work_of_its_dead_predecessor(sqlite_url):
     setup = DueWorkSetup(Database(sqlite_url))
     await setup.store("d1")
     await claim(setup.worker())
@@ -236,7 +236,9 @@ async def test_on_sqlite_a_new_worker_frees_what_its_dead_predecessor_held(sqlit
     await setup.database.close()
 
 
-async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_nothing(shared_setup):
+async def test_work_with_an_expired_lease_is_taken_over_and_its_first_worker_can_change_nothing(
+    shared_setup,
+):
     await shared_setup.store("d1")
     first, second = shared_setup.worker(), shared_setup.worker()
     (held,) = await claim(first)
@@ -257,7 +259,7 @@ async def test_an_expired_lease_is_taken_over_and_its_first_holder_can_change_no
     await shared_setup.database.close()
 
 
-async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(shared_setup):
+async def test_a_renewed_lease_lasts_whatever_a_machines_clock_says(shared_setup):
     await shared_setup.store("d1")
     holder, fast = shared_setup.worker(), shared_setup.worker(skew=timedelta(hours=1))
     (held,) = await claim(holder)
@@ -272,7 +274,7 @@ async def test_a_lease_that_is_renewed_lasts_and_no_machines_clock_can_end_it(sh
 
 
 @pytest.mark.parametrize("act", ["renew", "release"])
-async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(shared_setup, act):
+async def test_several_rows_are_locked_in_the_order_in_which_work_is_enqueued(shared_setup, act):
     """Else whoever asks for all of it anew at that moment and the worker wait for each other."""
     said = []
 
@@ -292,9 +294,7 @@ async def test_several_rows_are_locked_in_the_order_in_which_work_is_scheduled(s
     await shared_setup.database.close()
 
 
-async def test_work_that_a_worker_holds_and_does_not_know_of_is_free_when_the_lease_ends(
-    shared_setup,
-):
+async def test_work_claimed_without_the_workers_knowledge_is_free_after_its_lease(shared_setup):
     """The connection broke as the database committed the claim."""
     await shared_setup.store("d1")
     worker = shared_setup.worker()
@@ -323,7 +323,7 @@ async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_setup):
     await shared_setup.database.close()
 
 
-async def test_on_sqlite_each_start_counts_what_the_worker_before_died_in(sqlite_url):
+async def test_on_sqlite_each_start_counts_a_takeover_of_work_that_was_running(sqlite_url):
     setup = DueWorkSetup(Database(sqlite_url))
     await setup.store("held")
     await claim(setup.worker())
@@ -337,7 +337,7 @@ async def test_on_sqlite_each_start_counts_what_the_worker_before_died_in(sqlite
     await setup.database.close()
 
 
-async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(shared_setup):
+async def test_one_suspect_is_claimed_at_a_time(shared_setup):
     await shared_setup.store("d1", "d2", due_at=shared_setup.now - SECOND)
     for _ in range(SUSPECT_FROM):
         assert len(await claim(shared_setup.worker())) == 2
@@ -353,7 +353,7 @@ async def test_of_what_workers_may_have_died_of_one_piece_is_claimed_at_a_time(s
 
 
 @pytest.mark.parametrize("in_turn", [False, True])
-async def test_suspects_before_other_work_do_not_make_it_wait(sqlite_url, in_turn):
+async def test_suspects_do_not_delay_later_work(sqlite_url, in_turn):
     setup = DueWorkSetup(Database(sqlite_url))
     await setup.store("s1", "s2", "s3", due_at=setup.now - SECOND)
     await claim(setup.worker())

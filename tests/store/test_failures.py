@@ -54,7 +54,7 @@ async def test_an_error_does_not_contain_the_values_of_its_statement(database):
     assert "Mrs Private" not in str(failed.value)
 
 
-async def test_a_server_without_an_answer_is_reported():
+async def test_a_server_that_does_not_answer_is_reported():
     writers = []
 
     async def silent(reader, writer):
@@ -70,7 +70,7 @@ async def test_a_server_without_an_answer_is_reported():
         writer.close()
 
 
-async def test_a_name_or_a_user_that_the_server_does_not_know(migrated_postgresql):
+async def test_an_unknown_database_or_user_is_reported(migrated_postgresql):
     url = make_url(migrated_postgresql())
     wrong_name = url.set(database="nothing").render_as_string(hide_password=False)
     assert why(await failure_of(wrong_name)) is failures.NO_SUCH_DATABASE
@@ -104,9 +104,7 @@ def file_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/callaudio.db"
 
 
-async def test_a_file_without_its_folder_one_that_is_none_and_one_that_is_locked(
-    tmp_path, monkeypatch
-):
+async def test_a_file_that_is_missing_invalid_or_locked_is_reported(tmp_path, monkeypatch):
     assert why(await failure_of(f"sqlite:///{tmp_path}/no/such/x.db")) is failures.NO_FILE
     (tmp_path / "text.db").write_text("a text of more than a hundred characters" * 9)
     assert why(await failure_of(f"sqlite:///{tmp_path}/text.db")) is failures.NOT_A_DATABASE
@@ -116,7 +114,7 @@ async def test_a_file_without_its_folder_one_that_is_none_and_one_that_is_locked
         assert why(await failure_of(file_url(tmp_path))) is failures.LOCKED
 
 
-async def test_a_full_disk_has_words_of_its_own_for_people(tmp_path):
+async def test_a_full_disk_has_its_own_text_for_people(tmp_path):
     error = await failure_of(
         file_url(tmp_path),
         "PRAGMA max_page_count=1",
@@ -157,7 +155,7 @@ def test_rare_server_messages_are_reported(said):
         ("connection failed: SSL error: certificate verify failed", failures.TLS),
     ],
 )
-def test_a_connection_that_is_lost_is_no_fault_of_tls(said, failure):
+def test_a_lost_tls_connection_is_not_reported_as_a_fault_of_tls(said, failure):
     """libpq's words for the end of a connection that was over TLS (fe-secure-openssl.c)."""
     assert why(OperationalError("", {}, psycopg.OperationalError(said))) is failure
 

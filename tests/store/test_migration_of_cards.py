@@ -14,7 +14,7 @@ INSERT = text(
 )
 
 
-def test_the_parent_is_the_card_unless_the_thread_is_somebody_elses(empty_url):
+def test_the_parent_is_the_card_unless_another_person_began_the_thread(empty_url):
     upgrade(async_url(empty_url), "0005")
     engine = blocking(empty_url)
     with engine.begin() as connection:

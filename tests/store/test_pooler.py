@@ -33,7 +33,7 @@ def pooled_url(migrated_postgresql: Callable[[], str]) -> Iterator[str]:
 
 
 @needs_pgbouncer
-async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(pooled_url):
+async def test_many_equal_transactions_of_two_processes_all_succeed(pooled_url):
     """The driver would prepare a statement on the server at its fifth use."""
     databases = [Database(pooled_url), Database(pooled_url)]
 
@@ -54,7 +54,7 @@ async def test_many_transactions_of_one_kind_from_two_processes_are_all_done(poo
 
 
 @needs_pgbouncer
-async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
+async def test_behind_a_pooler_the_time_limit_applies_to_its_transaction_only(
     pooled_url, monkeypatch
 ):
     monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
@@ -78,7 +78,9 @@ async def test_the_time_limit_of_a_transaction_counts_there_and_goes_no_further(
 
 
 @needs_pgbouncer
-async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_url, monkeypatch):
+async def test_a_snapshot_behind_a_pooler_is_consistent_and_has_no_time_limit(
+    pooled_url, monkeypatch
+):
     monkeypatch.setattr("bot.store.engines.IDLE_IN_TRANSACTION_SECONDS", 0.2)
     database = Database(pooled_url)
     async with snapshot(database) as session:
@@ -95,7 +97,7 @@ async def test_a_snapshot_is_one_state_there_too_and_may_take_its_time(pooled_ur
 
 
 @needs_pgbouncer
-async def test_the_host_that_answers_is_used(pooled_url):
+async def test_of_several_hosts_the_one_that_answers_is_used(pooled_url):
     hosts = pooled_url.replace("@", f"@127.0.0.1:{free_port()},", 1)
     assert hosts.count("127.0.0.1") == 2
     database = Database(for_drivers(hosts))
@@ -104,7 +106,7 @@ async def test_the_host_that_answers_is_used(pooled_url):
 
 
 @needs_pgbouncer
-async def test_migrations_run_there(postgresql):
+async def test_migrations_run_behind_a_pooler(postgresql):
     with pooled(postgresql()) as url:
         store = async_url(for_drivers(url))
         await asyncio.to_thread(upgrade, store)
@@ -131,7 +133,7 @@ def test_no_engine_lets_the_driver_prepare_statements_on_the_server(migrated_pos
     engine.dispose()
 
 
-async def test_a_connection_without_transactions_hears_what_is_notified(migrated_postgresql):
+async def test_a_connection_outside_of_transactions_receives_notifications(migrated_postgresql):
     database = Database(migrated_postgresql())
     async with database.engine.connect() as connection:
         listening = await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -64,7 +64,7 @@ MOMENT = {
 
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
-async def test_no_statement_of_the_loop_reads_the_whole_table(database, rows):
+async def test_no_statement_of_the_work_loop_reads_the_whole_table(database, rows):
     # Of each hundred one is held, as by many workers.
     claim = "CASE WHEN n % 100 = 0 THEN 'w-' || n END"
     await fill(database, rows, LATER, FILL, RECENT, claim=claim)
@@ -89,7 +89,7 @@ async def test_no_statement_of_the_loop_reads_the_whole_table(database, rows):
 
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
-async def test_neither_does_what_removes_or_counts_deliveries_or_looks_after_visible_ones(
+async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_whole_table(
     database, rows
 ):
     await fill(database, rows, NOON, DELIVERIES, CHECKS)

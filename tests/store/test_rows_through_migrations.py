@@ -29,7 +29,7 @@ VALUES: dict[str, list[object]] = {
 }
 
 
-def test_no_row_of_any_revision_is_lost_and_each_is_read_by_today_s_models(empty_url):
+def test_rows_of_every_revision_survive_the_migrations_and_are_read_by_the_models(empty_url):
     url = async_url(empty_url)
     script = ScriptDirectory.from_config(alembic_config(url))
     engine = blocking(empty_url)

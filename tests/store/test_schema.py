@@ -45,7 +45,7 @@ def test_the_migrations_build_the_models(database_url):
     assert tables(url) == set(Base.metadata.tables)
 
 
-def test_up_twice_down_to_nothing_and_up_again(empty_url):
+def test_migrations_run_twice_and_down_and_up_again(empty_url):
     url = async_url(empty_url)
     assert current_revision(url) is None
     upgrade(url)
@@ -87,14 +87,14 @@ async def test_a_database_is_migrated_only_at_the_newest_revision(empty_url):
         ),
     ],
 )
-def test_the_drivers_are_ours_to_choose(given, asynchronous, blocking):
+def test_a_driver_in_the_url_is_replaced_by_ours(given, asynchronous, blocking):
     url = async_url(given)
     assert url.render_as_string(hide_password=False) == asynchronous
     assert sync_url(url).render_as_string(hide_password=False) == blocking
     assert async_url(asynchronous) == url
 
 
-def test_another_kind_of_database_is_not_taken_for_one_of_ours():
+def test_a_url_of_another_kind_of_database_is_refused():
     with pytest.raises(KeyError):
         async_url("mysql://host/name")
 

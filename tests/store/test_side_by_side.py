@@ -14,7 +14,7 @@ from tests.conftest import NOON
 from tests.patience import until
 
 
-async def test_a_worker_leaves_the_work_of_a_later_version_to_that_one(database):
+async def test_a_worker_does_not_claim_work_of_a_later_version(database):
     async with database.write() as session:
         enqueue(session, "of_tomorrow", "w1", now=NOON)
         enqueue(session, "of_today", "w2", now=NOON)

@@ -57,7 +57,7 @@ async def test_every_row_is_returned_once_in_order_by_each_way_of_fetching(datab
         assert [row.x async for row in result] == expected
 
 
-async def test_reading_is_one_hop_and_writing_is_one_a_statement(database, hops):
+async def test_a_read_takes_one_hop_and_a_write_one_hop_for_each_statement(database, hops):
     async with database.read() as session:
         await session.execute(text("SELECT * FROM notes"))
     assert len(hops) == 1
@@ -68,7 +68,7 @@ async def test_reading_is_one_hop_and_writing_is_one_a_statement(database, hops)
     assert len(hops) == 2, "BEGIN IMMEDIATE with the statement, COMMIT"
 
 
-async def test_a_short_transaction_is_two_hops_however_many_statements_it_has(database, hops):
+async def test_a_short_transaction_takes_two_hops_for_any_number_of_statements(database, hops):
     adding = text("INSERT INTO notes VALUES (:note)")
     async with database.write(is_short=True) as session:
         await session.execute(adding, {"note": "one"})
@@ -95,7 +95,7 @@ async def test_a_short_read_takes_no_hop_and_the_next_one_on_that_connection_doe
     assert len(hops) == 1
 
 
-async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_yet(database):
+async def test_a_short_read_does_not_wait_for_a_writer_and_does_not_see_its_changes(database):
     adding = text("INSERT INTO notes VALUES ('one')")
     async with database.write() as session:
         await session.execute(adding)
@@ -103,7 +103,7 @@ async def test_a_short_read_does_not_wait_for_a_writer_and_sees_nothing_of_it_ye
     assert await database.rows(text("SELECT * FROM notes")) == [("one",)]
 
 
-async def test_writers_of_one_process_write_in_the_order_in_which_they_came(database):
+async def test_writers_of_one_process_write_in_the_order_of_their_arrival(database):
     adding, order = text("INSERT INTO notes VALUES (:note)"), []
 
     async def write(number: int) -> None:
@@ -117,7 +117,7 @@ async def test_writers_of_one_process_write_in_the_order_in_which_they_came(data
 
 
 @pytest.mark.parametrize("is_short", [False, True])
-async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it_was(
+async def test_a_failed_transaction_is_rolled_back_and_its_connection_stays_usable(
     database, is_short
 ):
     adding = text("INSERT INTO notes VALUES (:note)")
@@ -140,7 +140,7 @@ async def test_a_transaction_that_breaks_leaves_nothing_and_the_connection_as_it
 
 
 @pytest.mark.parametrize("is_short", [False, True])
-async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(database, is_short):
+async def test_a_writer_waits_for_another_without_blocking_the_event_loop(database, is_short):
     adding, order = text("INSERT INTO notes VALUES (:note)"), []
 
     async def write() -> None:
@@ -158,9 +158,7 @@ async def test_a_writer_waits_for_another_and_does_not_hold_up_the_event_loop(da
 
 
 @pytest.mark.parametrize("is_short", [False, True])
-async def test_a_cancelled_writer_waits_no_longer_for_one_that_keeps_the_lock(
-    database, monkeypatch, is_short
-):
+async def test_a_cancelled_writer_stops_waiting_for_the_lock(database, monkeypatch, is_short):
     monkeypatch.setattr("bot.store.engines.BUSY_TIMEOUT_MS", 3_600_000)
     await database.engine.dispose()
     with closing(sqlite3.connect(database.url.database or "", isolation_level=None)) as other:
@@ -190,7 +188,7 @@ async def test_changes_in_a_transaction_begun_for_reading_are_committed(database
         assert list(await session.scalars(text("SELECT words FROM notes"))) == ["kept"]
 
 
-async def test_a_statement_that_is_given_up_leaves_nothing_and_the_connections_go_on(
+async def test_a_cancelled_statement_changes_nothing_and_connections_stay_usable(
     database, monkeypatch
 ):
     execute = Connection._execute

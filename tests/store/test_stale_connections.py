@@ -79,7 +79,7 @@ async def test_a_connection_cut_within_a_transaction_raises_and_changes_nothing(
     await write(database, "U1")
 
 
-async def test_no_transaction_pays_for_it_with_a_round_trip(database, relay):
+async def test_the_check_of_a_connection_costs_no_round_trip(database, relay):
     await write(database, "U0")
     before = relay.asked
 

@@ -45,13 +45,13 @@ def test_every_time_is_stored_and_read_as_utc(dialect, moment):
     assert column.process_result_value(stored.replace(tzinfo=None), dialect) == moment
 
 
-def test_no_time_stays_no_time():
+def test_a_missing_time_stays_none():
     column = UtcDateTime()
     assert column.process_bind_param(None, sqlite.dialect()) is None
     assert column.process_result_value(None, sqlite.dialect()) is None
 
 
-def test_every_time_column_has_that_type():
+def test_every_time_column_has_the_utc_type():
     columns = [column for table in Base.metadata.tables.values() for column in table.columns]
     times = [str(column) for column in columns if column.name.endswith(("_at", "_since"))]
     ours = [str(column) for column in columns if isinstance(column.type, UtcDateTime)]
@@ -59,7 +59,7 @@ def test_every_time_column_has_that_type():
     assert times
 
 
-def test_no_column_is_made_for_what_must_not_be_stored():
+def test_no_column_is_named_like_data_that_must_not_be_stored():
     names = {str(c) for table in Base.metadata.tables.values() for c in table.columns}
     words = ("audio", "transcript", "phone", "caller", "token", "secret", "upload_url", "text")
     assert [name for name in names if any(word in name for word in words)] == []

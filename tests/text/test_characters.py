@@ -1,4 +1,4 @@
-"""Characters that nobody sees: gone from what people type, spelt out on terminals."""
+"""Invisible characters: removed from typed text, escaped on terminals."""
 # ruff: noqa: RUF001 - characters that look like others, or like nothing, are the point
 
 from hypothesis import given
@@ -21,7 +21,7 @@ from tests.tables import each_row
         ("a\u00a0b\u3000c\td", "a\u00a0b\u3000c\td"),
     ],
 )
-def test_a_typed_word_is_made_plain(typed, plain):
+def test_invisible_characters_of_a_typed_word_are_removed(typed, plain):
     assert made_plain(typed) == plain
 
 
@@ -31,7 +31,7 @@ def test_plain_text_is_unchanged(text):
     assert len(made_plain(text)) <= len(text)
 
 
-def test_text_keeps_all_but_control_characters():
+def test_text_loses_only_control_characters():
     assert (
         without_control("night\x00 shift \u2013 می\u200cخواهم\n")
         == "night shift \u2013 می\u200cخواهم\n"
@@ -39,7 +39,7 @@ def test_text_keeps_all_but_control_characters():
 
 
 @given(st.text())
-def test_nothing_printed_steers_the_terminal(text):
+def test_no_printed_text_controls_the_terminal(text):
     assert all(each.isprintable() or each == "\n" for each in printable(text))
     assert printable(text, keep="").isprintable()
 
@@ -55,5 +55,5 @@ def test_nothing_printed_steers_the_terminal(text):
         ("Zażółć 日本 🎉", "Zażółć 日本 🎉"),
     ],
 )
-def test_steering_characters_are_spelt_out_and_letters_stay(text, shown):
+def test_control_characters_are_escaped_and_letters_are_unchanged(text, shown):
     assert printable(text) == shown

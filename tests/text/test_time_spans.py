@@ -28,6 +28,6 @@ def test_an_invalid_span_is_refused(text):
 
 
 @given(st.integers(0, 35_999))
-def test_a_moment_is_read_as_it_is_written(tenths):
+def test_a_formatted_time_is_read_back_unchanged(tenths):
     start, _ = parse_time_span(f"{format_time(tenths / 10)}-10:00:00")
     assert start == pytest.approx(tenths / 10)

@@ -36,21 +36,21 @@ async def walk(browser, agent, wanted, *, most=50):
     raise AssertionError("the list has no end")
 
 
-async def test_screens_follow_one_another_and_leave_nothing_out(polyai, browser, agent):
+async def test_consecutive_screens_contain_every_call(polyai, browser, agent):
     line = polyai.generate_calls(123, newest_at=NOW - HOUR, every=timedelta(minutes=7))
     screens = await walk(browser, agent, LAST_MONTH)
     assert [len(each) for each in screens] == [10] * 12 + [3]
     assert list(chain(*screens)) == [line.call(index).conversation_id for index in range(123)]
 
 
-async def test_a_place_shows_the_same_again(polyai, browser, agent):
+async def test_a_place_returns_the_same_screen_again(polyai, browser, agent):
     polyai.generate_calls(30, newest_at=NOW - HOUR, every=timedelta(minutes=7))
     first = await browser.screen(agent, LAST_MONTH, size=10)
     second = await browser.screen(agent, LAST_MONTH, size=10, place=first.older)
     assert await browser.screen(agent, LAST_MONTH, size=10, place=first.older) == second
 
 
-async def test_only_what_fits_is_shown_and_there_is_no_empty_last_screen(polyai, browser, agent):
+async def test_only_matching_calls_are_shown_without_an_empty_last_screen(polyai, browser, agent):
     line = polyai.generate_calls(300, newest_at=NOW - HOUR, every=timedelta(minutes=7))
     handed_over = [c.conversation_id for c in map(line.call, range(300)) if c.handoff]
     wanted = CallFilter(LAST_MONTH.since, LAST_MONTH.until, handoff=True)
@@ -76,7 +76,7 @@ async def test_a_day_long_ago_is_found_with_few_requests(polyai, browser, agent)
     assert len([*polyai.requests, *polyai.platform.requests]) <= 20
 
 
-async def test_a_filter_that_hardly_fits_stops_after_a_few_requests(polyai, browser, agent):
+async def test_a_rarely_matching_filter_stops_after_a_few_requests(polyai, browser, agent):
     polyai.generate_calls(500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     never = CallFilter(NOW - 2 * HOUR, NOW, handoff=True)
     for number in range(400):
@@ -90,7 +90,7 @@ async def test_a_filter_that_hardly_fits_stops_after_a_few_requests(polyai, brow
     assert len(again.calls) == 10
 
 
-async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, agent):
+async def test_calls_that_start_meanwhile_hide_no_older_call(polyai, browser, agent):
     line = polyai.generate_calls(40, newest_at=NOW - HOUR, every=timedelta(minutes=1))
     first = await browser.screen(agent, LAST_MONTH, size=10)
     for number in range(3):
@@ -105,12 +105,12 @@ async def test_calls_that_start_meanwhile_hide_nothing_older(polyai, browser, ag
 
 
 @given(skip=st.integers(0, 50), value=st.text(), name=st.sampled_from(["cursor", "offset"]))
-def test_a_place_is_read_as_it_was_spelt(skip, value, name):
+def test_a_formatted_place_is_read_back_unchanged(skip, value, name):
     assert _parsed(_place_text(skip, PageStart(name, value))) == (skip, PageStart(name, value))
     assert _parsed(_place_text(skip, None)) == (skip, None)
 
 
-async def test_a_list_that_only_repeats_its_page_has_no_older_screen(server, browser):
+async def test_a_list_that_repeats_its_page_has_no_older_screen(server, browser):
     row = b'{"id": "CA1", "started_at": "2026-11-20T11:30:00Z"}'
     server.answers = [answer(body=b'{"conversations": [%s], "cursor": "again"}' % row)]
     agent = scripted(server, "v3")
@@ -121,7 +121,7 @@ async def test_a_list_that_only_repeats_its_page_has_no_older_screen(server, bro
     assert len(server.asked) == 2
 
 
-async def test_a_refused_later_page_is_reported_as_a_list_left_open_for_too_long(server, browser):
+async def test_a_refused_later_page_is_reported_as_an_expired_list(server, browser):
     server.answers = [answer(400, body=b'{"message": "cursor"}')]
     place = _place_text(0, PageStart("cursor", "expired"))
 
@@ -133,7 +133,7 @@ async def test_a_refused_later_page_is_reported_as_a_list_left_open_for_too_long
     assert raised.value.fix.startswith("Open the list again")
 
 
-async def test_a_refused_first_page_is_not_reported_as_one_left_open(server, browser):
+async def test_a_refused_first_page_is_not_reported_as_an_expired_list(server, browser):
     server.answers = [answer(400, body=b'{"message": "period"}')]
 
     with pytest.raises(PolyAIRequestInvalid) as raised:
@@ -142,7 +142,7 @@ async def test_a_refused_first_page_is_not_reported_as_one_left_open(server, bro
     assert raised.value.likely_cause == "PolyAI's list of conversations has changed."
 
 
-async def test_an_absurd_count_does_not_make_the_search_for_a_time_long(server, browser):
+async def test_a_huge_total_does_not_prolong_the_search_for_a_time(server, browser):
     row = b'{"conversationId": "CA1", "startedAt": "2026-11-20T11:30:00Z", "clientEnv": "live"}'
     count = b"9" * 4000
     server.answers = [answer(body=b'{"conversations": [%s], "count": %s}' % (row, count))]

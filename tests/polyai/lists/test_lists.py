@@ -43,14 +43,14 @@ def route_of(agent):
     return "platform_conversations" if agent.platform else "conversations"
 
 
-async def test_each_call_of_the_period_comes_once(polyai, lists, agent):
+async def test_each_call_of_the_period_is_listed_once(polyai, lists, agent):
     line = polyai.generate_calls(3000, newest_at=NOW, every=timedelta(minutes=1))
     since, until = NOW - timedelta(minutes=2500), NOW - timedelta(minutes=10)
     expected = [line.call(index).conversation_id for index in range(11, 2501)]
     assert sorted(await ids(lists, agent, since, until)) == sorted(expected)
 
 
-async def test_the_period_holds_its_first_moment_and_not_its_last(polyai, lists, agent):
+async def test_the_period_includes_its_start_and_excludes_its_end(polyai, lists, agent):
     for name, at in {"CA1": NOW - HOUR, "CA2": NOW - HOUR / 2, "CA3": NOW}.items():
         polyai.add_call(name, started_at=at)
     assert sorted(await ids(lists, agent, NOW - HOUR, NOW)) == ["CA1", "CA2"]
@@ -73,13 +73,13 @@ async def test_calls_that_are_not_live_and_rows_without_a_start_are_left_out(pol
     assert await ids(lists, agent, NOW - 2 * HOUR, NOW) == ["CA1"]
 
 
-async def test_nothing_personal_leaves_the_edge(polyai, lists, agent):
+async def test_no_personal_data_is_returned(polyai, lists, agent):
     polyai.add_call("CA1", started_at=NOW - HOUR, handoff=True)
     (call,) = [each async for each in lists.between(agent, NOW - 2 * HOUR, NOW)]
     assert not [word for word in (*PERSONAL_WORDS, "1234567890") if word in repr(call)]
 
 
-async def test_calls_that_start_meanwhile_repeat_and_hide_nothing(polyai, lists, agent):
+async def test_calls_that_start_meanwhile_neither_repeat_nor_hide_a_call(polyai, lists, agent):
     polyai.generate_calls(1500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     seen = []
     async for call in lists.between(agent, NOW - 2 * HOUR, NOW):
@@ -90,7 +90,7 @@ async def test_calls_that_start_meanwhile_repeat_and_hide_nothing(polyai, lists,
     assert {f"CA{number:032x}" for number in range(1500)} <= set(seen)
 
 
-async def test_the_v3_list_is_asked_with_every_parameter_on_every_page(polyai, lists):
+async def test_every_page_of_the_v3_list_is_requested_with_every_parameter(polyai, lists):
     polyai.generate_calls(2500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     agent = agent_of(polyai, "v3")
     assert len(await ids(lists, agent, NOW - 2 * HOUR, NOW)) == 2500
@@ -107,14 +107,14 @@ async def test_the_v3_list_is_asked_with_every_parameter_on_every_page(polyai, l
         assert query == first
 
 
-async def test_the_v1_list_is_left_once_calls_started_too_early(polyai, lists):
+async def test_the_v1_list_is_read_until_calls_started_too_early(polyai, lists):
     polyai.generate_calls(100_000, newest_at=NOW, every=timedelta(minutes=1))
     agent = agent_of(polyai, "v1")
     assert len(await ids(lists, agent, NOW - 5 * HOUR, NOW)) == 300
     assert [each.query["offset"] for each in polyai.requests] == ["0", "200", "400"]
 
 
-async def test_a_list_without_the_object_around_it_is_read_to_its_end(polyai, lists):
+async def test_a_bare_list_of_rows_is_read_to_its_end(polyai, lists):
     polyai.platform.bare_lists = True
     polyai.generate_calls(2500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     found = await ids(lists, agent_of(polyai, "v3"), NOW - 2 * HOUR, NOW)
@@ -132,7 +132,7 @@ async def test_a_list_without_the_object_around_it_is_read_to_its_end(polyai, li
         ({"agent": "PROJECT-2"}, "v3", errors.PolyAIForbidden, "POLYAI_PLATFORM_API_KEY"),
     ],
 )
-async def test_a_wrong_setting_is_told_by_its_name(polyai, lists, changes, kind, error, said):
+async def test_a_wrong_setting_is_reported_by_its_name(polyai, lists, changes, kind, error, said):
     polyai.agents.add("PROJECT-2")
     agent = agent_of(polyai, kind, **changes)
     with pytest.raises(error) as caught:
@@ -143,7 +143,9 @@ async def test_a_wrong_setting_is_told_by_its_name(polyai, lists, changes, kind,
     assert caught.value.correlation_id
 
 
-async def test_a_slower_pace_is_kept_and_faults_that_pass_are_survived(polyai, lists, agent, waits):
+async def test_a_retry_after_is_respected_and_temporary_faults_are_retried(
+    polyai, lists, agent, waits
+):
     polyai.add_call("CA1", started_at=NOW - HOUR)
     polyai.faults.add(Fault(route_of(agent), status=429, headers={"Retry-After": "7"}))
     polyai.faults.add(Fault(route_of(agent), status=503))
@@ -152,7 +154,7 @@ async def test_a_slower_pace_is_kept_and_faults_that_pass_are_survived(polyai, l
     assert waits[0] >= 7
 
 
-async def test_a_page_that_fails_is_raised_behind_what_was_read(polyai, lists, agent):
+async def test_a_failed_page_raises_after_the_calls_of_earlier_pages(polyai, lists, agent):
     polyai.generate_calls(2500, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     seen = []
     calls = lists.between(agent, NOW - 2 * HOUR, NOW)
@@ -174,7 +176,7 @@ async def test_a_redirect_is_not_followed(polyai, lists, agent):
 
 @pytest.mark.parametrize("kind", ["v1", "v3"])
 @pytest.mark.parametrize("body", [b"{}", b"[", b"7", b"null", b'{"conversations": 5}', b"<html>"])
-async def test_something_else_than_a_list_is_told(server, lists, kind, body):
+async def test_a_response_that_is_not_a_list_is_reported(server, lists, kind, body):
     server.answers = [answer(body=body)]
     with pytest.raises(ListUnreadable) as caught:
         await ids(lists, scripted(server, kind), NOW - HOUR, NOW)
@@ -182,7 +184,7 @@ async def test_something_else_than_a_list_is_told(server, lists, kind, body):
     assert url in caught.value.fix
 
 
-async def test_a_cursor_that_comes_back_ends_the_reading(server, lists):
+async def test_a_repeated_cursor_ends_the_reading(server, lists):
     server.answers = [
         answer(body=b'{"conversations": [], "cursor": "%s"}' % cursor)
         for cursor in (b"a", b"b", b"a")
@@ -205,7 +207,7 @@ async def test_pages_that_stay_empty_end_the_reading(server, lists, kind):
     assert len(server.asked) == MAX_STANDSTILL_PAGES + (kind == "v1")
 
 
-async def test_a_list_longer_than_any_is_not_read_for_ever(server, lists, monkeypatch):
+async def test_an_endless_list_is_not_read_forever(server, lists, monkeypatch):
     monkeypatch.setattr("bot.polyai.lists.MAX_PAGES", 30)
     row = b'{"id": "CA%d", "started_at": "2026-11-20T11:30:00Z"}'
     server.answers = [
@@ -226,7 +228,7 @@ async def test_a_list_that_ignores_the_offset_ends_the_reading(server, lists):
     assert [call.conversation_id for call in seen] == ["CA1"]
 
 
-async def test_a_page_too_large_is_asked_for_in_smaller_ones(polyai, lists, monkeypatch):
+async def test_a_page_that_is_too_large_is_requested_in_smaller_ones(polyai, lists, monkeypatch):
     monkeypatch.setattr("bot.polyai.pages.MAX_PAGE_BYTES", 100_000)
     polyai.generate_calls(1200, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     assert len(await ids(lists, agent_of(polyai, "v3"), NOW - 2 * HOUR, NOW)) == 1200
@@ -237,7 +239,7 @@ async def test_a_page_too_large_is_asked_for_in_smaller_ones(polyai, lists, monk
 
 
 @pytest.mark.parametrize("calls", [4_000, pytest.param(20_000, marks=pytest.mark.long)])
-async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent, calls):
+async def test_only_a_few_pages_are_held_in_memory(polyai, lists, agent, calls):
     polyai.generate_calls(calls, newest_at=NOW - HOUR, every=timedelta(seconds=1))
     count, held = 0, []
     async for _ in lists.between(agent, NOW - timedelta(days=30), NOW):
@@ -253,7 +255,7 @@ async def test_no_more_than_a_few_pages_are_ever_held(polyai, lists, agent, call
     max_examples=examples(24),
 )
 @given(arrivals=st.lists(st.integers(0, 7), max_size=12), size=st.integers(8, 12))
-def test_drifting_offsets_repeat_nothing_and_lose_nothing(arrivals, size):
+def test_drifting_offsets_neither_repeat_nor_lose_a_call(arrivals, size):
     """New rows push old ones behind the next page's start, by less than a page each time."""
     line = [f"CA{number}" for number in range(60)]
     recent, seen, offset = _Recent(), [], 0

@@ -27,7 +27,7 @@ def fields_of(row):
     return st.fixed_dictionaries({}, optional=dict.fromkeys(row, JSON) | {"id": JSON})
 
 
-def test_both_lists_tell_the_same_of_a_call():
+def test_a_call_is_equal_from_both_lists():
     first = summary_from_v1(list_row(CALL))
     second = summary_from_v3(platform_row(CALL, "ws-1"))
     assert first.conversation_id == second.conversation_id == "CA1f"
@@ -43,13 +43,13 @@ def test_both_lists_tell_the_same_of_a_call():
 @pytest.mark.parametrize(
     "call", [summary_from_v1(list_row(CALL)), summary_from_v3(platform_row(CALL, "ws-1"))]
 )
-def test_nothing_personal_is_kept(call):
+def test_no_personal_data_is_kept(call):
     kept = json.dumps(asdict(call), default=str, ensure_ascii=False)
     assert not [word for word in PERSONAL_WORDS if word in kept]
     assert "1234567890" not in kept
 
 
-def test_the_number_of_an_outbound_call_is_the_called_one():
+def test_the_number_of_an_outbound_call_is_the_called_number():
     row = list_row(CALL) | {"direction": "outbound", "toNumber": "+33123456711"}
     assert summary_from_v1(row).masked_caller == "+33•••••••11"
     row = platform_row(CALL, "ws-1") | {"id": "OUT-1", "to_number": "+33123456711"}

@@ -96,7 +96,7 @@ def queue(database: Database) -> Queue:
         pytest.param(7, 7, 8, id="they have one in that round"),
     ],
 )
-def test_which_round_a_new_request_comes_into(opens, last, turn):
+def test_each_new_request_has_its_round(opens, last, turn):
     queue = FairQueue({FLOW: opens}, {} if last is None else {("me", FLOW): last}, {})
 
     assert queue.take("me", FLOW) == Turn("me", FLOW, turn)
@@ -135,7 +135,7 @@ async def test_each_waiting_person_is_served_once_in_every_round(queue):
     ],
 )
 @pytest.mark.parametrize("at_once", [1, 8])
-async def test_one_person_beside_many_in_another_flow_is_served_within_two_claims(
+async def test_one_person_is_served_within_two_claims_while_many_wait_in_another_flow(
     queue, many, one, at_once
 ):
     for number in range(20):
@@ -159,7 +159,7 @@ async def test_a_workspace_with_one_person_gets_as_many_turns_as_one_with_many(q
 
 
 @pytest.mark.parametrize("is_before", [True, False], ids=["before it", "after it"])
-async def test_a_flow_that_asks_for_almost_a_claim_at_a_time_leaves_half_to_one_that_waits(
+async def test_a_flow_that_nearly_fills_each_claim_leaves_half_of_the_claims_to_a_waiting_flow(
     queue, is_before
 ):
     teams = sorted(("T0ONE", "T0TWO"), key=lambda team: flow_of(team, "default"))
@@ -232,7 +232,9 @@ async def test_requests_of_a_person_are_served_in_the_order_of_their_arrival(que
     assert [each.key for each in taken] == asked
 
 
-async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_time_to_return(queue):
+async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_time_to_try_again(
+    queue,
+):
     queue.max_waiting = 20
     assert len(await queue.ask("U0MANY000", 25)) == 20
     assert len(await queue.ask("U0B")) == 1
@@ -286,7 +288,7 @@ async def test_an_ended_delivery_whose_note_is_due_does_not_count(queue):
 @each_row(
     ("people", "when"), [(1, "a minute"), (25, "a minute"), (26, "2 minutes"), (100, "4 minutes")]
 )
-def test_the_more_people_wait_the_later_somebody_is_to_come_back(people, when):
+def test_the_time_to_try_again_grows_with_the_number_of_waiting_people(people, when):
     assert f"in about {when}:" in TooManyWaiting.among(people, most=20).fix
 
 
@@ -295,7 +297,7 @@ def replace_trigger(request: NewRequest) -> NewRequest:
 
 
 @pytest.mark.long
-async def test_a_newcomer_behind_two_thousand_is_next_and_memory_stays_bounded(queue):
+async def test_a_new_requester_behind_two_thousand_requests_is_next_and_memory_stays_bounded(queue):
     """Half of them are one person's; the memory is that of the queue alone."""
     await queue.ask("U0MANY000", 1000)
     for number in range(50):

@@ -159,7 +159,7 @@ async def test_the_same_words_join_a_finished_request_only_within_the_window(set
 
 
 @pytest.mark.parametrize("state", ["refused", "failed"])
-async def test_the_same_words_after_a_request_that_brought_nothing_are_a_new_request(setup, state):
+async def test_the_same_words_after_a_refused_or_failed_request_are_a_new_request(setup, state):
     first = await setup.store()
     setup.now = NOON + timedelta(seconds=2)
     await setup.end(first, state)
@@ -213,7 +213,7 @@ DOES_NOT_MATTER = {
 }
 
 
-def test_every_field_is_listed_as_significant_or_not():
+def test_every_field_is_listed_as_significant_or_insignificant():
     known = {each.name for kind in (NewRequest, Requester, Actor) for each in fields(kind)}
     parts = {"requester", "actor"}
     assert known - parts == {*ANOTHER, *DOES_NOT_MATTER} - {"origin_channel_id"}

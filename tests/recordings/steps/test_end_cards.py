@@ -101,7 +101,7 @@ async def test_a_file_that_slack_does_not_show_yet_is_said_to_be_unconfirmed(
     [({}, False), (TRANSCRIPT, True), ({**TRANSCRIPT, **REDACTED}, False)],
     ids=["a recording", "a transcript", "redacted"],
 )
-async def test_under_the_requester_rule_only_a_transcript_is_for_all(
+async def test_under_the_requester_rule_only_the_card_of_a_transcript_says_that_all_may_hear(
     sqlite_store: Database, changes: dict[str, Any], is_for_all: bool
 ) -> None:
     setup = NotificationSetup(sqlite_store, audience_must_be_cleared=False)
@@ -154,7 +154,9 @@ async def test_a_card_stays_as_the_take_back_left_it_if_no_redacted_recording_ca
         pytest.param({"state": "refused", "destination_channel_id": None}, id="no destination"),
     ],
 )
-async def test_no_card_is_touched(setup: NotificationSetup, changes: dict[str, Any]) -> None:
+async def test_a_missing_or_replaced_card_is_not_updated(
+    setup: NotificationSetup, changes: dict[str, Any]
+) -> None:
     assert await setup.notify(await setup.ended(**changes)) is None
     assert setup.gateway.cards == []
 

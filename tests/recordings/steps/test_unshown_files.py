@@ -94,7 +94,9 @@ async def test_files_that_slack_shows_nowhere_are_deleted_and_sent_again_without
         pytest.param("F2", Slack(deletes=False), id="they cannot be deleted"),
     ],
 )
-async def test_unshown_files_stay_if_a_second_post_could_follow(setup, picture, slack):
+async def test_unshown_files_are_kept_if_dropping_them_could_cause_a_second_post(
+    setup, picture, slack
+):
     delivery = await setup.uploaded(picture_file_id=picture)
     with capture_logs() as logs:
         assert await sharing(setup, slack, []).drop_unshown(delivery) is False

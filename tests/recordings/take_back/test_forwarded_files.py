@@ -146,7 +146,7 @@ async def test_a_check_after_an_event_is_not_repeated(setup):
     assert setup.world.asked.count("shares") == 1
 
 
-async def test_a_public_link_takes_it_back(setup):
+async def test_a_public_link_takes_the_file_back(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
 
     assert await setup.check(CHECK_EVERY) == set()

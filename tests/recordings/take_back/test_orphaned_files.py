@@ -33,7 +33,7 @@ async def setup(sqlite_store: Database) -> TakeBackSetup:
     return setup
 
 
-async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(setup):
+async def test_an_orphaned_file_is_deleted_at_each_try_and_recorded_once_at_the_last(setup):
     for later in (timedelta(0), STAYS_UNSEEN_AFTER - timedelta(seconds=1)):
         setup.now = NOON + later
         setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
@@ -48,7 +48,7 @@ async def test_it_is_deleted_at_each_try_and_recorded_once_at_the_last(setup):
     assert setup.gateway.deleted == [("F1", CHANNEL)] * 3, "it must provably be gone from there"
 
 
-async def test_a_refused_deletion_is_repeated_however_late(setup):
+async def test_a_refused_deletion_is_repeated_at_any_later_time(setup):
     setup.now = NOON + STAYS_UNSEEN_AFTER
     setup.world.away = frozenset({"delete"})
     with capture_logs() as logs:
@@ -61,7 +61,7 @@ async def test_a_refused_deletion_is_repeated_however_late(setup):
     assert await setup.payloads() == [DELETED]
 
 
-async def test_one_that_slack_hides_for_a_day_is_recorded_once_and_then_tried_daily(setup):
+async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried_daily(setup):
     setup.now = NOON + STAYS_UNSEEN_AFTER
     setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True, is_hidden=True)
     for tries, again in [

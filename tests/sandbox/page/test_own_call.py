@@ -40,14 +40,14 @@ def test_an_invalid_span_is_reported(text):
     [wav(1), wav(2), wav(2, channels=2), wav(3), wav(4)],
     ids=["8-bit", "16-bit", "stereo", "24-bit", "32-bit"],
 )
-def test_only_the_spans_fall_silent(file):
+def test_only_the_spans_are_muted(file):
     redacted = muted(file, [(1, 1.5), (3.5, 99)])
     assert len(redacted) == len(file)
     assert muted_spans(file, redacted) == [(1, 1.5), (3.5, 4)]
     assert redacted[:44] == file[:44]
 
 
-def test_pauses_within_a_muted_span_do_not_part_it():
+def test_pauses_within_a_muted_span_do_not_split_it():
     ((begin, end),) = muted_spans(SPEECH, recordings.load("combined", redacted=True))
     assert (round(begin, 1), round(end, 1)) == (5.4, 10.6)
 
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_a_recording_is_reported(file, words):
         muted(file, [])
 
 
-def test_only_the_newest_is_kept():
+def test_only_the_newest_recording_is_kept():
     calls = OwnCalls(PolyAISandbox(), "PROJECT-SANDBOX")
     first, second = calls.add(SPEECH, ""), calls.add(SPEECH, "1-2")
     assert first != second

@@ -30,7 +30,7 @@ async def ask(visitor, user_id, channel_id):
     ("user_id", "channel_id", "redacted", "word"),
     [(CLEARED, QUALITY, False, "Unredacted"), (NOT_CLEARED, SUPPORT, True, "Redacted")],
 )
-async def test_a_command_brings_the_recording_that_the_rules_allow(
+async def test_a_command_delivers_the_recording_that_the_rules_allow(
     visitor, user_id, channel_id, redacted, word
 ):
     await ask(visitor, user_id, channel_id)
@@ -50,14 +50,14 @@ async def test_a_private_channel_is_hidden_from_others(visitor):
     assert "<audio" not in outside
 
 
-async def test_a_private_note_is_seen_by_its_person_alone(visitor):
+async def test_a_private_note_is_seen_only_by_its_person(visitor):
     await ask(visitor, NOT_CLEARED, SUPPORT)
     note = "you are not cleared to hear unredacted recordings"
     await visitor.waits_for(note, NOT_CLEARED, SUPPORT)
     assert note not in await visitor.sees(CLEARED, SUPPORT)
 
 
-async def test_a_request_for_access_is_approved_and_then_brings_raw(visitor):
+async def test_after_an_approved_request_for_access_raw_is_delivered(visitor):
     await ask(visitor, NOT_CLEARED, SUPPORT)
     page = await visitor.waits_for(">Request access<", NOT_CLEARED, SUPPORT)
     ts = re.findall(r'name="ts" value="([\d.]+)"', page.split(">Request access<")[0])[-1]
@@ -92,7 +92,7 @@ async def test_why_names_the_rule_that_decided(visitor):
     assert "the raw key" not in page
 
 
-async def test_the_wall_shows_the_key_by_name_and_no_secret(visitor):
+async def test_the_list_of_requests_names_the_key_and_shows_no_secret(visitor):
     await ask(visitor, CLEARED, QUALITY)
     page = await visitor.waits_for("worker:delivery:delivered", CLEARED, QUALITY)
     assert "the raw key · redacted=false · 200" in page
@@ -101,7 +101,7 @@ async def test_the_wall_shows_the_key_by_name_and_no_secret(visitor):
     assert [each for each in (*secrets, "/upload/v1/", "/commands/") if each in page] == []
 
 
-async def test_the_shared_channel_gets_nothing(visitor):
+async def test_nothing_is_delivered_in_the_shared_channel(visitor):
     await visitor.does("/say", CLEARED, PARTNER, text=f"/callaudio {CALL}")
     await visitor.waits_for("policy:delivery:refused", CLEARED, PARTNER)
     assert "<audio" not in await visitor.sees(PARTNER_PERSON, PARTNER)
@@ -118,7 +118,7 @@ async def test_a_message_shortcut_opens_its_modal(visitor):
     assert 'role="dialog"' not in await visitor.sees(CLEARED, QUALITY)
 
 
-async def test_the_home_opens(visitor):
+async def test_the_app_home_is_shown(visitor):
     page = await visitor.waits_for('class="home"', CLEARED, QUALITY, home="1")
     assert "callaudio Home" in page
 
@@ -157,7 +157,7 @@ async def _until_data(lines):
             return
 
 
-async def test_nothing_on_the_page_is_from_elsewhere(visitor):
+async def test_the_page_loads_nothing_from_other_hosts(visitor):
     answer = await visitor.http.get("/")
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', answer.text) == []

@@ -10,14 +10,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def throw(shared, name):
-    """Press the button; gives what the page says after."""
+    """Press the button; returns what the page shows afterwards."""
     async with http_client(base_url=shared.address, timeout=90) as http:
         answer = await http.post("/trial", data={"as": CLEARED, "trial": name})
         assert answer.status_code == 303
         return html.unescape((await http.get("/")).text)
 
 
-# The scenarios have a test for each of these faults; their buttons are pressed at length.
+# The scenarios test each of these faults too; all buttons are pressed only in `make test-long`.
 AT_LENGTH = {"breaks_off", "killed", "joins", "shared", "public", "forwarded"}
 
 
@@ -30,7 +30,7 @@ AT_LENGTH = {"breaks_off", "killed", "joins", "shared", "public", "forwarded"}
         for trial in TRIALS
     ],
 )
-async def test_each_fault_ends_as_the_rules_say(shared, trial):
+async def test_each_fault_has_its_expected_outcome(shared, trial):
     page = await throw(shared, trial.name)
     _, _, row = page.partition(f'value="{trial.name}"')
     row, _, _ = row.partition("</li>")

@@ -1,4 +1,4 @@
-"""Somebody who looks, and a way to read what was drawn as a browser would."""
+"""A viewer, and a parser that reads the drawn markup as a browser would."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ WITHOUT_END = {"br", "img", "meta"}
 
 
 class Drawn(HTMLParser):
-    """The text, the elements and the attributes of some markup; complains of what is not closed."""
+    """The text, elements and attributes of some markup; fails if an element is not closed."""
 
     def __init__(self, markup):
         super().__init__(convert_charrefs=True)

@@ -28,7 +28,7 @@ def draw(reader, *some):
     ],
     ids=["message", "modal", "home"],
 )
-def test_the_samples_are_what_slack_takes(some, surface):
+def test_the_samples_are_valid_for_slack(some, surface):
     assert problems(some, surface) == []
 
 
@@ -57,17 +57,17 @@ def test_the_samples_are_what_slack_takes(some, surface):
         (rich({"type": "usergroup", "usergroup_id": "S0LEADS"}), ["@leads"]),
     ],
 )
-def test_people_see(reader, block, seen):
+def test_each_block_is_drawn_with_its_text(reader, block, seen):
     drawn = draw(reader, block)
     for each in seen:
         assert each in drawn.text
 
 
-def test_a_table_shows_its_first_page_alone(reader):
+def test_a_table_shows_only_its_first_page(reader):
     assert "CA3" not in draw(reader, samples.DATA_TABLE).text
 
 
-def test_a_long_word_in_a_table_is_cut_short_on_the_page(reader):
+def test_a_long_word_in_a_table_is_truncated_on_the_page(reader):
     rows = [[words("Conversation"), words("Caller")], [words("CA" + "0" * 32), words("+44•••90")]]
     drawn = blocks([{"type": "table", "rows": rows}], reader)
     assert drawn.count('class="left long"') == 1
@@ -80,7 +80,7 @@ def test_the_value_of_a_button_is_not_shown(reader):
     assert 'class="button danger"' in markup
 
 
-def test_choices_show_which_are_made(reader):
+def test_the_selected_choices_are_marked(reader):
     modal = blocks(samples.MODAL["blocks"], reader)
     assert modal.count('class="check chosen"') == 1
     assert modal.count('class="radio chosen"') == 1
@@ -124,6 +124,6 @@ def test_a_picture_is_read_from_the_workspace(reader):
     ],
     ids=str,
 )
-def test_an_unknown_block_is_not_left_out_silently(reader, block):
+def test_an_unknown_block_raises(reader, block):
     with pytest.raises(UnrenderableError):
         blocks([block], reader)

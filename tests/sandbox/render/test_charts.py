@@ -38,7 +38,7 @@ def test_a_pie_has_a_slice_for_each_segment(values, slices):
 
 @pytest.mark.parametrize("kind", ["bar", "line", "area"])
 @given(first=VALUES, second=VALUES)
-def test_nothing_is_drawn_outside(kind, first, second):
+def test_nothing_is_drawn_outside_of_the_chart(kind, first, second):
     drawn = chart(samples.chart(kind, (first, second)))
     points = re.findall(r'c?x="([\d.-]+)" c?y="([\d.-]+)"', drawn)
     assert points

@@ -60,7 +60,7 @@ def test_each_markup_is_drawn(reader, written, drawn):
         ("{date_long}", -48, "Monday, June 1st, 2026"),
     ],
 )
-def test_times_are_the_reader_s(reader, pattern, hours_away, drawn):
+def test_dates_are_formatted_for_the_reader(reader, pattern, hours_away, drawn):
     at = int((reader.now + timedelta(hours=hours_away)).timestamp())
     assert mrkdwn(f"<!date^{at}^{pattern}|some day>", reader) == drawn
 
@@ -72,7 +72,7 @@ def test_times_are_in_the_reader_s_zone(reader):
     assert mrkdwn(f"<!date^{at}^{{date_num}}|x>", west) == "2026-06-02"
 
 
-def test_a_token_that_slack_does_not_know_is_no_time(reader):
+def test_an_unknown_date_token_is_refused(reader):
     with pytest.raises(UnrenderableError, match="month"):
         mrkdwn("<!date^0^{month}|x>", reader)
 
@@ -81,7 +81,7 @@ def test_a_token_that_slack_does_not_know_is_no_time(reader):
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
-def test_no_text_becomes_markup_of_its_own(reader, text):
+def test_no_text_becomes_markup(reader, text):
     drawn = Drawn(mrkdwn(text, reader))
     assert set(drawn.names) <= SPANS
     assert {name for name, _ in drawn.attributes} <= {"class", "href", "rel"}
@@ -99,6 +99,6 @@ def test_plain_text_is_drawn_as_it_is(reader, text):
     assert set(drawn.names) <= {"br"}
 
 
-def test_text_of_no_known_kind_is_refused(reader):
+def test_text_of_an_unknown_kind_is_refused(reader):
     with pytest.raises(UnrenderableError):
         text_object({"type": "markdown", "text": "x"}, reader)

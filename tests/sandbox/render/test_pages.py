@@ -51,7 +51,7 @@ def test_a_thread_shows_people_texts_and_times(workspace):
     assert "elsewhere" not in text
 
 
-def test_a_recording_is_something_to_play(workspace):
+def test_a_recording_has_a_player(workspace):
     parent = workspace.say(WHERE, WHO, "x")
     share(workspace, recordings.load("combined", redacted=True), parent)
     assert "CA1 (raw)WAV audio0:000:12" in drawn_thread(workspace, parent).text
@@ -63,7 +63,7 @@ def test_a_picture_is_shown_inline(workspace):
     assert "img" in drawn_thread(workspace, parent).names
 
 
-def test_only_the_beginning_of_a_text_file_is_shown(workspace):
+def test_only_the_first_lines_of_a_text_file_are_shown(workspace):
     parent = workspace.say(WHERE, WHO, "x")
     content = "".join(f"line {n} & more\n" for n in range(30)).encode()
     share(workspace, content, parent, name="CA1-transcript.txt")
@@ -72,7 +72,7 @@ def test_only_the_beginning_of_a_text_file_is_shown(workspace):
     assert "line 20" not in text
 
 
-def test_a_deleted_file_is_gone(workspace):
+def test_a_deleted_file_is_not_shown(workspace):
     parent = workspace.say(WHERE, WHO, "x")
     share(workspace, recordings.load("combined", redacted=True), parent, deleted=True)
     text = drawn_thread(workspace, parent).text
@@ -81,7 +81,7 @@ def test_a_deleted_file_is_gone(workspace):
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"RIFF"])
-def test_a_file_that_is_nothing_known_is_not_left_out_in_silence(workspace, content):
+def test_a_file_of_an_unknown_kind_raises(workspace, content):
     parent = workspace.say(WHERE, WHO, "x")
     share(workspace, content, parent)
     with pytest.raises(UnrenderableError):
@@ -97,7 +97,7 @@ def test_a_channel_shows_replies_only_in_their_thread(workspace):
     assert "one" not in text
 
 
-def test_a_private_note_is_for_its_reader_alone(workspace):
+def test_a_private_note_is_shown_only_to_its_reader(workspace):
     blocks = ({"type": "section", "text": samples.marked("for *you*")},)
     workspace.show(Ephemeral(WHERE, WHO, "fallback", blocks))
     workspace.show(Ephemeral(WHERE, OTHER, "for somebody else"))
@@ -130,7 +130,7 @@ def test_home_shows_its_tab(reader):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_page_needs_nothing_from_outside(reader, theme):
+def test_a_page_loads_nothing_from_other_hosts(reader, theme):
     markup = page(home_page(samples.HOME, reader), modal_page(samples.MODAL, reader), theme=theme)
     drawn = Drawn(markup.removeprefix("<!doctype html>"))
     assert ("data-theme", theme) in drawn.attributes
@@ -138,7 +138,7 @@ def test_a_page_needs_nothing_from_outside(reader, theme):
     assert not re.search(r"url\(|@import|\bsrc=", markup)
 
 
-def test_every_class_of_the_pages_has_a_look(reader):
+def test_every_css_class_of_the_pages_has_a_style(reader):
     markup = page(home_page({"blocks": samples.MESSAGE}, reader), modal_page(samples.MODAL, reader))
     used = {name for names in re.findall(r'class="([^"]*)"', markup) for name in names.split()}
     styled = set(re.findall(r"\.([a-z][\w-]*)", markup.partition("</style>")[0]))

@@ -425,7 +425,7 @@ async def test_a_share_is_refused_rather_than_delayed_after_its_decision(gateway
     assert len(workspace.called(method)) == 1
 
 
-async def test_posting_a_card_is_never_repeated_by_itself(gateway, slack, workspace):
+async def test_posting_a_card_is_never_retried_automatically(gateway, slack, workspace):
     slack.faults.add(Fault("chat.postMessage", drop_connection=True, when="after"))
     with pytest.raises(SlackUnclear):
         await gateway.announce(ANNOUNCEMENT)
@@ -525,7 +525,9 @@ async def test_without_a_response_url_the_note_is_an_ephemeral_message(gateway, 
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, "C0NOWHERE0", "D0OTHERS00"])
-async def test_otherwise_the_note_is_a_direct_message(gateway, slack, workspace, channel):
+async def test_without_url_and_membership_the_note_is_a_direct_message(
+    gateway, slack, workspace, channel
+):
     slack.faults.add(Fault("response_url", status=404, body=b"expired_url"))
     await gateway.notify(note(workspace, user=BOB, channel=channel))
     assert workspace.ephemerals == []

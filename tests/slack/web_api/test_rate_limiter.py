@@ -130,7 +130,7 @@ async def test_look_ups_of_many_people_do_not_delay_admins(virtual):
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.LOOKUP, Urgency.TAKE_BACK])
-async def test_answers_and_take_backs_never_wait_for_the_limits(virtual, urgency):
+async def test_answers_and_take_backs_never_wait_for_a_turn(virtual, urgency):
     limiter = limiter_on(virtual)
 
     async def story() -> float:
@@ -266,7 +266,7 @@ class UnavailableStore(MemoryRateLimitStore):
         raise ConnectionError
 
 
-async def test_while_the_table_is_unavailable_slack_alone_limits_the_calls(virtual):
+async def test_while_the_table_is_unavailable_only_slack_limits_the_calls(virtual):
     limiter = limiter_on(virtual, UnavailableStore(virtual.monotonic))
 
     await virtual.until_done(spend_all(limiter))

@@ -136,7 +136,7 @@ KINDS = {
 
 
 @each_row("kind", sorted(KINDS, key=lambda kind: kind.__name__))
-def test_every_error_has_a_text_and_a_code_of_its_own(kind):
+def test_every_error_has_its_own_text_and_code(kind):
     assert kind.what != SlackError.what
     assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
     assert [each for each in KINDS if each.code == kind.code] == [kind]

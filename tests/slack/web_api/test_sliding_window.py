@@ -40,7 +40,7 @@ NOW = 1000.0
         ),
     ],
 )
-def test_how_many_calls_are_allowed(spent, since, wanted, allowed, again):
+def test_each_window_allows_its_number_of_calls(spent, since, wanted, allowed, again):
     _, found = spend(Spent(spent), LIMIT, wanted=wanted, now=NOW, since=since)
 
     assert (found.calls, found.again_seconds) == (allowed, pytest.approx(again))
@@ -96,7 +96,7 @@ async def stores(
 
 
 @pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_what_one_process_takes_the_other_does_not_have(stores):
+async def test_calls_taken_by_one_process_are_not_available_to_another(stores):
     one, other = stores
 
     assert (await one.take("m", LIMIT, 7, since=Since())).calls == 7
@@ -108,7 +108,7 @@ async def test_what_one_process_takes_the_other_does_not_have(stores):
 
 
 @pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_a_retry_after_that_one_process_saw_holds_the_other(stores):
+async def test_a_retry_after_of_one_process_applies_to_the_other(stores):
     one, other = stores
 
     await one.hold("m", 45)

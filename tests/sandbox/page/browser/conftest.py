@@ -38,7 +38,7 @@ async def browser():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(browser, shared):
-    """A fresh tab; at its end nothing broke in it, and it asked nobody but the page."""
+    """A new tab; at its end it had no error and made requests only to the page."""
     context = await browser.new_context(viewport=DESKTOP)
     context.set_default_timeout(LIMIT_MS)
     asked, broken = [], []

@@ -1,4 +1,4 @@
-"""What somebody does on the page with mouse and keys, and what they see."""
+"""A person's actions on the page with mouse and keys, and what they see."""
 
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ class Tab:
         return self.page.get_by_role("dialog")
 
     async def sees(self, words: str) -> None:
-        """Wait until these words stand in the channel."""
+        """Wait until these words are in the channel."""
         await self.page.locator("#timeline").get_by_text(words).last.wait_for()
 
     async def asks(self, conversation_id: str, more: str = "") -> File:

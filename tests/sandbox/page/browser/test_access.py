@@ -1,4 +1,4 @@
-"""The way to a right and back: asked for, approved, used, revoked."""
+"""A right from its request to its end: requested, approved, used, revoked."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.patience import until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_asked_approved_heard_raw_revoked_and_gone(tab):
+async def test_a_right_is_requested_approved_used_and_revoked(tab):
     people = tab.page.locator("#sidebar")
     agent = people.get_by_role("link", name="Agent")
     await tab.goes(NOT_CLEARED, SUPPORT)

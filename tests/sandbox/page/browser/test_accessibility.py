@@ -1,4 +1,4 @@
-"""The page by axe, in both themes and both widths: nothing serious."""
+"""Axe finds no serious fault of the page, in both themes and both widths."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ async def findings(tab, axe):
 
 
 @pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.long)])
-async def test_nothing_serious_is_found(axe, tab, theme):
+async def test_axe_finds_no_serious_fault(axe, tab, theme):
     page = tab.page
     await page.emulate_media(color_scheme=theme)
     await tab.goes(NOT_CLEARED, SUPPORT)

@@ -11,7 +11,7 @@ from tests.patience import until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_controls_of_a_card(tab):
+async def test_each_control_of_a_card_works(tab):
     await tab.goes(CLEARED, QUALITY)
     file = await tab.asks(call_of_today(5))
     about = f"{call_of_today(5)}, requested by"
@@ -34,7 +34,7 @@ async def test_the_controls_of_a_card(tab):
 
 
 @pytest.mark.long
-async def test_the_controls_of_the_finder(tab):
+async def test_each_control_of_the_finder_works(tab):
     await tab.goes(CLEARED, QUALITY)
     await tab.page.get_by_role("button", name="Find a call").click()
     await tab.dialog.get_by_text("Which call?").wait_for()
@@ -51,7 +51,7 @@ async def test_the_controls_of_the_finder(tab):
 
 
 @pytest.mark.long
-async def test_the_controls_of_the_home(tab):
+async def test_each_control_of_the_home_works(tab):
     await tab.goes(ADMIN, GENERAL, home="1")
     await tab.button("Add a digest").click()
     form = tab.dialog

@@ -1,4 +1,4 @@
-"""Every fault, thrown by its button: the page says what to expect, and whether it came."""
+"""Each fault, triggered by its button: the page shows the expected and the actual outcome."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from bot.sandbox.page.trials import TRIALS
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-# The page's own requests throw them all in tests/sandbox/page/test_trials.py.
+# tests/sandbox/page/test_trials.py triggers all of them by the page's requests.
 @pytest.mark.parametrize("pressed", ["limited", pytest.param("killed", marks=pytest.mark.long)])
-async def test_each_button_says_what_to_expect_and_how_its_fault_ended(tab, pressed):
+async def test_each_fault_shows_its_expected_and_its_actual_outcome(tab, pressed):
     await tab.goes(CLEARED, QUALITY)
     faults = tab.page.locator("#trials")
     await faults.locator("summary").click()

@@ -1,4 +1,4 @@
-"""How soon the page is there: reported, as a busy machine would make any bound a lie."""
+"""The time until the page is shown: only reported, because a busy machine would break any limit."""
 
 import pytest
 

@@ -29,7 +29,7 @@ SECONDS = 12.06
         ),
     ],
 )
-async def test_what_comes_plays_whole_and_the_page_tells_why(
+async def test_a_delivered_recording_plays_to_its_end_and_the_page_explains_it(
     tab, user_id, channel_id, redacted, why
 ):
     await tab.goes(user_id, channel_id)

@@ -1,4 +1,4 @@
-"""What one can do beside the chat: play the story, give a recording of one's own, prove it all."""
+"""The tools beside the chat: play the story, upload a recording, verify the audit chain."""
 
 import pytest
 
@@ -28,7 +28,7 @@ async def test_the_story_is_played_in_one_click_and_the_chain_then_verified(tab)
         pytest.param(NOT_CLEARED, SUPPORT, True, id="not-cleared"),
     ],
 )
-async def test_a_recording_of_ones_own_is_delivered_as_any_other(
+async def test_an_uploaded_recording_is_delivered_like_any_other(
     tab, tmp_path, user_id, channel_id, redacted
 ):
     own = recordings.load("combined", redacted=False)
@@ -50,7 +50,7 @@ async def test_a_recording_of_ones_own_is_delivered_as_any_other(
     assert (await sent.inner_text()).startswith("Redacted" if redacted else "Raw")
 
 
-async def test_what_is_no_recording_is_refused_in_words(tab, tmp_path):
+async def test_a_file_that_is_no_recording_is_refused_with_a_reason(tab, tmp_path):
     (tmp_path / "song.wav").write_bytes(b"ID3 this is a song")
     await tab.goes(CLEARED, QUALITY)
     await tab.page.locator("#own-recording summary").click()

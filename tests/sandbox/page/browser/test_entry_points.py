@@ -1,4 +1,4 @@
-"""The other ways to a recording: a shortcut in a thread, a digest's button, the keyboard alone."""
+"""Other ways to request a recording: a shortcut in a thread, a digest's button, the keyboard."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.long
-async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab):
+async def test_a_shortcut_in_a_thread_delivers_the_recording_into_that_thread(tab):
     await tab.goes(CLEARED, QUALITY)
     first = await tab.asks(call_of_today(3))
     reply = tab.page.locator("#timeline > form.reply").last
@@ -31,7 +31,7 @@ async def test_a_shortcut_in_a_thread_brings_the_recording_into_that_thread(tab)
 
 
 @pytest.mark.long
-async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
+async def test_a_digests_button_delivers_the_recording_into_the_digests_thread(tab):
     workspace = tab.shared.stage.workspace
     known = {file.id for file in workspace.visible_recordings(QUALITY)}
     await tab.goes(ADMIN, GENERAL)
@@ -53,7 +53,7 @@ async def test_a_digests_button_brings_the_recording_below_the_digest(tab):
     assert file.content == recordings.load("combined", redacted=False)
 
 
-async def test_the_keyboard_is_enough(tab):
+async def test_everything_works_with_the_keyboard_only(tab):
     await tab.goes(CLEARED, QUALITY)
     keyboard, focused = tab.page.keyboard, tab.page.locator(":focus")
     await keyboard.press("/")
@@ -75,7 +75,7 @@ async def test_the_keyboard_is_enough(tab):
     assert await focused.inner_text() == "Find a call"
 
 
-async def test_whoever_is_invited_hears_no_raw_recording(tab):
+async def test_an_invited_person_without_the_right_hears_no_raw_recording(tab):
     workspace = tab.shared.stage.workspace
     await tab.goes(CLEARED, QUALITY)
     raw = await tab.asks(call_of_today(1))

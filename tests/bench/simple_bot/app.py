@@ -1,7 +1,7 @@
-"""The afternoon bot: Bolt's blocking app under gunicorn, httpx, and the SDK's `files_upload_v2`.
+"""The simple bot: Bolt's blocking app under gunicorn, httpx, and the SDK's `files_upload_v2`.
 
-It holds a whole recording in memory, forgets what it was doing when it is killed, and looks at
-nobody but the requester: what the product's guarantees cost is the difference to this.
+It holds a whole recording in memory, loses its work when it is killed, and checks only the
+requester. The difference to it is the cost of the product's guarantees.
 """
 
 import os
@@ -47,19 +47,19 @@ def callaudio(ack: Ack, command: dict[str, str]) -> None:
 
 
 def is_cleared(user_id: str) -> bool:
-    """Look the requester up in the one table there is."""
-    with sqlite3.connect(os.environ["AFTERNOON_DATABASE"]) as database:
+    """Look up the requester in its only table."""
+    with sqlite3.connect(os.environ["SIMPLE_BOT_DATABASE"]) as database:
         found = database.execute("SELECT 1 FROM cleared WHERE user_id = ?", (user_id,))
         return found.fetchone() is not None
 
 
 @flask.post("/slack/events")
 def events() -> Response:
-    """Hand Slack's requests to Bolt."""
+    """Pass Slack's requests to Bolt."""
     return handler.handle(request)
 
 
 @flask.get("/readyz")
 def readyz() -> str:
-    """Say that requests are served."""
+    """Answer health checks."""
     return "ok"

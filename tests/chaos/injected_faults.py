@@ -1,4 +1,4 @@
-"""What goes wrong, drawn from a seed: processes, the database, the network, Slack and PolyAI."""
+"""Faults chosen by a seed: of processes, the database, the network, Slack and PolyAI."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from tests.scenarios.scene import Scene
 from tests.tcp_relay import TcpRelay
 
 LOSES = ("chat.postMessage", "files.completeUploadExternal", "chat.update", "response_url")
-"""What must not happen twice; after the effect, Slack's answer is lost."""
+"""Calls that must not take effect twice; Slack's answer is lost after the effect."""
 SLACK_AWAY = (
     Fault("*", status=429, headers={"Retry-After": "1"}, body=b"{}"),
     Fault("*", status=503, body=b"oops"),
@@ -28,8 +28,8 @@ POLYAI_AWAY = (
 
 
 @dataclass
-class Weather:
-    """One thing goes wrong after the other, and now and then two at a time."""
+class InjectedFaults:
+    """Injects one fault after another, and now and then two at a time."""
 
     scene: Scene
     fleet: Fleet
@@ -39,8 +39,8 @@ class Weather:
     story: Story
     chance: random.Random
 
-    async def rage(self, seconds: float) -> None:
-        """Do harm for so long."""
+    async def inject_for(self, seconds: float) -> None:
+        """Inject faults for this time."""
         kinds = (
             *(self.kill, self.kill, self.terminate, self.stop, self.restart, self.cut_database),
             *(self.freeze_database, self.lose_commits, self.halve_statements, self.slow_database),
@@ -55,14 +55,14 @@ class Weather:
             self.story.events.append(f"{harm.__name__} {length:.1f} s")
             if self.chance.random() < 0.3 and order:
                 other = order.pop()
-                self.story.events.append(f"  beside it {other.__name__}")
+                self.story.events.append(f"  together with {other.__name__}")
                 await asyncio.gather(harm(length), other(length))
             else:
                 await harm(length)
             await asyncio.sleep(self.chance.uniform(0.2, 1.5))
 
-    def clear_up(self) -> None:
-        """Let everything be well again."""
+    def end(self) -> None:
+        """End all faults."""
         self.fleet.go_on()
         for relay in (self.database, self.polyai):
             relay.thaw()
@@ -79,7 +79,7 @@ class Weather:
         self.fleet.signal(self._somebody(), signal.SIGTERM)
 
     async def stop(self, length: float) -> None:
-        """Let a process stand still: a worker now and then for longer than its lease."""
+        """Stop a process for a while; a worker now and then for longer than its lease."""
         place = self._somebody()
         self.fleet.signal(place, signal.SIGSTOP)
         await asyncio.sleep(length * (self.chance.choice((1, 5)) if place.roles.works else 1))
@@ -91,14 +91,14 @@ class Weather:
         await self.restart_database()
 
     async def cut_database(self, length: float) -> None:
-        """Cut every connection to the database, and let none be made for a while."""
+        """Cut every connection to the database, and allow no new ones for a while."""
         self.database.is_open = False
         await self.database.cut()
         await asyncio.sleep(length)
         self.database.is_open = True
 
     async def freeze_database(self, length: float) -> None:
-        """Let nothing pass to the database or back."""
+        """Block all traffic with the database."""
         self.database.freeze()
         await asyncio.sleep(length)
         self.database.thaw()
@@ -109,37 +109,36 @@ class Weather:
         await asyncio.sleep(length)
 
     async def halve_statements(self, length: float) -> None:
-        """Break connections in the middle of what is said to the database."""
+        """Cut connections in the middle of a request to the database."""
         self.database.halves += self.chance.randint(1, 6)
         await asyncio.sleep(length)
 
     async def slow_database(self, length: float) -> None:
-        """Let each answer of the database take longer."""
+        """Delay each answer of the database."""
         self.database.delay_seconds = 0.02
         await asyncio.sleep(length)
         self.database.delay_seconds = 0.0
 
     async def slack_away(self, length: float) -> None:
-        """Let Slack refuse, fail or dawdle.
-
-        It loses no answers then: such a note could not be told from one that it never had.
+        """Make Slack refuse, fail or answer slowly. It loses no answers: a note with a lost answer
+        could not be distinguished from one that was never sent.
         """
         self.scene.slack.faults.clear()
         await self._away(self.scene.slack.faults, SLACK_AWAY, length)
 
     async def slack_forgets(self, length: float) -> None:
-        """Let Slack do what it is asked, and lose its answer."""
+        """Let Slack's calls take effect, and lose the answers."""
         for _ in range(0 if self.scene.slack.faults.everywhere else self.chance.randint(1, 4)):
             route = self.chance.choice(LOSES)
             self.scene.slack.faults.add(Fault(route, when="after", drop_connection=True))
         await asyncio.sleep(length)
 
     async def polyai_away(self, length: float) -> None:
-        """Let PolyAI refuse, fail, break off or dawdle."""
+        """Make PolyAI refuse, fail, break off or answer slowly."""
         await self._away(self.scene.polyai.faults, POLYAI_AWAY, length)
 
     async def polyai_breaks(self, length: float) -> None:
-        """Break what PolyAI sends."""
+        """Cut or damage PolyAI's responses."""
         self.polyai.losses += self.chance.randint(1, 4)
         await self.polyai.cut()
         await asyncio.sleep(length)

@@ -1,1 +1,0 @@
-"""A bot that somebody writes in an afternoon, to measure the product against."""

@@ -1,0 +1,1 @@
+"""A simple bot without the product's guarantees, for comparison."""
