@@ -277,6 +277,20 @@ async def test_a_decision_is_taken_once_and_that_of_a_faster_worker_counts(setup
     assert await setup.tags() == []
 
 
+async def test_a_channel_that_gets_another_id_meanwhile_is_decided_about_again(setup):
+    delivery = await setup.stored()
+
+    async def get_another_id() -> None:
+        setup.while_deciding = nothing
+        await setup.changed(delivery, asked_channel_id="C0NEWID000")
+
+    setup.while_deciding = get_another_id
+    now, conversation = await setup.steps.decide(delivery)
+    assert (now.channel_id, conversation.channel_id) == ("C0NEWID000", "C0NEWID000")
+    assert [question.channel_id for question, _ in setup.asked] == [CHANNEL, "C0NEWID000"]
+    assert await setup.tags() == ["decided"]
+
+
 @pytest.mark.parametrize(
     ("reading", "deciding", "raised"),
     [
