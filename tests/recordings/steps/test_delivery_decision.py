@@ -9,7 +9,9 @@ from bot.access.policy import Audience, Decision, Outcome, Reason
 from bot.access.policy_evaluation import Evaluation
 from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
+from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.freeze import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.store.database import Database
@@ -92,6 +94,38 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
     assert evaluator.asked == (question, reading), "a reading that the caller began"
 
 
+@pytest.mark.parametrize(
+    ("decided", "now", "code"),
+    [
+        pytest.param(Outcome.RAW, Outcome.REFUSED, "conversation_unseen", id="removed meanwhile"),
+        pytest.param(None, Outcome.REFUSED, "refused", id="never there: the first step handles it"),
+        pytest.param(Outcome.RAW, Outcome.REDACTED, "redacted", id="it may still be delivered"),
+    ],
+)
+async def test_a_bot_that_was_removed_does_not_tell_people_that_they_are_not_there(
+    sqlite_url, decided, now, code
+):
+    database = Database(sqlite_url)
+    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
+    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
+    await database.close()
+    decider = DeliveryDecider(
+        evaluator=Evaluator(now, ConversationUnseen()),
+        clock=lambda: NOON,
+        fact_retry_window=FACT_RETRY_WINDOW,
+    )
+
+    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code
+
+
+async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
+    try:
+        evaluation = await decider.decide(None, delivery)
+    except CallAudioError as raised:
+        return raised.code
+    return evaluation.decision.outcome.value
+
+
 class Frozen:
     """Deliveries are frozen."""
 
@@ -134,11 +168,4 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
         freeze=Frozen(),
     )
 
-    async def outcome() -> str:
-        try:
-            evaluation = await decider.decide(None, replace(delivery, outcome=decided))
-        except CallAudioError as raised:
-            return raised.code
-        return evaluation.decision.outcome.value
-
-    assert await outcome() == code
+    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code

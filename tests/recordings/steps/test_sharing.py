@@ -213,9 +213,10 @@ async def test_a_worker_ends_its_try_if_another_worker_has_handled_the_upload(se
     assert (stored.share_tried_at is None) == is_dropped
 
 
-def taken(setup: SharingSetup, *, before: timedelta) -> Evaluation:
+def taken(setup: SharingSetup, *, before: timedelta | None) -> Evaluation:
     decision = Decision(Outcome.RAW, Reason.CLEARED)
-    return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, setup.now - before)
+    taken_at = None if before is None else setup.now - before
+    return Evaluation(decision, EVERYTHING_SPEAKS_FOR_RAW, taken_at)
 
 
 async def test_a_recent_decision_is_not_repeated(setup):
@@ -231,6 +232,7 @@ async def test_a_recent_decision_is_not_repeated(setup):
     [
         pytest.param(LONGEST_DECISION_AGE + timedelta(seconds=1), id="the process was paused"),
         pytest.param(timedelta(seconds=-1), id="the clock was set back meanwhile"),
+        pytest.param(None, id="nobody knows when it was taken"),
     ],
 )
 async def test_an_outdated_decision_is_repeated(setup, before):

@@ -64,6 +64,19 @@ async def test_a_file_is_looked_for_until_the_waits_are_over(setup, looks, ts, w
     assert slack.asked == [("F1", "C1")] * min(looks, 3)
 
 
+async def test_a_file_is_looked_for_where_its_channel_has_another_id_by_now(setup):
+    slack = Slack()
+    delivery = await setup.uploaded()
+    looking = sharing(setup, slack, [])
+
+    async def get_another_id(_seconds: float) -> None:
+        await setup.deliveries.change(delivery, {"destination_channel_id": "C9"})
+
+    looking._sleep = get_another_id
+    assert await looking.find(delivery) is None
+    assert slack.asked == [("F1", "C1"), ("F1", "C9"), ("F1", "C9")]
+
+
 @pytest.mark.parametrize("missing", ["file_id", "channel_id"])
 async def test_without_a_file_or_destination_nothing_is_looked_for(setup, missing):
     slack = Slack(looks=1)
