@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.jobs.retry_rule import RetryRule
+from bot.network import circuit
 from bot.recordings.steps import share_attempts
 from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE
 from bot.recordings.steps.sharing import VisibilityPolling
@@ -147,6 +148,13 @@ class Batch:
         """Wait this long, by the bot's clock."""
         over_at = self.clock() + length
         await until(lambda: self.clock() >= over_at)
+
+
+@pytest.fixture(autouse=True)
+def _circuits_wait_by_the_fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the circuit breakers wait as long by the fast clock as in production."""
+    for name in ("OPENS_AFTER_SECONDS", "FIRST_PROBE_SECONDS", "LONGEST_PROBE_SECONDS"):
+        monkeypatch.setattr(circuit, name, getattr(circuit, name) / TIMES_AS_FAST)
 
 
 @pytest.fixture(autouse=True)
