@@ -11,7 +11,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery import ENDED
-from bot.recordings.deliveries.delivery_store import under_way
+from bot.recordings.deliveries.delivery_store import DELIVER, under_way
 from bot.recordings.deliveries.file_check_schedule import (
     AHEAD,
     CHECK_AUDIENCE,
@@ -36,7 +36,8 @@ class EarlyFileChecks:
 
         These checks precede all other work of their kind. The shares of each forwarded file are
         checked separately. Raw deliveries under way are checked when they end, because their last
-        decision may have been taken before the change.
+        decision may have been taken before the change. Of these, one that waits because Slack does
+        not say whether its file is visible is retried now, which decides again.
         """
         now = self._clock()
         place = DeliveryRow.destination_channel_id
@@ -54,9 +55,13 @@ class EarlyFileChecks:
             )
         )
         under_way_here = _locked_in_order([_is_raw_under_way(), is_of_team, is_here])
-        coming = update(DeliveryRow).where(under_way_here)
+        coming = update(DeliveryRow).where(under_way_here).values(recheck_at=now)
+        row = DeliveryRow
+        marking = coming.returning(row.id, row.share_tried_at, row.waiting_since)
         async with self._database.write() as session:
-            await session.execute(coming.values(recheck_at=now))
+            for delivery_id, tried_at, waiting_since in (await session.execute(marking)).all():
+                if tried_at and waiting_since:
+                    enqueue(session, DELIVER, delivery_id, now=now)
             for channel, delivery_id in await session.execute(holding):
                 if channel:
                     key = conversation_key(team_id, channel)

@@ -23,7 +23,7 @@ from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFa
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
-from bot.store.tables import DeliveryRow
+from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
 
@@ -417,3 +417,21 @@ async def test_shares_that_a_fast_clock_postponed_are_checked_in_turn(store):
     assert (found.id if found else None) == "d1"
     await store.put("d2", late=-DAY)
     assert await store.due.next_turn_at() == NOON + MINUTE, "and the next turn is not postponed"
+
+
+@pytest.mark.parametrize("changes", [{}, {"share_tried_at": NOON}, {"waiting_since": NOON}])
+@pytest.mark.parametrize("place", [ONE, TWO])
+async def test_an_event_hastens_the_retry_of_a_raw_file_that_may_be_visible(store, changes, place):
+    await store.put("d1", ONE, state="uploaded")
+    await store.put("d2", ONE, state="uploaded")
+    async with store.database.write() as session:
+        may_be_seen = {"share_tried_at": NOON, "waiting_since": NOON}
+        d1, d2 = (update(DeliveryRow).where(DeliveryRow.id == each) for each in ("d1", "d2"))
+        await session.execute(d1.values(**may_be_seen))
+        await session.execute(d2.values(**{"waiting_since": None, **changes}))
+        later = update(DueWorkRow).where(DueWorkRow.kind == "deliver")
+        await session.execute(later.values(due_at=NOON + 10 * MINUTE))
+
+    await store.early_checks.check_now(TEAM, place)
+
+    assert await store.claim("deliver", most=9) == (["d1"] if place == ONE else [])
