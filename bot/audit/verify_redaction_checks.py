@@ -1,13 +1,22 @@
 """Compares redaction checks with the audit events of their ends."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, text
+from sqlalchemy import ColumnClause, Row, Select, column, literal_column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import AuditTag
-from bot.audit.stored import is_number, mapping_of, streamed
+from bot.audit.stored import (
+    EVENTS,
+    is_number,
+    json_text,
+    mapping_of,
+    moment_of,
+    streamed,
+    time_text,
+)
 from bot.audit.walk import ChainFault, ChainFinding, plain
 
 # The columns of a check, and the name of each value in the payload of its event.
@@ -43,11 +52,12 @@ _ENDED: Final = {
 }
 
 
-async def contradicted_checks(session: AsyncSession) -> AsyncIterator[ChainFinding]:
-    """Find ended checks without an event, and those that differ from it, in bounded memory.
+# Both times are read when a check ends, one after the other.
+_BETWEEN_TIMES: Final = timedelta(minutes=1)
 
-    Checks that are gone are not found: pruning records only their number.
-    """
+
+async def contradicted_checks(session: AsyncSession) -> AsyncIterator[ChainFinding]:
+    """Find ended checks without an event, that differ from it, or are gone, in bounded memory."""
     async for row in streamed(session, _ENDED[session.get_bind().dialect.name]):
         if row.seq is None:
             says = f"no event records the end of redaction check {plain(row.id)}"
@@ -55,6 +65,48 @@ async def contradicted_checks(session: AsyncSession) -> AsyncIterator[ChainFindi
         elif difference := _difference(row):
             seq = row.seq if is_number(row.seq) else None
             yield ChainFinding(plain(row.team_id), seq, ChainFault.CHECK_ALTERED, difference)
+    pruned_until = await _pruned_until(session)
+    async for row in streamed(session, _missing(session)):
+        ended_at, until = moment_of(row.occurred_at), pruned_until.get(row.team_id)
+        if row.check_id is None or ended_at is None:
+            continue  # an altered event, which its hash shows
+        if until is None or ended_at >= until + _BETWEEN_TIMES:
+            event = f"event {plain(row.seq)} ({plain(row.tag)}) refers to redaction check"
+            says = f"{event} {plain(row.check_id)}, which is missing and too recent to be pruned"
+            seq = row.seq if is_number(row.seq) else None
+            yield ChainFinding(plain(row.team_id), seq, ChainFault.CHECK_GONE, says)
+
+
+def _missing(session: AsyncSession) -> Select[Any]:
+    """Select the events of ended checks that have no row."""
+    events, checks = EVENTS.c, table("redaction_checks", column("id"), column("team_id"))
+    check_id: ColumnClause[str] = literal_column(
+        f"CAST({_CHECK_ID[session.get_bind().dialect.name]} AS TEXT)"
+    )
+    row = select(checks.c.id).where(checks.c.id == check_id, checks.c.team_id == events.team_id)
+    return select(
+        events.team_id,
+        events.seq,
+        events.tag,
+        time_text(session, events.occurred_at),
+        check_id.label("check_id"),
+    ).where(events.tag == AuditTag.REDACTION_CHECKED.value, ~row.exists())
+
+
+async def _pruned_until(session: AsyncSession) -> dict[object, datetime]:
+    """Read until when the checks of each workspace that ended may be pruned."""
+    found: dict[object, datetime] = {}
+    query = select(EVENTS.c.team_id, json_text(session, EVENTS.c.payload))
+    pruned = query.where(EVENTS.c.tag == AuditTag.DELIVERIES_PRUNED.value)
+    async for row in streamed(session, pruned):
+        payload = mapping_of(row.payload) or {}
+        try:
+            before = datetime.fromisoformat(str(payload.get("ended_before")))
+        except ValueError:
+            continue
+        if payload.get("checks") and before.tzinfo:
+            found[row.team_id] = max(before, found.get(row.team_id, before))
+    return found
 
 
 def _difference(row: Row[Any]) -> str | None:

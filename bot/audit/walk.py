@@ -41,6 +41,7 @@ class ChainFault(StrEnum):
     DELIVERY_ALTERED = "delivery_altered"
     CHECK_UNAUDITED = "check_untold"
     CHECK_ALTERED = "check_altered"
+    CHECK_GONE = "check_gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -530,3 +530,26 @@ async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed
     await ask(checked, "d1", hour=2)
     await seal_before(checked, hour=2, at=3)
     assert await findings(checked) == []
+
+
+@pytest.mark.parametrize(
+    ("ended_before", "checks", "is_found"),
+    [
+        (None, 0, True),
+        (NOON + HOUR - timedelta(minutes=2), 1, True),
+        (NOON + 2 * HOUR, 0, True),
+        (NOON + 2 * HOUR, 1, False),
+    ],
+    ids=["nothing pruned", "only older ones", "no checks", "pruned"],
+)
+async def test_a_check_that_is_gone_is_found_unless_it_may_have_been_pruned(
+    checked, ended_before, checks, is_found
+):
+    await overrule(checked, "DELETE FROM redaction_checks WHERE conversation_id = 'CA2'")
+    if ended_before:
+        payload = {"deliveries": (), "checks": checks, "ended_before": ended_before.isoformat()}
+        async with checked.write() as session:
+            pruned = AuditEvent(AuditTag.DELIVERIES_PRUNED, TEAM, ALICE, NOON, payload=payload)
+            await log.record(session, pruned)
+
+    assert await findings(checked) == ([(2, ChainFault.CHECK_GONE)] if is_found else [])
