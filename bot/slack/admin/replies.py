@@ -15,7 +15,7 @@ from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
 from bot.slack.admin.verdicts import verdict
-from bot.slack.wording import code, escape
+from bot.slack.wording import code, escape, moment
 
 MAX_LISTED: Final = 30
 
@@ -92,9 +92,22 @@ def frozen(state: CanaryState) -> str:
     found = CANARY.get(state.found or "", "see the log")
     return (
         "*No redacted recordings are delivered from now on.* The plain key returns unredacted "
-        f"audio: {found} (call {code(state.conversation)}). Unredacted recordings are still "
-        "delivered where the rules allow it. Replace the plain key by one without PII access, "
-        f"check it with `callaudio doctor`, and then type `{FORMS['thaw']}`."
+        f"audio: {found} (call {code(state.conversation)}). {_posted_before(state)} Unredacted "
+        "recordings are still delivered where the rules allow it. Replace the plain key by one "
+        "without PII access, check it with `callaudio doctor`, and then type "
+        f"`{FORMS['thaw']}`."
+    )
+
+
+def _posted_before(state: CanaryState) -> str:
+    """Word which recordings were posted as redacted while the key may have returned raw."""
+    held_at, frozen_at = state.held_at, state.frozen_at
+    if held_at is None or frozen_at is None or held_at > frozen_at:
+        return "Recordings that were posted as redacted before may be unredacted too."
+    return (
+        "Recordings that were posted as redacted since the last check that passed, "
+        f"{moment(held_at)}, may be unredacted too: `callaudio audit list --since "
+        f"{held_at:%Y-%m-%dT%H:%M:%S}` names them, and you can delete each by its card."
     )
 
 

@@ -1,5 +1,7 @@
 """The stored state of a canary: a freeze keeps its cause until an admin thaws it."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
@@ -45,6 +47,25 @@ async def test_admins_see_the_cause_of_the_freeze_whatever_later_checks_find(sto
 async def test_the_newest_leak_found_while_frozen_is_shown(store):
     state = await after(store, BROKEN, CanaryResult(CanaryVerdict.BROKEN, "answers_differ"))
     assert "without `redacted=true` it returns another recording" in replies.frozen(state)
+
+
+@pytest.mark.parametrize(
+    ("checks", "is_dated"),
+    [
+        pytest.param([HELD, BROKEN], True, id="a check passed before"),
+        pytest.param([BROKEN], False, id="no check has passed"),
+    ],
+)
+async def test_admins_learn_which_recordings_may_have_been_posted_unredacted(
+    database, checks, is_dated
+):
+    times = iter([NOON, NOON + timedelta(hours=1)])
+    store = CanaryStore(database=database, clock=lambda: next(times))
+
+    warning = replies.frozen(await after(store, *checks))
+
+    assert "posted as redacted" in warning
+    assert ("`callaudio audit list --since 2026-06-03T12:00:00`" in warning) is is_dated
 
 
 async def test_after_a_thaw_the_next_check_stores_its_finding(store):
