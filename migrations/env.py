@@ -14,7 +14,7 @@ from bot.store.schema import sync_engine
 from bot.store.tables import Base, UtcDateTime
 
 LOCK: Final = 0x63616C6C
-"""Any number that no other program on this database locks: "call"."""
+"""A number that no other program on this database locks: "call" in ASCII."""
 
 
 def render(kind: str, item: object, autogen_context: object) -> str | bool:

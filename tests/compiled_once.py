@@ -14,7 +14,7 @@ STATEMENTS = LRUCache(5_000)
 
 
 def share_compiled_statements() -> None:
-    """Let every engine made from now on use what another one compiled."""
+    """Make every engine created from now on use statements that another one compiled."""
     for kind in (SQLiteDialect_aiosqlite, PGDialectAsync_psycopg):
         kind.__eq__ = _is_same
         kind.__hash__ = _hash

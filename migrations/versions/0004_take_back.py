@@ -1,4 +1,4 @@
-"""Remember which raw files are visible, and when to look at each again.
+"""Store which raw files are visible, and when to check each again.
 
 Revision: 0004
 Follows: 0003
@@ -20,7 +20,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("taken_back_at", sa.DateTime(timezone=True), nullable=True))
         batch.add_column(sa.Column("taken_back_cause", sa.String(32), nullable=True))
         batch.create_index(op.f("ix_deliveries_recheck_at"), ["recheck_at"])
-    # Raw files delivered before this revision are looked at as well.
+    # Raw files delivered before this revision are checked too.
     op.execute(
         "UPDATE deliveries SET recheck_at = ended_at "
         "WHERE outcome = 'raw' AND state IN ('delivered', 'unconfirmed')"

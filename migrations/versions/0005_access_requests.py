@@ -1,4 +1,4 @@
-"""Keep requests for access to raw recordings, and what became of each.
+"""Store requests for access to raw recordings, and their outcomes.
 
 Revision: 0005
 Follows: 0004

@@ -1,4 +1,4 @@
-"""Tell transcripts from audio, remember the bot's own message of each, and who asked to delete it.
+"""Distinguish transcripts from audio; store the bot's message of each, and who requested deletion.
 
 Revision: 0008
 Follows: 0005

@@ -1,4 +1,4 @@
-"""Keep scheduled digests, and what became of each of their slots.
+"""Store scheduled digests, and the outcome of each of their slots.
 
 Revision: 0009
 Follows: 0005

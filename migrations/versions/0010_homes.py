@@ -1,4 +1,4 @@
-"""Remember whose App Home was published, and when to look at it again.
+"""Store whose App Home was published, and when to check it again.
 
 Revision: 0010
 Follows: 0005

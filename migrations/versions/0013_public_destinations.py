@@ -1,4 +1,4 @@
-"""Remember whether a decision was about a public channel, so that people can be told.
+"""Store whether a decision was about a public channel, so that the card can say so.
 
 Revision: 0013
 Follows: 0012

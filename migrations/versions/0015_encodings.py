@@ -1,4 +1,4 @@
-"""Keep what a recording is encoded as where players may not know it, and whether it goes alone.
+"""Store an encoding that players may not support, and whether a recording is shared alone.
 
 Revision: 0015
 Follows: 0014

@@ -1,4 +1,4 @@
-"""Keep looks at App Homes and requests for access, and the deletion of left files, as due work.
+"""Store checks of App Homes and access requests, and deletions of orphaned files, as due work.
 
 Revision: 0017
 Follows: 0016

@@ -1,4 +1,4 @@
-"""Remember when to ask Slack where each raw file is, in case it was passed on.
+"""Store when to check where each raw file is shared, because it may have been forwarded.
 
 Revision: 0018
 Follows: 0017
@@ -30,7 +30,7 @@ def upgrade() -> None:
             sqlite_where=DUE,
             postgresql_where=DUE,
         )
-    # Raw files delivered before this revision are asked after as well.
+    # Raw files delivered before this revision are checked too.
     op.execute(
         "UPDATE deliveries SET shares_due_at = ended_at WHERE outcome = 'raw' "
         "AND state IN ('delivered', 'unconfirmed') AND taken_back_at IS NULL"

@@ -1,4 +1,4 @@
-"""Remember what people are to the workspace, in the place of the bots alone.
+"""Store the standings of people, instead of only which users are bots.
 
 Revision: 0019
 Follows: 0018

@@ -1,4 +1,4 @@
-"""Keep the looks at visible files as due work.
+"""Store the checks of visible files as due work.
 
 Revision: 0021
 Follows: 0020

@@ -1,4 +1,4 @@
-"""Keep what came of holding redacted recordings against the raw ones.
+"""Store the outcomes of comparing redacted recordings with the raw ones.
 
 Revision: 0022
 Follows: 0021

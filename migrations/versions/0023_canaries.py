@@ -1,4 +1,4 @@
-"""Keep whether the plain key was found to bring raw recordings.
+"""Store whether the plain key returned raw recordings.
 
 Revision: 0023
 Follows: 0022

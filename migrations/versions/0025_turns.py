@@ -1,4 +1,4 @@
-"""Serve the people who wait in turn: for whom work is done, and in which round.
+"""Serve waiting people in turn: store for whom work is done, and in which round.
 
 Revision: 0025
 Follows: 0024

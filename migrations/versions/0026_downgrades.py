@@ -1,4 +1,4 @@
-"""Know which redacted recording follows a raw one that was taken back.
+"""Store which redacted recording follows a raw one that was taken back.
 
 Revision: 0026
 Follows: 0025

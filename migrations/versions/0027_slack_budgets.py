@@ -1,4 +1,4 @@
-"""Keep what all processes spent of Slack's limits.
+"""Store the calls of all processes that count against Slack's limits.
 
 Revision: 0027
 Follows: 0026

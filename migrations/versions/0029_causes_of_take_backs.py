@@ -1,4 +1,4 @@
-"""Remember since when a raw file has to go, which tells how late its deletion was.
+"""Store since when a raw file has to be deleted, to measure the delay of its deletion.
 
 Revision: 0029
 Follows: 0028

@@ -1,4 +1,4 @@
-"""Know which deliveries fetched a redacted recording before a freeze was lifted.
+"""Store which deliveries fetched a redacted recording before a freeze was lifted.
 
 Revision: 0030
 Follows: 0029

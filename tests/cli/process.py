@@ -20,7 +20,7 @@ async def start(
     before: Callable[[], None] | None = None,
     **environ: str,
 ) -> asyncio.subprocess.Process:
-    """`python -m bot …` as an operator starts it, by default where no `.env` of a developer is."""
+    """`python -m bot …` as an operator starts it, by default in a folder without a `.env`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -35,7 +35,7 @@ async def start(
 
 
 async def ready(port: int) -> dict[str, bool]:
-    """Wait until the process on that port says that it is ready; gives what it says."""
+    """Wait until the process on that port is ready; returns its answer."""
     async with asyncio.timeout(PATIENCE_SECONDS), http_client() as http:
         while True:
             with suppress(httpx.TransportError):

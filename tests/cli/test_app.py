@@ -18,7 +18,7 @@ FULL = Path("/dev/full")
 
 
 def imported_by(*commands: list[str]) -> set[str]:
-    """Run commands in one process of their own; gives the names of all modules they imported."""
+    """Run commands in a separate process; returns the names of all modules they imported."""
     script = (
         "import sys\nfrom bot.__main__ import main\n"
         f"for arguments in {commands!r}:\n"

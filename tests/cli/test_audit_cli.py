@@ -84,7 +84,7 @@ def delivery(delivery_id: str, conversation_id: str, user_id: str) -> DeliveryRo
 
 
 def tamper(url: str, statement: str) -> None:
-    """Edit as somebody careful would, who puts the triggers back."""
+    """Edit as a careful attacker would, who restores the triggers."""
     engine = create_engine(sync_url(async_url(url)))
     triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""What commands print: nothing in it steers the terminal, and ids stay whole."""
+"""The output of commands cannot control the terminal, and ids are never truncated."""
 
 import pytest
 

@@ -406,7 +406,7 @@ async def test_behind_a_pooler_doctor_says_that_notifications_do_not_arrive(
     assert "every 5 s" in waking.says
 
 
-# ---- the way to the outside
+# ---- the proxy and the authorities
 
 
 @asynccontextmanager
@@ -535,7 +535,7 @@ async def test_a_call_in_which_nothing_is_muted_proves_nothing(environ, polyai):
     finding = (await found(environ))["redaction for default"]
     assert (finding.state, finding.says) == (Status.SET, UNTOLD)
 
-    # Another call of the list tells more.
+    # Another call of the list shows the difference.
     polyai.add_call("CALL-2", agent_id=AGENT_ID, **SPOKEN)
     assert (await found(environ))["redaction for default"].state is Status.OK
     assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD

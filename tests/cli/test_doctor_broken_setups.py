@@ -76,7 +76,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Row:
-    """How a set-up is broken, and what is said of it."""
+    """How a set-up is broken, and the expected finding."""
 
     breaks: Callable[[Bench], object]
     what: str
@@ -217,7 +217,7 @@ BOTH = ("server", "server")
 SETTINGS = {"what": "settings", "fix": "", "exit_code": 2}
 
 ROWS = {
-    # The settings are all told at once, each in a sentence.
+    # All problems with settings are reported together, each in a sentence.
     "a variable is missing": Row(setting(POLYAI_AGENT_ID=""), **SETTINGS),
     "a token of another kind": Row(setting(SLACK_BOT_TOKEN="xapp-1-hunter2"), **SETTINGS),
     "quotes around a value": Row(setting(SLACK_SIGNING_SECRET="'hunter2'"), **SETTINGS),
@@ -225,7 +225,7 @@ ROWS = {
     "one key twice": Row(setting(POLYAI_PII_API_KEY=PLAIN_KEY), **SETTINGS),
     "a file that is not there": Row(setting(POLYAI_AGENTS_FILE="{folder}/no"), **SETTINGS),
     "a URL without TLS": Row(setting(POLYAI_API_URL="http://polyai.test"), **SETTINGS),
-    # The way to the outside.
+    # The proxy and the authorities.
     "a company's own authority": Row(
         setting(), "trusted authorities", FIXES[CERTIFICATE_UNKNOWN], OF_CALLS, tls=BOTH
     ),
@@ -421,7 +421,7 @@ async def bench_of(
     new_postgresql: Callable[[], str],
     patch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Bench]:
-    """Set everything up as it should be, then break it."""
+    """Set everything up correctly, then break it."""
     workspace = Workspace(scopes=REQUIRED | set(WITHOUT))
     workspace.add_user("U0BOSS000")
     workspace.add_channel("C0QUALITY0", members=["U0BOSS000"])

@@ -1,4 +1,4 @@
-"""`callaudio evidence` from a terminal."""
+"""`callaudio evidence` on the command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`migrate` where the database cannot be used: in words, and whole again afterwards."""
+"""`migrate` on an unusable database: it is reported, and a later run succeeds."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ def run(*arguments):
 
 @pytest.fixture
 def in_encoding(server):
-    """Make a database in another encoding than UTF8; gives its URL."""
+    """Create a database in another encoding than UTF8; returns its URL."""
 
     def create(encoding: str) -> str:
         name = f"in_{encoding.lower()}_{os.getpid()}"

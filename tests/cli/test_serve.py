@@ -1,4 +1,4 @@
-"""`migrate`, `run`, `web`, `worker`: what they need, what they refuse, and a whole life of one."""
+"""`migrate`, `run`, `web`, `worker`: what they need and refuse, and one run from start to end."""
 
 import asyncio
 import errno
@@ -227,7 +227,7 @@ async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path
     assert process.returncode == 0, err.decode()
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
     assert set(modes.values()) == {"0o600"}, modes
-    # Everything was closed before the process went, the lock and the worker included.
+    # Everything was closed before the process ended, the lock and the worker included.
     assert b'"event": "stopping"' in err
     assert current_revision(async_url(url)) == newest_revision()
     assert b"Traceback" not in out + err

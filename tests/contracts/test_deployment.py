@@ -1,4 +1,4 @@
-"""What is handed to other people's machines: container, compose file, unit and Procfile."""
+"""Deployment files: container, compose file, systemd unit and Procfile."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_the_container_starts_a_command_of_the_contract_as_the_process_that_gets
 def test_commands_in_the_container_have_a_name_for_the_audit(monkeypatch):
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as the image knows no account
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # the image has no account
     for name, value in re.findall(
         r"(\w+)=(\S+)", " ".join(rest for _, rest in instructions("ENV"))
     ):
@@ -108,7 +108,7 @@ def test_the_container_is_healthy_only_if_healthz_answers(alive):
     _, *arguments = json.loads(check.partition("CMD ")[2])
 
     def exit_code(port: int) -> int:
-        # Docker hands a proxy to every container that its configuration names one for.
+        # Docker passes the proxy of its configuration to every container.
         proxy = f"http://127.0.0.1:{free_port()}"
         environ = {"PORT": str(port), "http_proxy": proxy, "HTTP_PROXY": proxy}
         return subprocess.run(

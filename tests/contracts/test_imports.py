@@ -1,4 +1,4 @@
-"""Importing any module of ours does nothing: what it builds, it builds when it is called."""
+"""Importing a module of ours has no effect: it builds things only when it is called."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Libraries are imported first: what they do for themselves is theirs. What happens after that
-# with one of our files on the stack is our doing.
+# Libraries are imported first, because their own effects do not count. Effects after that, with one
+# of our files on the stack, are ours.
 SCRIPT = """
 import importlib, json, os, pkgutil, sys, threading
 
@@ -74,7 +74,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="session")
 def seen() -> dict:
-    """What one process saw: at a bot's start, while it imported all, and of a module made up."""
+    """The recorded effects of a bot's start, of importing all modules, and of a made-up module."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, MADE_UP],
         cwd=ROOT,

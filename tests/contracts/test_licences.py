@@ -1,4 +1,4 @@
-"""Everything that is installed has a licence under which callaudio may be passed on."""
+"""Every installed package has a licence that permits the distribution of callaudio."""
 
 import re
 from importlib.metadata import PackageNotFoundError, distribution
@@ -15,11 +15,11 @@ SPELT = {
 }
 """Names of older metadata, as SPDX spells them."""
 OF_TEXT = {"httpx-aiohttp": "BSD-3-Clause"}
-"""Read from the licence's text, which its metadata hold instead of a name."""
+"""Read from the licence's text, which the metadata contain instead of a name."""
 ALLOWED = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-CMU"),
     *("OFL-1.1", "PSF-2.0", "Zlib"),
-    # Files of theirs that somebody changes have to be passed on; nobody changes any here.
+    # Changed files of these packages have to be published; none is changed here.
     *("LGPL-3.0-only", "MPL-2.0"),
 }
 
@@ -37,7 +37,7 @@ def listed() -> dict[str, str]:
 
 
 def licence_of(package: str) -> str | None:
-    """What the installed package says of itself; None: it is for other systems than this one."""
+    """The licence in the metadata of the installed package; None: it is for other systems."""
     try:
         about = distribution(package).metadata
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Every button drawn is listened to, and nothing is listened to that nobody draws."""
+"""Every button has a listener, and every listener has a button."""
 
 from dataclasses import replace
 from typing import Any
@@ -75,7 +75,7 @@ PREVIEW = DigestPreview(
 
 
 class Registrations:
-    """Stands where Bolt's app would and keeps what is handed to it, by kind."""
+    """Replaces Bolt's app, and stores the registered listeners by kind."""
 
     def __init__(self) -> None:
         self.heard: dict[str, list[str]] = {}
@@ -166,7 +166,7 @@ def drawn() -> set[str]:
 
 
 def homes() -> list[dict[str, Any]]:
-    """App Home of an admin who has something to decide, and of somebody it is not for."""
+    """App Homes of an admin with a request to decide, and of a person who may not use callaudio."""
     pending = request(AccessState.PENDING)
     boss = Person(Standing.MEMBER, frozenset(Right), ())
     admin = Home(
@@ -182,7 +182,7 @@ def homes() -> list[dict[str, Any]]:
 
 
 def notices() -> list[dict[str, Any]]:
-    """Views that nobody can send: what opens, what a form turns into, and what is refused."""
+    """Views without a submit button: waiting texts, results of forms, and refusals."""
     stored = StoredRequest(DELIVERY, is_repeat=False)
     state = shortcut_form.Filled(None, redacted=False)
     thread = shortcut_form.Thread("C0QUALITY0", "1.1", (), ())

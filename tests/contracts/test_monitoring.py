@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for figures that exist, by labels and values that exist."""
+"""The dashboard and the alerts use existing metrics, labels and values."""
 
 import json
 import re
@@ -49,7 +49,7 @@ ALARMS = {
     "CallaudioRawFilesStay": ("callaudio_raw_files_overdue", "1x19", "0x19"),
     "CallaudioChecksLate": ('callaudio_work_late_seconds{kind="check_audience"}', "61x19", "60x19"),
     "CallaudioDigestsLate": ("callaudio_digest_late_seconds", "901x19", "60x19"),
-    # The test's time begins at 0, so that a moment before 1970 is long ago.
+    # The test's time begins at 0, so a time before 1970 is long ago.
     "CallaudioCanaryUnseen": ("callaudio_canary_held_timestamp_seconds", "-10800x19", "0x19"),
     "CallaudioAgentFails": (
         'callaudio_polyai_errors_total{agent="sales",status="401"}',
@@ -69,13 +69,13 @@ ALSO_FIRES = {
     "CallaudioWorkersDie": ('callaudio_work_taken_over_created{kind="deliver"}', "0+60x19", "0x19")
 }
 BESIDE = {
-    # Somebody works, on which nothing hangs but the alert that nobody does.
+    # A worker holds work, so that only the alert on missing workers can fire.
     "CallaudioNobodyWorks": ('callaudio_work_held{kind="deliver"}', "0x19")
 }
 
 
 def values() -> dict[str, set[str]]:
-    """What the labels can say whose values an expression names."""
+    """The possible values of the labels that an expression names."""
     return {
         "outcome": {"raw", "redacted", "refused", "failed"},
         "result": {"ok"} | {each.code for each in kinds()},
@@ -84,7 +84,7 @@ def values() -> dict[str, set[str]]:
 
 
 def figures() -> dict[str, set[str]]:
-    """The labels of each series, by the name under which it is asked for."""
+    """The labels of each series, by its name in queries."""
     found = dict(OF_PROMETHEUS)
     for family, names in Metrics().registry._collector_to_names.items():
         for name in names:

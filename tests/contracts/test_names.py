@@ -48,7 +48,7 @@ ALLOWED = {
     "trust",
     "trust_of",
     "_usual_trust",
-    # A column of the demo's table: what somebody gets.
+    # A column of the demo's table: what a person gets.
     "gets",
 }
 
@@ -57,7 +57,7 @@ BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 @cache
 def named(path: Path) -> tuple[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, ...]:
-    """Every class and function of a module: they are statements, so no expression is looked at."""
+    """Every class and function of a module. They are statements, so expressions are skipped."""
     found, blocks = [], [ast.parse(path.read_text()).body]
     while blocks:
         for statement in blocks.pop():

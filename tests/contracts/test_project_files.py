@@ -59,8 +59,8 @@ def test_no_requirement_names_a_package_index(name):
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
-def test_every_optional_dependency_is_pinned(name):
-    """Older pips take `name[extra]` for another project than `name`, and pin it by itself alone."""
+def test_every_extra_of_a_requirement_is_pinned(name):
+    """Older versions of pip treat `name[extra]` as another project than `name`: both need pins."""
     pinned = [Requirement(entry.partition(" --hash")[0]) for entry in entries(name)]
     extras = {each.name: each.extras for each in pinned}
     here = [each for each in pinned if each.marker is None or each.marker.evaluate()]

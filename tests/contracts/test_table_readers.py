@@ -1,4 +1,4 @@
-"""The rows of a table are read by the package they belong to and by those above it alone."""
+"""The rows of a table are read only by the package they belong to and by those above it."""
 
 import ast
 import tomllib
@@ -27,7 +27,7 @@ BY_HAND = {"bot/cli/audit.py", "bot/cli/checks/rights.py", "bot/cli/checks/zones
 
 
 def layers() -> dict[str, int]:
-    """How high each package stands, from the contract of imports: the bottom is 0."""
+    """The level of each package in the contract of imports; the lowest is 0."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     (found,) = [
         each["layers"]

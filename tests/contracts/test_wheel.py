@@ -1,4 +1,4 @@
-"""The wheel works wherever it is unpacked, and puts nothing beside other people's packages."""
+"""The wheel works wherever it is unpacked, and installs no other top-level package."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ PROGRAM = (
 
 @pytest.fixture(scope="module")
 def site(wheel: Path) -> Path:
-    """The unpacked wheel; the first command that runs leaves its bytecode for the others."""
+    """The unpacked wheel; the first command writes bytecode that the others use."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(wheel.parent / "site")
     return wheel.parent / "site"

@@ -1,7 +1,6 @@
-"""A period of any number of made-up conversations, in columns, and the figures they must give.
-
-As a script, `python -m tests.digests.many_calls 1000000` reports on them with the product's own
-reporter and prints one JSON object: the figures, and how far the process grew meanwhile.
+"""A period of any number of made-up conversations, in columns, and their expected figures. As a
+script, `python -m tests.digests.many_calls 1000000` reports on them with the product's reporter and
+prints one JSON object: the figures, and the growth of the process.
 """
 
 import asyncio
@@ -74,7 +73,7 @@ def pages(count: int, seed: int) -> Iterator[tuple[int, Columns]]:
 
 
 class ManyCalls:
-    """A source that makes each page when it is read, as many rows for either period."""
+    """A source that generates each page when it is read, and equal numbers for both periods."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -143,7 +142,7 @@ def expected(count: int) -> dict[str, Any]:
 
 
 def told(figures: Figures) -> dict[str, Any]:
-    """Spell the product's figures the same way."""
+    """Return the product's figures in the same form."""
     return {
         **{
             name: getattr(figures, name)
@@ -168,7 +167,7 @@ def resident() -> int:
 
 
 def most_resident() -> int:
-    """The most this process ever held; unlike getrusage's it is not inherited."""
+    """The peak memory of this process; unlike that of getrusage, it is not inherited."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 

@@ -239,7 +239,7 @@ def field(least: int, most: int) -> st.SearchStrategy[str]:
 
 
 WEEKDAY = st.one_of(field(0, 6), st.sampled_from(["mon-fri", "sat", "sun", "mon,wed", "0", "7"]))
-# As dense as people may have them, and a little more: each look at a denser one takes long.
+# Slightly denser than people may have them: the other library is slow for denser ones.
 MINUTE = st.one_of(
     st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True).map(
         lambda minutes: ",".join(map(str, minutes))
@@ -261,7 +261,8 @@ def independently(cron: str, zone: ZoneInfo, since: datetime, count: int) -> lis
     walls = CronSim(cron, start.replace(tzinfo=None))
     found: set[datetime] = set()
     for wall in walls:
-        # Of a time that comes twice the first; one in a gap as much later as the gap is long.
+        # A time that occurs twice counts the first time; one in a gap is later by the length of the
+        # gap.
         found.add(wall.replace(tzinfo=zone, fold=0).astimezone(UTC))
         late = since + timedelta(hours=30)
         if len([each for each in found if each > since]) >= count and wall > late.replace(

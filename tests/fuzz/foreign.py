@@ -1,4 +1,4 @@
-"""Foreign values made of bytes, so that a fuzzer which changes bytes changes JSON as well."""
+"""JSON values built from bytes, so that a fuzzer that changes bytes also changes JSON."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -9,7 +9,7 @@ DEEPEST: Final = 8
 
 
 def text_of(data: bytes) -> str:
-    """Decode bytes as UTF-8; a byte that is none becomes a lone surrogate, which JSON may carry."""
+    """Decode bytes as UTF-8; an invalid byte becomes a lone surrogate, which JSON may contain."""
     return data.decode(errors="surrogateescape")
 
 

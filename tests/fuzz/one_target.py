@@ -10,7 +10,7 @@ with atheris.instrument_imports(include=["bot"]):
 
 
 def main(name: str, folder: str, runs: str, seed: str) -> None:
-    """Hand the target to libFuzzer, which ends the process; nothing is left outside the folder."""
+    """Run libFuzzer on the target; it ends the process and writes only to the folder."""
     target = targets()[name]
     corpus = Path(folder, "corpus")
     corpus.mkdir()

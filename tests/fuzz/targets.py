@@ -1,7 +1,7 @@
 """The parsers that read bytes from outside, and what must hold for any bytes.
 
-A target returns for whatever the parser may answer, its refusals included. Everything else that it
-raises is a finding: another exception, or an assertion about the answer.
+A target returns for every allowed result of the parser, refusals included. Everything that it
+raises is a finding: another exception, or an assertion about the result.
 """
 
 import json
@@ -204,7 +204,7 @@ def _message(fed: bytes) -> None:
 
 
 def _payload(fed: bytes) -> None:
-    """What is well formed can be read; what is not is refused before anything reads it."""
+    """A well-formed payload can be read; any other is refused before it is read."""
     payload = object_of(fed, PAYLOAD_WORDS)
     if not is_well_formed(payload):
         return
@@ -227,7 +227,7 @@ def _shared_file(fed: bytes) -> None:
 
 
 def _signature(fed: bytes) -> None:
-    """Two headers, each ended by a line break, and a body: nobody guesses a signature."""
+    """Two headers, each ended by a line break, and a body: no bytes have a valid signature."""
     timestamp, _, rest = fed.partition(b"\n")
     signature, _, body = rest.partition(b"\n")
     headers = {
@@ -239,7 +239,7 @@ def _signature(fed: bytes) -> None:
 
 
 def _is_safe_to_show(refusal: CallAudioError) -> None:
-    """A refusal has words, names no link, mentions nobody and repeats no long number."""
+    """A refusal has a text without links, mentions and long numbers."""
     words = f"{refusal.what} {refusal.likely_cause} {refusal.fix}"
     assert refusal.what
     assert not re.search(r"<[@#!]|https?://", refusal.what)

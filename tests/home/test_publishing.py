@@ -84,7 +84,7 @@ class PublishingSetup:
         return lambda: self.check(publishing)
 
     async def check(self, publishing: HomePublishing) -> int:
-        """Run the due work; returns how much there was."""
+        """Run the due work; returns the number of pieces."""
         claimed = await self.work.claim(PUBLISH, 10, takes_over=True)
         for due in claimed:
             await self.work.finish(due, await publishing.run(due))
@@ -108,7 +108,7 @@ async def test_a_late_worker_does_not_publish_an_ended_right(setup):
     await first()
     assert setup.shown() == {Right.PII}
 
-    # The first is held up with a Home that still shows the right; meanwhile it is denied.
+    # The first worker is delayed with a Home that still shows the right; meanwhile it is denied.
     await setup.homes.opened(TEAM, ALICE)
     go_on = asyncio.Event()
     setup.wall.holding.append(go_on)
@@ -117,7 +117,7 @@ async def test_a_late_worker_does_not_publish_an_ended_right(setup):
     setup.now += timedelta(seconds=1)
     await deny(setup.database, ALICE)
     await setup.homes.check_now(TEAM)
-    await setup.work.free_all()  # the first is taken for dead
+    await setup.work.free_all()  # the first worker's lease has expired
     await second()
     assert setup.shown() == frozenset()
     go_on.set()
@@ -126,7 +126,7 @@ async def test_a_late_worker_does_not_publish_an_ended_right(setup):
     assert setup.shown() == frozenset()
     await second()
     assert setup.shown() == frozenset()
-    assert await second() == 0  # and both rest
+    assert await second() == 0  # neither has work left
 
 
 @pytest.mark.parametrize("is_revoked", [False, True], ids=["another is added", "one is revoked"])
@@ -160,7 +160,7 @@ async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):
     await look()
     assert setup.shown() == {Right.PII}
 
-    setup.people.standings = {ALICE: Standing.GUEST}  # no event tells, and no grant has changed
+    setup.people.standings = {ALICE: Standing.GUEST}  # without an event and without a changed grant
     setup.now += STANDING_VALID_FOR - timedelta(seconds=1)
     await look()
     assert setup.wall.published == 1, "a guest's standing is not asked for at each look"
@@ -193,7 +193,7 @@ async def test_a_pending_request_disappears_after_every_kind_of_end(setup):
     await look()  # before anything else has noted that it expired
     assert setup.wall.homes[ALICE][1].asked is None
     setup.now += MINUTE
-    assert await look() == 0  # and it rests
+    assert await look() == 0  # no work is left
 
 
 async def test_another_persons_request_is_not_shown(setup):

@@ -1,6 +1,5 @@
-"""Takes the documents' pictures anew: `make pictures`; `ARGS=thread` takes that one alone.
-
-Needs Chromium; `CHROMIUM=…` names its program.
+"""Draws the documents' pictures again: `make pictures`; `ARGS=thread` draws only that one. Needs
+Chromium; `CHROMIUM=…` names its program.
 """
 
 import asyncio

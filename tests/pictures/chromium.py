@@ -1,4 +1,4 @@
-"""Takes a picture of a page with Chromium."""
+"""Draws a page as a PNG with Chromium."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ PROGRAM = os.environ.get("CHROMIUM", "chromium")
 TALLEST_PX = 4000
 SCALE = 2
 SCREEN_SCALE = 1.5
-"""Of what has the size of a screen: it would weigh too much."""
+"""For pages of the size of a screen: larger ones would be too large as files."""
 OPAQUE_FROM = 128
 TRANSPARENT = 255
-"""The place in the palette of what lies outside the page; the colours are those before it."""
+"""The palette entry for the area outside the page; the colours are the entries before it."""
 LIMIT_SECONDS = 60
 SWITCHES = (
     "--headless",
@@ -34,7 +34,7 @@ SWITCHES = (
 
 
 def capture(html: str, target: Path, size_px: tuple[int, int] | None = None) -> None:
-    """Draw the page into a PNG file: of this size, or as high as its content."""
+    """Draw the page into a PNG file, of this size or as high as its content."""
     width, height = size_px or (WIDTH_PX, TALLEST_PX)
     scale = SCREEN_SCALE if size_px else SCALE
     with tempfile.TemporaryDirectory(prefix="callaudio-pictures-") as folder:
@@ -64,7 +64,7 @@ def capture(html: str, target: Path, size_px: tuple[int, int] | None = None) -> 
 
 
 def with_few_colours(picture: Image.Image) -> Image.Image:
-    """Keep the commonest colours, exactly, and write the nearest of them for every other."""
+    """Keep the most frequent colours exactly, and replace every other by the nearest of them."""
     pixels = np.asarray(picture.convert("RGB")).astype(np.int32)
     colours, places, counts = np.unique(
         pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True

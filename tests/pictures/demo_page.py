@@ -1,4 +1,4 @@
-"""The demo's page as a picture: drawn by what draws it for a browser, with nothing to be loaded."""
+"""The demo's page as a picture, drawn by the same code as for a browser; it loads nothing."""
 
 import asyncio
 import base64
@@ -19,13 +19,13 @@ from bot.sandbox.render.markup import Html
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
 
 BILLING = "C0BILLING0"
-"""Where nothing was said before."""
+"""A conversation without earlier messages."""
 SIZE_PX = (1280, 860)
 DARK = "(prefers-color-scheme: dark)"
 
 
 async def demo_page(story: Story) -> Html:
-    """Somebody who is not cleared asked, and presses *Why?*."""
+    """A person who is not cleared made a request, and presses *Why?*."""
     workspace, polyai = story.workspace, story.stage.polyai
     workspace.add_channel(BILLING, members=[ANALYST, AGENT], is_private=True)
     call = story.call()
@@ -65,7 +65,7 @@ async def demo_page(story: Story) -> Html:
 
 
 def with_sound(drawn: Html, story: Story) -> Html:
-    """Put each recording into the page, so that its player shows its length."""
+    """Embed each recording in the page, so that its player shows its length."""
     for file in story.workspace.recordings:
         sound = f"data:audio/wav;base64,{base64.b64encode(file.content).decode()}"
         drawn = Html(drawn.replace(f"/audio/{file.id}?as={AGENT}", sound))

@@ -1,4 +1,4 @@
-"""Whether the pictures in the repository still show what the bot writes."""
+"""Whether the pictures in the repository show the bot's current messages."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def path_of(name: str, theme: str) -> Path:
 
 
 def fingerprint(drawn: Html) -> str:
-    """What changes with the words, the blocks or the look of a page, and with nothing else."""
+    """A fingerprint that changes only with the words, the blocks or the style of a page."""
     return hashlib.sha256(_PASSING.sub("…", page(drawn)).encode()).hexdigest()
 
 
@@ -36,7 +36,7 @@ def remembered() -> dict[str, str]:
 
 
 def remember(pages: Mapping[str, Html], names: Collection[str]) -> None:
-    """Note that the pictures of these names were taken; names without a page are forgotten."""
+    """Store the fingerprints of these pictures; those of names without a page are removed."""
     before = remembered()
     taken = {name: fingerprint(pages[name]) for name in names}
     known = {name: taken.get(name) or before.get(name, "never taken") for name in pages}

@@ -1,4 +1,4 @@
-"""A story on a running stage: its people, its clock, and what they do in it."""
+"""A story on a running stage: its people, its clock, and their actions."""
 
 import itertools
 import random
@@ -39,7 +39,7 @@ STARTS_AT = datetime(2026, 6, 3, 13, 30, tzinfo=UTC)
 
 
 class Clock:
-    """Stands still until it is moved, so that the same story is told at the same time again."""
+    """A clock that is set, so that the same story has the same times again."""
 
     def __init__(self) -> None:
         self.now = STARTS_AT
@@ -55,7 +55,7 @@ class Clock:
 
 
 class Story:
-    """What a picture's people can do; each call is a conversation of its own."""
+    """The actions of a picture's people; each uses a new conversation."""
 
     def __init__(self, stage: Stage, clock: Clock) -> None:
         self.stage, self.clock = stage, clock
@@ -67,7 +67,7 @@ class Story:
         return Reader.of(self.workspace, user_id, NAMES)
 
     def call(self, **about: Any) -> str:
-        """Somebody rang a quarter of an hour ago; gives the conversation's id."""
+        """Add a call that began a quarter of an hour ago; returns the conversation's id."""
         number = next(self._numbers)
         conversation_id = f"CA{sha256(f'call {number}'.encode()).hexdigest()[:32]}"
         began = self.clock.now - timedelta(minutes=15)
@@ -76,7 +76,7 @@ class Story:
         return conversation_id
 
     async def clear(self, user_id: str, *, given_by: str) -> None:
-        """Let somebody hear unredacted recordings."""
+        """Grant a person the right to hear unredacted recordings."""
         grant = NewGrant(
             subject=Subject(self.workspace.team_id, SubjectKind.USER, user_id),
             right=Right.PII,
@@ -91,7 +91,7 @@ class Story:
     async def ask(
         self, user_id: str, channel_id: str, conversation_id: str, people: SlackPerson | None = None
     ) -> DeliveryRow:
-        """Type `/callaudio` and a conversation, and wait until what came of it is there."""
+        """Type `/callaudio` and a conversation, and wait for the result."""
         people = people or self.people
         # The reference that people see is derived from the trigger: the same one again.
         trigger_id = f"trigger-of-{conversation_id}"
@@ -99,13 +99,13 @@ class Story:
         return await self.delivered(conversation_id)
 
     async def delivered(self, conversation_id: str) -> DeliveryRow:
-        """Wait until a recording is there, and everything about it was said."""
+        """Wait until a recording is visible and its requester is notified."""
 
         async def ended() -> DeliveryRow | None:
             async with self.stage.application.database.read() as session:
                 its = select(DeliveryRow).where(DeliveryRow.conversation_id == conversation_id)
                 row = await session.scalar(its)
-                # It goes once the card and the requester were told.
+                # The work is removed after the card is updated and the requester is notified.
                 left = row and await session.get(DueWorkRow, (DELIVER, row.id))
             return row if row and row.state in ENDED and left is None else None
 
@@ -114,7 +114,7 @@ class Story:
         return row
 
     async def press_for_modal(self, user_id: str, note: Ephemeral, label: str) -> View:
-        """Press a button of a private note; gives the modal it opens."""
+        """Press a button of a private note; returns the modal that it opens."""
         button = labelled(note.blocks, label)
         before = set(self.workspace.views)
         await self.people.block_action(
@@ -124,7 +124,7 @@ class Story:
         return self.workspace.views[view_id]
 
     async def shortcut_modal(self, user_id: str, channel_id: str, message_ts: str) -> View:
-        """Choose *Get call audio* on a message; gives the modal once it is filled in."""
+        """Choose *Get call audio* on a message; returns the modal once it is filled in."""
         before = set(self.workspace.views)
         await self.people.message_shortcut(user_id, channel_id, message_ts)
         (view_id,) = await until(lambda: set(self.workspace.views) - before)
@@ -133,12 +133,12 @@ class Story:
         )
 
     def home_with(self, user_id: str, words: str) -> View | None:
-        """Somebody's App Home, once these words stand in it."""
+        """A person's App Home, once it contains these words."""
         home = self.workspace.homes.get(user_id)
         return home if home and words in str(home.body) else None
 
     async def schedule(self, kind: str, timetable: str) -> str:
-        """Add a digest to the quality channel; gives its id."""
+        """Add a digest to the quality channel; returns its id."""
         self._digests += 1
         new = NewDigest(
             id=f"g{self._digests:010}",
@@ -154,7 +154,7 @@ class Story:
         return (await store.add(new, ADMIN)).id
 
     async def run_digest(self, digest_id: str) -> Message:
-        """Type `/callaudio-admin digest run`, and wait until its end is audited; gives the post."""
+        """Type `/callaudio-admin digest run`, and wait for its audited end; returns the post."""
         before = {message.ts for message in self.workspace.messages(QUALITY)}
         await self.people.command(
             ADMIN, QUALITY, f"digest run {digest_id}", command="/callaudio-admin"
@@ -186,7 +186,7 @@ class Story:
                 )
 
     def note_to(self, user_id: str) -> Ephemeral:
-        """The last thing somebody was told privately."""
+        """The last private message to a person."""
         return [note for note in self.workspace.ephemerals if note.user == user_id][-1]
 
 

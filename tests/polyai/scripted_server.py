@@ -1,4 +1,4 @@
-"""A loopback server that answers what a test scripts, byte by byte, and keeps what was asked."""
+"""A loopback server with scripted answers, byte by byte, that records the requests."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ class Asked:
 
 @dataclass
 class ScriptedServer:
-    """Gives the scripted answers in turn, the last one again and again.
+    """Sends the scripted answers in turn, the last one repeatedly.
 
     An answer is raw bytes, sent as they are before the connection closes; `HANG` never answers.
     """

@@ -1,4 +1,4 @@
-"""Facts of a call: a few at a time, and never waited for long."""
+"""Facts of a call: a few reads at a time, each with a short time limit."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ CALL = "CAabcd1234567abcdef1250065d4fc7389"
 
 
 class CountingPolyAI:
-    """A PolyAI that answers when it is let, and sees how many ask at a time."""
+    """A PolyAI that answers when released, and counts concurrent reads."""
 
     def __init__(self) -> None:
         self.now = self.most = self.asked = 0
@@ -40,7 +40,7 @@ def polyai():
 
 
 async def settled():
-    """Let everything run that can."""
+    """Run all tasks that are ready."""
     for _ in range(20):
         await asyncio.sleep(0)
 

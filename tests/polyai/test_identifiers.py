@@ -1,4 +1,4 @@
-"""Which typed ids are taken: known shapes, and others that cannot be somebody's number."""
+"""Which typed ids are accepted: known shapes, and others that cannot be a personal number."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ SEPARATORS = st.text(st.sampled_from(" -._:/()\u2013\u00a0"), max_size=2)
         UUID,
         "12345678-1234-1234-1234-123456789012",
         "CONV-1234567890",
-        # not seen yet, and certainly of no person
+        # not seen yet, and certainly no personal number
         f"WEB-{UUID}",
         "0123456789abcdef0123456789abcdef",
         "REabcd1234567abcdef1250065d4fc7389",
@@ -144,7 +144,7 @@ def test_text_without_a_letter_is_an_id_only_if_it_is_a_uuid(text):
 
 
 def test_polyais_own_ids_may_be_of_other_shapes_but_not_numbers():
-    """A list that names its calls in a new way is still read."""
+    """A list with ids of a new shape is still read."""
     assert check_conversation_id("VOICE.20261103.0042") == "VOICE.20261103.0042"
     for number in ("447700900123", "4111-1111-1111-1111", "+447700900123", "078.05.1120"):
         with pytest.raises(PersonalNumber):

@@ -1,4 +1,4 @@
-"""The client over real HTTP on loopback: what goes out, what comes back, what never shows."""
+"""The client over real HTTP on loopback: its requests, the responses, and what is never shown."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ async def fetch(
 
 
 def assert_tells_nothing(error, server):
-    """Neither the error nor its printed chain holds a key, a URL, a number or a body."""
+    """Neither the error nor its printed chain contains a key, a URL, a number or a body."""
     shown = str(error) + repr(error) + error.what + error.likely_cause + error.fix
     for secret in (PLAIN_KEY, RAW_KEY, server.url, "http", "447700900123", "Leaky", CALL):
         assert secret not in shown

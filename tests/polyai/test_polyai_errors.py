@@ -1,4 +1,4 @@
-"""Every row of the table: which error, what people are told, whether it is tried again."""
+"""Every row of the table: the error, its text for people, and whether it is retried."""
 
 import inspect
 import json

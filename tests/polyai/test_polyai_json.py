@@ -1,4 +1,4 @@
-"""JSON from PolyAI is read in bounded memory and, where it is large, beside the event loop."""
+"""JSON from PolyAI is read in bounded memory and, if it is large, in a thread."""
 
 import json
 import threading
@@ -42,7 +42,7 @@ async def http():
 
 @pytest.fixture
 async def ask(polyai, http):
-    """Ask for one kind of answer; all of them come from the stand-in."""
+    """Request one kind of response; all come from the stand-in."""
     polyai.add_call(CALL, agent_id=AGENT)
     client = PolyAIClient(http, clock=lambda: NOW)
     pages = ListPages(HttpGet(http, clock=lambda: NOW))

@@ -1,4 +1,4 @@
-"""What was said, as get-one tells it: with the raw key alone, whatever the fields hold."""
+"""Transcripts from PolyAI: requested only with the raw key, and read with any content."""
 
 import dataclasses
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Closing an answer: whatever fails there, what was found before stays the cause."""
+"""Closing a response: a failure there does not replace an earlier cause."""
 
 import httpx
 import pytest

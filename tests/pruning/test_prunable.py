@@ -1,4 +1,4 @@
-"""Which deliveries may be removed, and why each other one stays: a row a sentence."""
+"""Which deliveries may be removed, and why others are kept: one row for each sentence."""
 
 from datetime import timedelta
 from typing import Any

@@ -199,7 +199,7 @@ async def test_two_workers_at_once_name_each_delivery_once(database):
             pass
 
     await asyncio.gather(prune_all(), prune_all())
-    # One whose batch met the other's may have gone to sleep for an hour.
+    # A worker that found the other's rows locked may wait for an hour.
     await prune_all()
 
     assert await left(database) == []
@@ -307,7 +307,7 @@ async def fill(
     team_id: str = TEAM,
     **columns: object,
 ) -> None:
-    """Store so many redacted deliveries that ended at this age, with the event of each request."""
+    """Store some redacted deliveries that ended at this age, each with the event of its request."""
     at = NOON - age
     usual = {"outcome": "redacted", "requested_at": at, "ended_at": at, "user_id": ALICE}
     async with database.write() as session:
@@ -375,20 +375,20 @@ async def events(database: Database) -> list[AuditEventRow]:
 
 
 async def findings(database: Database) -> list[ChainFault]:
-    """What is wrong, but for the triggers that tampering dropped."""
+    """The findings, without those about dropped triggers."""
     async with database.read() as session:
         found = [each.fault async for each in verify(session)]
     return [each for each in found if each is not ChainFault.TRIGGER_MISSING]
 
 
 async def seal_before(database: Database, before: datetime) -> int:
-    """Seal the chain at that time; gives the number of events that went."""
+    """Seal the chain at that time; returns the number of removed events."""
     async with database.write() as session:
         sealed = await seal(session, TEAM, before=before, by=OPS, now=before)
     return sealed.removed if sealed else 0
 
 
 async def packed(database: Database, path: Path) -> int:
-    """Pack what concerns one call; gives the number of its events."""
+    """Pack the evidence of one call; returns the number of its events."""
     async with snapshot(database) as session:
         return (await pack(session, path, AuditFilter(conversation_id="CAd0"))).events

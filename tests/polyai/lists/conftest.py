@@ -1,4 +1,4 @@
-"""A PolyAI with both lists, and an agent that is listed by one of them."""
+"""A PolyAI with both lists, and an agent whose calls are in one of them."""
 
 from datetime import timedelta
 

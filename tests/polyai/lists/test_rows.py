@@ -1,4 +1,4 @@
-"""Rows of both lists, whatever they hold, become the same value or nothing."""
+"""Rows of both lists, with any content, become the same value or None."""
 
 import json
 import re
@@ -107,7 +107,7 @@ def test_a_row_without_id_or_start_is_none(spoilt):
     ],
 )
 def test_only_live_conversations_count(environment, v1, v3):
-    # The v3 list was asked for live ones alone, the v1 list cannot be asked.
+    # The v3 list is asked only for live calls; the v1 list has no such filter.
     assert is_live_v1({"clientEnv": environment}) is v1
     assert is_live_v3({"environment": environment}) is v3
 
