@@ -1,7 +1,6 @@
-"""Nobody hears raw through others' requests who would be refused raw in their own.
-
-Requesting, listening to what another asked for, what may stay, previews, transcripts and waveforms
-are put to the product's own use cases, and compared with three lines that say who is cleared.
+"""Another person's request never gives anyone raw that their own would be refused. The product's
+use cases for requests, listeners, visible files, previews, transcripts and waveforms are compared
+with three lines that say who is cleared.
 """
 
 import itertools
@@ -49,7 +48,7 @@ class Case:
     is_denied_by_name: bool
     is_in_denied_group: bool
     unread: frozenset[str]
-    """Groups that Slack does not list the members of."""
+    """Groups whose members Slack does not list."""
 
     @property
     def is_cleared(self) -> bool:
@@ -148,7 +147,7 @@ class UseCases:
             await deny(self.database, DENIED, team=self.team_id)
 
     async def would_be_raw(self, user_id: str, channel_id: str) -> dict[str, bool]:
-        """Return each way by which a person could bring raw to a conversation, or keep it there."""
+        """Return each way in which a person could get raw into a conversation, or keep it there."""
         question = Question(
             self.team_id, user_id, channel_id, asked_redacted=False, has_raw_key=True
         )

@@ -26,7 +26,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import Scene
 
-# What takes seconds among people takes hundredths here; the steps and their order are the same.
+# Waits of seconds take hundredths here; the steps and their order are the same.
 QUICK = Timings(
     visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2, 0.3)),
     retry=RetryRule(
@@ -38,20 +38,20 @@ QUICK = Timings(
     drain_seconds=5,
     access_again_after=timedelta(seconds=0.5),
 )
-# Where a scenario changes the store by hand and wakes nobody; each look costs the processor.
+# For scenarios that change the store by hand and wake no worker; each poll costs processor time.
 WATCHFUL = replace(QUICK, poll_seconds=0.3)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
 on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
-# The statements run on both in the tests of their package; the story is told again at length.
+# The tests of each package run the statements on both; scenarios run on both in `make test-long`.
 postgresql_at_length = pytest.mark.parametrize(
     "scene_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
 )
 
 
 def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
-    """Give each case under its name; ``make test`` runs the usual ones, test-long all of them."""
+    """Return each case with its name; ``make test`` runs the usual ones, test-long all of them."""
     assert cases.keys() >= {*usual}
     return [
         pytest.param(case, id=name, marks=[] if name in usual else pytest.mark.long)
@@ -61,7 +61,7 @@ def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
 
 @pytest.fixture(autouse=True)
 def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tries follow one another at once; a `Retry-After` is still waited for in full."""
+    """Retry without a wait; a `Retry-After` is still awaited in full."""
 
     def brisk(**usual: float) -> wait_exponential_jitter:
         return wait_exponential_jitter(**{**usual, "multiplier": 0.01, "jitter": 0.01})
@@ -71,7 +71,7 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _patient_acks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no answer be given up for a busy machine; the bounds have tests of their own."""
+    """Raise the time limits of answers, for busy machines; the limits have their own tests."""
     monkeypatch.setattr(ack_window, "ANSWER_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(delivery, "_ACK_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
@@ -89,37 +89,35 @@ def scene_url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def template_databases(migrated_sqlite: Path) -> Path:
-    """A folder with a migrated store: made anew, it would cost a second."""
+    """A folder with a migrated store; migrating a new one would take a second."""
     return migrated_sqlite.parent
 
 
 @pytest.fixture(scope="session")
 def nursery(template_databases: Path) -> Iterator[Nursery]:
-    """Where bots in processes of their own come from."""
+    """Starts bots in processes of their own."""
     with Nursery(template_databases) as nursery:
         yield nursery
 
 
 @pytest.fixture
 def timings(request: pytest.FixtureRequest) -> Timings:
-    """How often a worker looks around: more often in modules marked as ``watchful``."""
+    """How often a worker polls: more often in modules marked as ``watchful``."""
     return WATCHFUL if request.node.get_closest_marker("watchful") else QUICK
 
 
 @pytest.fixture
 def usual_environment(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What is set besides what a scene asks for: see ``only_taken_back``."""
+    """Settings in addition to those of a scene: see ``only_taken_back``."""
     is_off = request.node.get_closest_marker("only_taken_back")
     return {"CALLAUDIO_DOWNGRADE": "off"} if is_off else {}
 
 
 @pytest.fixture
 def new_scene(scene_url: str, timings: Timings, usual_environment: dict[str, str]) -> OpenScene:
-    """Open a scene with settings, timings or a workspace of its own.
-
-    At its end nothing may have reached Slack that a well-behaved app never sends, unless the
-    scenario provokes it and says so: ``Scene.excuse``; and nothing may be there to be used that
-    nothing listens to.
+    """Open a scene with its own settings, timings or workspace. At its end Slack must have received
+    nothing that a well-behaved app never sends, unless the scenario provokes it and says so
+    (``Scene.excuse``), and every visible element must have a listener.
     """
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What tests of digests arrange in the store, and what they look at."""
+"""How tests of digests prepare the store, and what they check."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

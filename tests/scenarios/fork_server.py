@@ -1,6 +1,5 @@
-"""A process that forks others: one for all processes of a run, on a socket in the run's folder.
-
-Whoever is first starts it. It ends when the last connection is closed, however that came about.
+"""A process that forks others: one for all processes of a run, on a socket in the run's folder. The
+first user starts it. It ends when its last connection is closed for any reason.
 """
 
 import os
@@ -34,12 +33,12 @@ class ForkServer:
         self._connection = found
 
     def fork(self, order: Order) -> int:
-        """Have a child forked that does what the order says; returns its pid."""
+        """Fork a child that carries out the order; returns its pid."""
         self._connection.send(order)
         return int(self._connection.recv())
 
     def close(self) -> None:
-        """Let it end, if nobody else needs it."""
+        """Close the connection; the server ends after the last one."""
         self._connection.close()
 
 
@@ -50,7 +49,7 @@ def _start(address: str, module: str, *arguments: str) -> None:
         listener.listen()
         listener.set_inheritable(True)
         command = [sys.executable, "-m", module, str(listener.fileno()), *arguments]
-        # Nobody waits for its end: it serves others after this process is gone.
+        # Its end is not awaited: it serves others after this process has ended.
         os.posix_spawn(sys.executable, command, os.environ)
 
 
@@ -88,7 +87,7 @@ def serve(listener: socket.socket, be_child: Callable[[Order], None]) -> None:
                 continue
             pid = os.fork()
             if pid == 0:
-                # Open in a child, they would keep those waiting who ask a server that has ended.
+                # If a child kept them open, clients of a server that has ended would wait.
                 for each in (listener, *connections):
                     each.close()
                 be_child(order)

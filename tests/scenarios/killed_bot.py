@@ -1,10 +1,10 @@
-"""The ordinary bot in a process of its own, to be killed, stopped and started anew.
+"""The ordinary bot in a process of its own, which is killed, stopped and started again.
 
 `python -m tests.scenarios.killed_bot LISTENER TEMPLATE` loads the product once, delivers two
 recordings with it on a copy of the template's database, and then forks a bot for each order: see
 ``fork_server``. So a bot has every module loaded and every statement compiled, and its start costs
-hundredths of a second. An order has the environment, a file for what is printed, and the roles of a
-bot or the words of a command line.
+hundredths of a second. An order has the environment, a file for the output, and the roles of a bot
+or the words of a command line.
 """
 
 import asyncio
@@ -68,10 +68,10 @@ QUICK = Timings(
     fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
     notify_again=timedelta(seconds=0.05),
     lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
-    poll_seconds=1.5,  # as in production, so short that an idle worker meets each outage of a lease
+    poll_seconds=1.5,  # so short that an idle worker notices each outage as long as a lease
     drain_seconds=5,
     check_every=timedelta(seconds=1),
-    # Slots a second apart would be skipped whenever the machine is busy.
+    # Slots a second apart would be skipped on a busy machine.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
 )
 # Outages last seconds here: temporary faults are retried as in production, at shorter intervals.
@@ -94,7 +94,7 @@ ONE_PROCESS = Roles(listens=True, works=True)
 
 
 def main() -> None:
-    """Fork bots until nobody needs them any more."""
+    """Fork bots until no connection is left."""
     listener, template = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the children
     ack_window.ANSWER_SECONDS = PATIENCE_SECONDS
@@ -167,7 +167,7 @@ def _clock_ahead(seconds: float) -> Callable[[], datetime]:
 
 
 class Nursery:
-    """Starts bots; `with Nursery(template) as nursery`, one for all processes with the template."""
+    """Starts bots; `with Nursery(template) as nursery`, shared by processes with the template."""
 
     def __init__(self, template: Path) -> None:
         self._forks = ForkServer(template.parent, __name__, str(template))
@@ -279,7 +279,7 @@ class Street:
     nursery: Nursery
     bots: list[Bot] = field(default_factory=list)
     probe_seconds: float | None = None
-    """How long a look at the database may take before it counts as away; None: as usual."""
+    """The time limit of a check of the database; None: the default."""
 
     async def start(
         self,
@@ -292,7 +292,7 @@ class Street:
     ) -> Bot:
         """Start a bot; without ``port``, where people's commands arrive.
 
-        With ``open_files`` the system gives it no more than these.
+        ``open_files`` limits its open files.
         """
         port = port or int(self.environment["PORT"])
         environment = {**self.environment, "PORT": str(port)}

@@ -1,4 +1,4 @@
-"""Digests of one line: a report that is soon made, and a post that Slack keeps."""
+"""Digests of one line: a quick report, and a post to Slack."""
 
 from dataclasses import dataclass
 from datetime import datetime

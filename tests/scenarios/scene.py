@@ -1,4 +1,4 @@
-"""Arranges what a scenario needs on a running stage, and waits for what comes of it."""
+"""Prepares a running stage for a scenario, and waits for results."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ from tests.patience import until
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = "U0ALICE00"
-"""Cleared for raw where a scenario says so."""
+"""Cleared for raw only if a scenario grants it."""
 BOB = "U0BOB0000"
 """Never cleared."""
 BOSS = "U0BOSS000"
@@ -33,10 +33,10 @@ CHANNEL = "C0QUALITY0"
 """Private: only its members can open what is in it."""
 SHARE = "files.completeUploadExternal"
 BROKEN_OFF = "upload: the body ended early"
-"""The violation that follows where the source of an upload breaks off, if Slack sees it in time."""
+"""The violation of an upload whose source breaks off, if Slack notices it in time."""
 RAW_SPAN = recordings.raw_span("combined")
-"""Bytes that are in the raw recording alone."""
-# The work goes once the card and the requester were told.
+"""Bytes that only the raw recording contains."""
+# The work is removed after the card is updated and the requester is notified.
 _STATE_AND_WORK = (
     select(DeliveryRow.state, DueWorkRow.key)
     .outerjoin(DueWorkRow, and_(DueWorkRow.kind == DELIVER, DueWorkRow.key == DeliveryRow.id))
@@ -46,22 +46,22 @@ _STATE_AND_WORK = (
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything that came of one request."""
+    """All results of one request."""
 
     ack: Ack
     delivery: DeliveryRow
     files: Sequence[File]
-    """The recordings; their pictures stand apart."""
+    """The recordings, without their pictures."""
     pictures: Sequence[File]
     private: Sequence[Ephemeral]
-    """What the requester alone was shown, the ack's text first."""
+    """Private messages to the requester, the ack's text first."""
     audit: Sequence[AuditEventRow]
     requests: Sequence[Request]
-    """What PolyAI was asked for, facts of the call included."""
+    """The requests to PolyAI, those for the facts of the call included."""
     posted: Sequence[Message] = ()
-    """The messages that are there for others to see now and were not before, in any channel."""
+    """New messages that other people can see, in any channel."""
     overheard: Sequence[Ephemeral] = ()
-    """What anybody else was shown privately."""
+    """Private messages to other people."""
 
     @property
     def file(self) -> File:
@@ -117,7 +117,7 @@ class Scene:
         self.call()
 
     def excuse(self, violation: str) -> None:
-        """Let a violation pass that the scenario provokes, such as an upload that breaks off."""
+        """Accept a violation that the scenario provokes, such as an upload that breaks off."""
         self.excused.add(violation)
 
     def call(self, conversation_id: str = CALL, shape: Shape = Shape.CONTENT_LENGTH) -> None:
@@ -126,9 +126,8 @@ class Scene:
         )
 
     def another_call(self, **changes: Any) -> str:
-        """Add one more call, so that asking again is not taken for a double submit; gives its id.
-
-        Its recording is the usual one unless ``changes`` says otherwise.
+        """Add another call, so that a second request is no double submit; returns its id. It has
+        the usual recording, except for ``changes``.
         """
         conversation_id = f"CA{next(self._numbers):032x}"
         self.polyai.add_call(
@@ -162,7 +161,7 @@ class Scene:
         lasting: timedelta | None = None,
         right: Right = Right.PII,
     ) -> None:
-        """Give a right to a person or, by its id, to a group."""
+        """Grant a right to a person or, by its id, to a group."""
         now = utc_now()
         kind = SubjectKind.GROUP if user_id.startswith("S") else SubjectKind.USER
         new = NewGrant(
@@ -199,11 +198,11 @@ class Scene:
         return await self._seen(ack, await self.latest(), user, before)
 
     def everything_posted(self) -> list[Message]:
-        """Every message that anybody can see now, private notes aside."""
+        """Every visible message, without private notes."""
         return [m for channel in self.workspace.channels for m in self.workspace.messages(channel)]
 
     def every_visible_file(self) -> list[File]:
-        """Every recording that anybody can see now, in any channel."""
+        """Every visible recording, in any channel."""
         return [f for c in self.workspace.channels for f in self.workspace.visible_recordings(c)]
 
     def every_visible_picture(self) -> list[File]:
@@ -211,7 +210,7 @@ class Scene:
         return [f for c in channels for f in self.workspace.visible_files(c) if f.is_picture]
 
     def decisions_by_audience(self) -> int:
-        """How often it was looked who listens, up to the last share: later looks take back."""
+        """How often the audience was read up to the last share; later reads check visible files."""
         calls = self.workspace.calls
         last = max(at for at, call in enumerate(calls) if call.method == SHARE)
         return sum(call.method == "conversations.members" for call in calls[:last])
@@ -253,7 +252,7 @@ class Scene:
             return list(await session.scalars(select(DeliveryRow)))
 
     async def ended(self, delivery_id: str) -> DeliveryRow:
-        """Wait until the delivery has ended and everything about it was said."""
+        """Wait until the delivery has ended and its requester is notified."""
 
         database = self.stage.application.database
 
@@ -261,7 +260,7 @@ class Scene:
             found = await database.rows(_STATE_AND_WORK, {"delivery_id": delivery_id})
             return any(state in ENDED and work is None for state, work in found)
 
-        # Each look costs the same processor, if only one statement.
+        # Each check takes processor time, although it is a single statement.
         await until(has_ended, every_seconds=0.04)
         return await self.row(delivery_id)
 
@@ -277,7 +276,7 @@ class Scene:
             return await session.get(DueWorkRow, (kind, key))
 
     async def move_back(self, delivery_id: str, by: timedelta) -> None:
-        """Let a delivery have ended long ago."""
+        """Make a delivery end long ago."""
         async with self.stage.application.database.write() as session:
             row = await session.get(DeliveryRow, delivery_id)
             assert row is not None
@@ -285,7 +284,7 @@ class Scene:
             row.ended_at -= by
 
     async def let_grants_expire(self) -> None:
-        """Let every grant have ended a moment ago."""
+        """Make every grant end a moment ago."""
         async with self.stage.application.database.write() as session:
             await session.execute(update(GrantRow).values(expires_at=utc_now()))
 
@@ -304,7 +303,7 @@ class Scene:
 
 
 def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
-    """One raw file, in the thread of one message that says so, fetched with the raw key."""
+    """One raw file, in the thread of one card that says raw, fetched with the raw key."""
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "cleared")
     assert seen.file.content == recordings.load("combined", redacted=False)
     assert RAW_SPAN in seen.file.content
@@ -337,7 +336,7 @@ def assert_redacted(
 
 
 def assert_refused(seen: Seen, reason: str) -> None:
-    """Nothing was fetched and nothing posted; the requester alone is told why."""
+    """Nothing was fetched and nothing posted; only the requester is told why."""
     assert (seen.delivery.state, seen.delivery.reason) == ("refused", reason)
     assert seen.audio_requests == []
     assert seen.posted == []
@@ -354,7 +353,7 @@ def assert_refused(seen: Seen, reason: str) -> None:
 
 
 def assert_failed(seen: Seen, code: str, *words: str) -> None:
-    """Nothing half-done stays; the requester alone is told what happened, why, and what to do."""
+    """Nothing unfinished stays; only the requester is told what happened, why, and what to do."""
     assert (seen.delivery.state, seen.delivery.error_code) == ("failed", code)
     assert seen.posted == []
     assert seen.files == seen.pictures == []
@@ -367,7 +366,7 @@ def assert_failed(seen: Seen, code: str, *words: str) -> None:
     assert seen.audit[-1].payload["code"] == code
 
 
-# What the private note must say, in words a person knows what to do with.
+# What the private note must say, so that a person knows what to do.
 WHY = {
     "requester_not_allowed": "Only members of this workspace",
     "requester_not_in_destination": "You are not in that conversation",

@@ -1,6 +1,6 @@
 """What a delivery costs: the calls that Slack and PolyAI see, and the transactions of the store.
 
-Slack allows some fifty ``conversations.info`` a minute, so this is how many people can be served.
+Slack allows about fifty ``conversations.info`` a minute, so this is how many people can be served.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ DELIVERY = {
     "files.info": 1,
     "chat.update": 1,
 }
-"""One place to upload to for the recording, and one for its picture."""
+"""One upload URL for the recording, and one for its picture."""
 
 
 def calls_of(decision: dict[str, int], times: int, rest: dict[str, int]) -> Counter[str]:

@@ -50,7 +50,7 @@ ALIKE = {
     "asking where its picture goes",
     "deciding again what the destination is",
 }
-"""What was stored before them is what was stored before the call at their side."""
+"""Calls in parallel with another one: the same state is stored before both."""
 READS = {
     "audio",
     "conversation",

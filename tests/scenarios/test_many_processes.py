@@ -1,6 +1,6 @@
 """Two web and two worker processes on one PostgreSQL while rights change: no deadlock.
 
-What people see tells it, and PostgreSQL's own count of deadlocks.
+Checked by what people see, and by PostgreSQL's own count of deadlocks.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """After every kind of delivery no secret, phone number or audio is left where it must not be.
 
-Looked through are the logs (as written, and as they were before the mask), every table of both
-databases and their files, every call to Slack, everything anybody saw, and the metrics.
+Searched are the logs (as written, and before masking), every table of both databases and their
+files, every call to Slack, everything that people saw, and the metrics.
 """
 
 import base64

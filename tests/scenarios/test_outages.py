@@ -1,7 +1,7 @@
 """Slack or PolyAI is unavailable for a while: in the end every command has one visible outcome.
 
-The bot's clock runs two hundred times as fast, so minutes of an outage pass in seconds under the
-very rules of production.
+The bot's clock runs two hundred times as fast, so minutes of an outage take seconds, with
+production's rules.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class Outcome:
 
 @dataclass
 class Batch:
-    """Commands of every kind under way, and the bot's clock."""
+    """Commands of every kind, and the bot's clock."""
 
     scene: Scene
     clock: FastClock
@@ -100,10 +100,9 @@ class Batch:
         return kinds
 
     def end_outage(self, faults: Faults) -> None:
-        """End it, but for the calls by which the bot tells an outage from an answer that was lost.
-
-        A note whose connection breaks in the last moment of an outage, while Slack is there a
-        moment later, counts as told: nothing tells it from one that Slack took.
+        """End it, except for the calls by which the bot distinguishes an outage from a lost answer.
+        A note whose connection breaks at the very end of an outage counts as sent, because the bot
+        cannot distinguish it from one that Slack accepted.
         """
         times = len(ENDS) * self.of_each_kind
         faults.add(Fault("auth.test", drop_connection=True, times=times))
@@ -165,7 +164,7 @@ def _circuits_wait_by_the_fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _decisions_age_by_the_fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a decision last five seconds of the machine: on the fast clock they are milliseconds."""
+    """Let a decision be valid for five real seconds, which are longer on the fast clock."""
     monkeypatch.setattr(
         share_attempts, "LONGEST_DECISION_AGE", TIMES_AS_FAST * LONGEST_DECISION_AGE
     )

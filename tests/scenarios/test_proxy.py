@@ -1,6 +1,6 @@
 """Behind a company's proxy and certificate authority, every outbound call follows one policy.
 
-The stand-ins have names that no DNS knows, so whatever did not go through the proxy would fail.
+The stand-ins have names that no DNS knows, so a call without the proxy would fail.
 """
 
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ async def test_every_call_goes_through_the_proxy(scene_url, timings, *, over_soc
     ):
         await scene.grant()
         assert_raw(await scene.ask())
-        # A refusal is told by the command's response URL.
+        # A refusal is sent by the command's response URL.
         refused = await scene.ask(scene.another_call(), user=BOB)
         assert refused.note.via == "response_url"
         assert (await scene.people.global_shortcut(ALICE)).arrived

@@ -1,4 +1,4 @@
-"""PolyAI's own table of keys and parameters, as far as the bot can reach it.
+"""PolyAI's table of keys and parameters, for the requests that the bot can make.
 
 | key has PII access | `redacted` sent | what comes |
 |---|---|---|
@@ -7,8 +7,8 @@
 | no | `true` | redacted |
 | no | `false` | redacted, silently |
 
-The first and the third row are how the bot is set up; the other two are what a mix-up of keys makes
-of it. Leaving the parameter out, which with a PII key would mean raw, is never done.
+The bot is set up for the first and the third row; the other two follow from swapped keys. The bot
+never omits the parameter, which with a PII key would mean raw.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 """A burst of requests while Slack enforces its published limits: all wait, and none fails.
 
-A minute of the limits is some seconds long here, for the bot and for the stand-in alike. How long a
-burst takes is told in virtual time by `tests/slack/web_api/test_rate_limiter.py`.
+A minute of the limits is some seconds long here, for the bot and for the stand-in alike.
+`tests/slack/web_api/test_rate_limiter.py` measures the time of a burst, in virtual time.
 """
 
 import math

@@ -107,7 +107,7 @@ class Door:
 
 
 NOBODY = "http://127.0.0.1:1/"
-"""Where no Slack is: a modal cannot be opened there, so errors come in the ack."""
+"""Without a Slack no modal can be opened, so errors are in the ack."""
 
 
 async def open_door(

@@ -1,4 +1,4 @@
-"""Transactions: whole or not at all, and writers that wait for one another instead of failing."""
+"""Transactions are atomic, and writers wait for one another instead of failing."""
 
 import asyncio
 from urllib.parse import quote
@@ -130,7 +130,7 @@ async def test_a_stalled_transaction_on_postgresql_is_ended_and_releases_its_loc
     with pytest.raises(DBAPIError, match="idle-in-transaction") as cut_off:
         await stand_still()
     assert is_away(cut_off.value)
-    async with still.read() as session:  # on another connection, without being told to
+    async with still.read() as session:  # on another connection, by itself
         assert list(await session.scalars(select(StandingRow.user_id))) == ["U2"]
     await still.close()
     await other.close()
@@ -180,7 +180,7 @@ async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(mi
         async def work(session: AsyncSession) -> None:
             is_first_run = first not in runs
             runs.append(first)
-            if not is_first_run:  # it could take its row once more before the other gets it
+            if not is_first_run:  # it could lock its row again before the other one does
                 await one_ended.wait()
             for user_id in (first, second):
                 lock = select(StandingRow).where(StandingRow.user_id == user_id).with_for_update()

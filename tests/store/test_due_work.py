@@ -1,4 +1,4 @@
-"""Due work: stored with its change, held by one worker at a time, and ended by that one alone."""
+"""Due work: stored with its change, held by one worker at a time, and ended only by that worker."""
 
 import asyncio
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class DueWorkSetup:
             return {row.key: row for row in await session.scalars(select(DueWorkRow))}
 
     async def expire_leases(self) -> None:
-        """Let every lease have ended, by the database's clock."""
+        """Make every lease expire, by the database's clock."""
         async with self.database.write() as session:
             await session.execute(
                 update(DueWorkRow)
@@ -60,7 +60,7 @@ def setup(database: Database) -> DueWorkSetup:
 
 @pytest.fixture
 def shared_setup(migrated_postgresql) -> DueWorkSetup:
-    """On PostgreSQL, which several workers share."""
+    """The same on PostgreSQL, which several workers share."""
     return DueWorkSetup(Database(migrated_postgresql()))
 
 
@@ -275,7 +275,7 @@ async def test_a_renewed_lease_lasts_whatever_a_machines_clock_says(shared_setup
 
 @pytest.mark.parametrize("act", ["renew", "release"])
 async def test_several_rows_are_locked_in_the_order_in_which_work_is_enqueued(shared_setup, act):
-    """Else whoever asks for all of it anew at that moment and the worker wait for each other."""
+    """Otherwise the worker and a transaction that enqueues all of it again could deadlock."""
     said = []
 
     @event.listens_for(shared_setup.database.engine.sync_engine, "before_cursor_execute")

@@ -1,4 +1,4 @@
-"""What is wrong with a database is told by its cause, from what databases really say."""
+"""The cause of a database failure is recognized from real messages of databases."""
 
 import asyncio
 import sqlite3
@@ -19,7 +19,7 @@ from tests.tables import each_row
 
 
 async def failure_of(url: str, *statements: str) -> BaseException:
-    """What a statement, or the connection before it, raises."""
+    """The error of a statement, or of the connection before it."""
     database = Database(url)
     try:
         async with database.write() as session:
@@ -156,7 +156,7 @@ def test_rare_server_messages_are_reported(said):
     ],
 )
 def test_a_lost_tls_connection_is_not_reported_as_a_fault_of_tls(said, failure):
-    """libpq's words for the end of a connection that was over TLS (fe-secure-openssl.c)."""
+    """libpq's messages for a lost TLS connection (fe-secure-openssl.c)."""
     assert why(OperationalError("", {}, psycopg.OperationalError(said))) is failure
 
 

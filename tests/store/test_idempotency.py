@@ -1,4 +1,4 @@
-"""A change is made once for each idempotency key, by whoever is first."""
+"""A change is made once for each idempotency key, by the first transaction."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The database itself refuses to change the audit, in whatever way SQL has of changing a row."""
+"""The database refuses every SQL statement that would change the audit."""
 
 import pytest
 from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""Deliveries from before cards were remembered keep theirs: it was always the parent."""
+"""Deliveries from before cards were stored get their card: it was always the parent."""
 
 from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""What stood under a former name is read under the new one, after the migration and back."""
+"""Values under former names are read under the new ones, after the migration and back."""
 
 from alembic import command
 from sqlalchemy import Connection, Engine, text

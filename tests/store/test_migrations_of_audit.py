@@ -1,4 +1,4 @@
-"""Events written before there was a chain are chained by the migration, down and up again too."""
+"""The migration chains the events that were written before it, also down and up again."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -62,7 +62,7 @@ def run(url: str, statement: str) -> None:
 
 
 async def proven(url: str) -> dict[str, int]:
-    """Verify, and give the length of each chain."""
+    """Verify, and return the length of each chain."""
     database = Database(url)
     try:
         async with database.read() as session:

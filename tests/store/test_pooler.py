@@ -118,7 +118,7 @@ async def test_migrations_run_behind_a_pooler(postgresql):
 
 
 def test_no_engine_lets_the_driver_prepare_statements_on_the_server(migrated_postgresql):
-    """The same without a pooler: neither engine, however often a statement runs."""
+    """The same without a pooler: no engine prepares a statement, at any number of runs."""
     store = async_url(migrated_postgresql())
     always = {"prepare_threshold": None, "client_encoding": "utf8"}
     assert connect_args(store) == {**always, "connect_timeout": 10}

@@ -1,4 +1,4 @@
-"""Every statement that is run over and over finds its rows by an index, however many there are."""
+"""Every frequent statement finds its rows by an index, in tables of any size."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ from tests.pruning.test_pruning import pruning
 LATER = NOON + timedelta(days=1)
 KINDS = ["deliver", "retain", "digest"]
 TEAM = "T0QUALITY0"
-# Written the same on both databases.
+# The same on both databases.
 FILL = """
 WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
 INSERT INTO due_work (kind, key, due_at, tries, revision, claim, takeovers, turn)
@@ -37,7 +37,7 @@ SELECT 'f' || n, 'd' || n, CAST(:at AS {time}) FROM numbers
 """
 
 
-# A year of deliveries, of which each thousandth is raw and still there, and of their checks.
+# A year of deliveries, one in a thousand of them raw and visible, and of their checks.
 DELIVERIES = """
 WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
 INSERT INTO deliveries (id, team_id, user_id, source, agent_name, conversation_id, kind, direction,
@@ -65,7 +65,7 @@ MOMENT = {
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 async def test_no_statement_of_the_work_loop_reads_the_whole_table(database, rows):
-    # Of each hundred one is held, as by many workers.
+    # One of a hundred is held, as by many workers.
     claim = "CASE WHEN n % 100 = 0 THEN 'w-' || n END"
     await fill(database, rows, LATER, FILL, RECENT, claim=claim)
     work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=9))
@@ -120,7 +120,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
 async def fill(
     database: Database, rows: int, at: datetime, *statements: str, claim: str = ""
 ) -> None:
-    """Fill tables with so many rows, and count them for the planner."""
+    """Fill tables with this number of rows, and update the planner's statistics."""
     time = "TEXT" if database.is_sqlite else "TIMESTAMPTZ"
     moment = MOMENT["sqlite" if database.is_sqlite else "postgresql"]
     when = f"{at:%Y-%m-%d %H:%M:%S}.000000" if database.is_sqlite else at
@@ -135,7 +135,7 @@ async def fill(
 
 @contextmanager
 def statements(database: Database, *tables: str) -> Iterator[dict[str, object]]:
-    """Note each statement about these tables, with the parameters of its first run."""
+    """Record each statement about these tables, with the parameters of its first run."""
     said: dict[str, object] = {}
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
@@ -151,7 +151,7 @@ def statements(database: Database, *tables: str) -> Iterator[dict[str, object]]:
 async def whole_tables(
     database: Database, said: Mapping[str, object], *tables: str
 ) -> dict[str, str]:
-    """Tell the plan of each statement that reads a table from its beginning to its end."""
+    """Return the plan of each statement that reads a whole table."""
     plans = {each: await plan_of(database, each, said[each]) for each in said}
     reads_all = "^SCAN ({})$" if database.is_sqlite else "Seq Scan on ({})"
     pattern = re.compile(reads_all.format("|".join(tables)), re.MULTILINE)

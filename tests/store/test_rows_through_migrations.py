@@ -1,4 +1,4 @@
-"""Rows that were stored at any revision are there after all the migrations behind it."""
+"""Rows stored at any revision exist after all later migrations."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ NOW_CALLED = {"left_files": "orphaned_files"}
 MADE_ANEW = {"alembic_version", "due_work"}
 """Tables whose rows belong to a revision: migrations write and remove them."""
 GONE = {"bot_users", "worker_leases"}
-"""Tables that a later revision drops with their rows: what they cached or leased is found anew."""
+"""Tables that a later revision drops with their rows: caches and leases, which are built again."""
 VALUES: dict[str, list[object]] = {
     "state": [each.value for each in State],
     "outcome": ["raw", "redacted", "refused"],
@@ -52,7 +52,7 @@ def test_rows_of_every_revision_survive_the_migrations_and_are_read_by_the_model
         due = set(session.scalars(select(DueWorkRow.key).where(DueWorkRow.kind == "deliver")))
         ids = set(session.scalars(select(DeliveryRow.id)))
     assert stored.keys() - read.keys() == GONE
-    # A migration may add rows, such as the head of a chain of events that had none.
+    # A migration may add rows, such as the head of a chain without one.
     kept = stored.keys() - GONE
     assert {name: (stored[name], read[name]) for name in kept if read[name] < stored[name]} == {}
     assert before_due_work
@@ -77,7 +77,7 @@ def _store_in_each_table(engine: Engine, number: int) -> list[tuple[str, dict[st
 
 
 def _row(table: Table, number: int, engine: Engine) -> dict[str, Any]:
-    """Fill every column at every other revision, and what must be filled at the others."""
+    """Fill every column at every second revision, and only the required ones at the others."""
     is_full = number % 2 == 0
     return {
         column.name: _value(column, number, engine)

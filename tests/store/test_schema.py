@@ -1,4 +1,4 @@
-"""The migrations build exactly the tables of the models, from any state and any number of times."""
+"""The migrations build exactly the tables of the models, from any revision and repeatedly."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Two versions on one database: each leaves alone what only the other knows."""
+"""Two versions on one database: neither claims work that only the other knows."""
 
 import asyncio
 from datetime import datetime, timedelta

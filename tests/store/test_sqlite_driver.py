@@ -1,4 +1,4 @@
-"""The driver below the engine on SQLite: the same answers, in one hop to its thread a statement."""
+"""The SQLite driver below the engine: the same results, with one thread hop for each statement."""
 
 import asyncio
 import sqlite3
@@ -33,7 +33,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note each hop to a thread of the driver."""
+    """Record each hop to a thread of the driver."""
     made: list[str] = []
     execute = Connection._execute
 

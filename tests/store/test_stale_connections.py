@@ -1,4 +1,4 @@
-"""Connections that something in between cut while nobody used them: nobody hears of it."""
+"""Connections that were cut while idle are replaced without an error."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

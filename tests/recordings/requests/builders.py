@@ -1,4 +1,4 @@
-"""Requests that differ from another in some fields, those of the requester and the actor too."""
+"""Requests that differ in some fields, those of the requester and the actor included."""
 
 from dataclasses import fields, replace
 from typing import Any

@@ -30,7 +30,7 @@ FLOW = 7
 
 @dataclass
 class Queue:
-    """People who ask, and one worker that takes what is due; nobody waits for real."""
+    """People who make requests, and one worker that claims due work; no real time passes."""
 
     database: Database
     max_waiting: int = 10_000
@@ -60,7 +60,7 @@ class Queue:
         return await self.worker.claim(DELIVER, limit, takes_over=False, in_turn=True)
 
     async def served(self, times: int, at_once: int = 1) -> list[str]:
-        """Serve so many, a few at a time; gives for whom, in order."""
+        """Serve this number, a few at a time; returns the requesters in order."""
         seen = []
         for _ in range(times):
             taken = await self.take(at_once)
@@ -258,7 +258,7 @@ async def test_a_request_beyond_the_limit_is_refused_with_the_number_and_the_tim
     assert [(event.actor_id, event.payload["code"]) for event in refusals] == [
         ("U0MANY000", "too_many_waiting")
     ] * 6
-    # What has arrived makes room, and the same words a moment later are no repeat of nothing.
+    # A finished delivery makes room, and the same words are then a new request.
     (first, *_) = [each for each in await queue.take(2) if queue.people[each.key] == "U0MANY000"]
     async with queue.database.write() as session:
         await session.execute(delete(DueWorkRow).where(DueWorkRow.key == first.key))
@@ -298,7 +298,7 @@ def replace_trigger(request: NewRequest) -> NewRequest:
 
 @pytest.mark.long
 async def test_a_new_requester_behind_two_thousand_requests_is_next_and_memory_stays_bounded(queue):
-    """Half of them are one person's; the memory is that of the queue alone."""
+    """Half of them are one person's; only the queue's memory is measured."""
     await queue.ask("U0MANY000", 1000)
     for number in range(50):
         await queue.ask(f"U0PERSON{number:02}", 20)

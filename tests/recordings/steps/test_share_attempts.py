@@ -25,7 +25,7 @@ ALONE, PICTURE = None, "F2"
 
 
 class Slack:
-    """Answers one share as it is told, and deletes files."""
+    """Answers one share as a test sets it, and deletes files."""
 
     def __init__(self, answer: CallAudioError | None = None) -> None:
         self.answer = answer
@@ -70,7 +70,7 @@ class Attempt:
             return error.code
 
     async def stored(self, delivery: Delivery) -> tuple[str | None, str | None, bool]:
-        """The files of the row, and whether it remembers an attempt."""
+        """The files of the row, and whether it has the time of an attempt."""
         now = await self.setup.deliveries.read(delivery.id)
         return now.file_id, now.picture_file_id, now.share_tried_at is not None
 

@@ -33,7 +33,7 @@ READABLE, VISIBLE = 4.5, 3.0
 """WCAG 2.2, 1.4.3 for text and 1.4.11 for what is drawn."""
 SECONDS = 40.0
 NEAR = 60
-"""As the edges of thin letters are blended with their ground."""
+"""Because the edges of thin letters are blended with their background."""
 
 
 def outline(channels: int = 1) -> Waveform:

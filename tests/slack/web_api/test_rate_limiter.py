@@ -202,7 +202,7 @@ async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual)
 
     async def story() -> float:
         for limiter in (one, other):
-            for _ in range(6):  # beyond what is made without asking the store
+            for _ in range(6):  # beyond the calls made without the store
                 await enter(limiter, Urgency.DELIVERY)
         await one.hold(INFO, {}, 30)
         began = virtual.now
@@ -283,7 +283,7 @@ async def test_the_first_deliveries_of_an_idle_process_never_query_the_table(vir
         assert await admission.admit(32) == 1
         admission.note_claimed(1, 1)
         await virtual.until_done(admission.with_reserved_calls(worker.run)(due_named("d1")))
-        admission.note_claimed(1, 0)  # the next look finds nothing
+        admission.note_claimed(1, 0)  # the next poll finds nothing
         virtual.now += 30
 
 
@@ -293,7 +293,7 @@ def due_named(key: str) -> Due:
 
 @dataclass
 class Slack:
-    """Counts calls as Slack's pages say, and refuses those beyond."""
+    """Counts calls by Slack's published limits, and refuses those above them."""
 
     virtual: VirtualTime
     calls: dict[str, deque[float]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What may be called now, of a limit on any minute; a table, and the stores that keep it."""
+"""How many calls a sliding window allows now; a table, and the stores of the window."""
 
 from collections.abc import AsyncIterator
 
@@ -83,7 +83,7 @@ def test_a_clock_that_is_set_back_prolongs_nothing_beyond_its_own_length(calls, 
 async def stores(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[tuple[RateLimitStore, RateLimitStore]]:
-    """Two that are one: of two processes on PostgreSQL, or one in memory."""
+    """Two stores with one window: of two processes on PostgreSQL, or the same one in memory."""
     if request.param == "memory":
         memory = MemoryRateLimitStore()
         yield memory, memory

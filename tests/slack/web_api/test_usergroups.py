@@ -1,4 +1,4 @@
-"""Members of user groups: cached for a minute, dropped after a change, never invented."""
+"""Members of user groups: cached for a minute, and read again after a change."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Time that passes as soon as everybody waits."""
+"""Virtual time: it advances as soon as all tasks wait."""
 
 import asyncio
 import heapq
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 TURNS = 40
-"""So often everybody may go on before time passes."""
+"""How often all tasks may run before time advances."""
 
 
 class VirtualTime:
