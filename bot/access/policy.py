@@ -155,10 +155,10 @@ _COUNTING: Final = MappingProxyType(
 def counts(standing: Standing, held: RightHeld) -> bool | None:
     """Return whether a person holds a right now; None: unknown.
 
-    This one rule judges requesters, listeners, admins, reviewers and the requesters of visible
-    files; ``exposure_of`` gets its result for these. A member holds a right by any grant in force,
-    a guest only by a grant by name. External and deactivated people and bots hold none, even if
-    they have a grant.
+    This one rule judges requesters, listeners, admins and reviewers. For visible files,
+    ``exposure_of`` gets its result for their requesters. A member holds a right by any grant in
+    force, a guest only by a grant by name. External and deactivated people and bots hold none, even
+    if they have a grant.
     """
     if held not in _COUNTING.get(standing, ()):
         return False

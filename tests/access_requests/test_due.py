@@ -39,5 +39,5 @@ REQUEST = AccessRequest(
         pytest.param(NOON + timedelta(hours=4), NOON + LIFETIME, id="then it expires"),
     ],
 )
-def test_when_a_pending_request_is_due_again(reminded_at, again_at):
+def test_a_pending_request_is_due_for_its_reminder_and_its_expiry(reminded_at, again_at):
     assert next_while_pending(replace(REQUEST, reminded_at=reminded_at)) == again_at

@@ -94,7 +94,7 @@ def numbers(rows) -> list[int]:
         pytest.param({"delivery_id": "d9"}, [], id="nothing that never was"),
     ],
 )
-async def test_which_events_a_filter_returns(sqlite_url, monkeypatch, wanted, found):
+async def test_each_filter_returns_its_events(sqlite_url, monkeypatch, wanted, found):
     monkeypatch.setattr("bot.audit.log.BATCH", 2)
     database = Database(sqlite_url)
     await write(database, *FOUR)

@@ -204,7 +204,7 @@ def test_a_command_group_without_a_command_shows_its_help(run, group):
     assert result.exit_code in {0, 2}
 
 
-def test_an_account_without_a_name_is_told_which_variable_to_set(run, monkeypatch):
+def test_without_an_account_name_the_variable_to_set_is_named(run, monkeypatch):
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)

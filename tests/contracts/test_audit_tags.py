@@ -31,6 +31,6 @@ def test_actions_of_the_bot_and_of_people_are_distinguished():
     assert not SLACK_USER.fullmatch(SYSTEM_ACTOR)
 
 
-def test_an_event_is_not_changed_once_made():
+def test_an_event_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         EVENT.actor_id = "U0OTHER00"

@@ -82,7 +82,7 @@ def test_every_claim_names_the_tests_that_prove_it():
     ("threat", "test"),
     [(threat, test.strip("`")) for threat, _, test in rows("| threat | defence | test |")],
 )
-def test_every_threat_names_a_test_that_is_there_and_runs(threat, test):
+def test_every_threat_names_an_existing_test_that_runs(threat, test):
     path, _, name = test.partition("::")
     functions = {
         node.name: node

@@ -57,7 +57,7 @@ def assert_tells_nothing(error, server):
 
 
 @pytest.mark.parametrize("direction", ["combined", "user", "agent"])
-async def test_redacted_goes_out_with_the_plain_key_and_redacted_true(
+async def test_redacted_is_requested_with_the_plain_key_and_redacted_true(
     server, client, agent, direction
 ):
     server.answers = [AUDIO]
@@ -74,7 +74,7 @@ async def test_redacted_goes_out_with_the_plain_key_and_redacted_true(
     assert body == b"RIFF" + bytes(1000)
 
 
-async def test_raw_goes_out_with_the_raw_key_and_redacted_false(server, client, agent):
+async def test_raw_is_requested_with_the_raw_key_and_redacted_false(server, client, agent):
     server.answers = [AUDIO]
     await fetch(client, agent, raw=True)
     (asked,) = server.asked

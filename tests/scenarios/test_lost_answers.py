@@ -91,7 +91,7 @@ async def test_a_share_with_an_unclear_answer_is_awaited_until_it_is_visible(sce
     assert seen.file.completed_times == 1
 
 
-async def test_raw_heard_by_somebody_not_cleared_goes_although_slack_does_not_confirm_it(scene):
+async def test_raw_heard_by_an_uncleared_person_is_deleted_although_the_share_is_unconfirmed(scene):
     await scene.grant()
     scene.slack.faults.add(Fault("files.info", hang=True, status=503))
     scene.slack.faults.add(Fault("files.info", status=503, times=2 * ATTEMPTS - 1))

@@ -151,7 +151,7 @@ def test_the_drivers_read_whatever_is_accepted(rest):
 
 
 @given(st.text())
-def test_any_parameters_are_understood_or_refused_in_words(query):
+def test_any_parameters_are_accepted_or_refused_with_a_reason(query):
     try:
         spelt = for_drivers(f"{AT}/x?{query}")
     except DatabaseUrlRefused:

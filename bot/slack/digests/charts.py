@@ -10,7 +10,8 @@ from bot.slack.blocks import Block
 from bot.slack.digests import words
 from bot.slack.wording import outcome
 
-# Slack's limits (facts: "Blocks"): 20 points a series, 20 characters a label, 2 charts a message.
+# Slack's limits (docs: "data_visualization"): 20 points a series, 20 characters a label, 2 charts a
+# message.
 MAX_LABEL: Final = 20
 HOURS_A_BIN: Final = 2
 MAX_REASONS: Final = 8

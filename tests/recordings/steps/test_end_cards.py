@@ -135,7 +135,7 @@ async def test_the_redacted_recording_that_follows_says_why_it_replaces_the_raw_
     assert card.replaced_because == "audience"
 
 
-async def test_a_card_stays_as_the_take_back_left_it_if_no_redacted_recording_can_follow(
+async def test_the_card_of_a_take_back_is_not_changed_if_no_redacted_recording_can_follow(
     setup: NotificationSetup,
 ) -> None:
     raw = await setup.ended(taken_back_at=NOON, taken_back_cause="audience")

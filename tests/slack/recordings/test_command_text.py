@@ -205,7 +205,7 @@ REFUSED = {
     f"{CALL} caller’s": ("the word `caller’s`", "Did you mean `caller`?", ""),
     CALL[:20]: ("may be a personal number", "cut off", "Copy the id"),
     "x" * (MAX_TYPED_CHARACTERS + 1): ("too long", "4,000", ""),
-    # personal numbers, alone and beside a conversation
+    # personal numbers, with and without a conversation
     "+44 7700 900123": ("may be a personal number", "I keep none of it", "Copy the id"),
     "<tel:+447700900123|+44 7700 900123>": ("may be a personal number", "", ""),
     "4111 1111 1111 1111": ("may be a personal number", "", ""),
