@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +23,10 @@ from bot.access_requests.request import (
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
 from bot.store.tables import AccessRequestRow
-
-ATTEND: Final = "access_request"
-"""The kind of due work for one request; its key is the request's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class AccessRequests:
             is_new = await session.scalar(once) is not None
             row = (await session.scalars(nearest.limit(1))).one()
             if is_new:
-                enqueue(session, ATTEND, new.id, now=now)
+                enqueue(session, DueWorkKind.HANDLE_ACCESS_REQUEST, new.id, now=now)
                 await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
             elif await session.get(AccessRequestRow, new.id) is None:
                 await record(session, joined_event_of(row, new, now))
@@ -130,7 +128,7 @@ class AccessRequests:
             row.messages = [*row.messages, [channel_id, ts]]
             if row.state != AccessState.PENDING.value:
                 row.shown_at = None
-                enqueue(session, ATTEND, request.id, now=self.clock())
+                enqueue(session, DueWorkKind.HANDLE_ACCESS_REQUEST, request.id, now=self.clock())
 
 
 async def close(
@@ -152,5 +150,5 @@ async def close(
         statement.values(**ending).returning(AccessRequestRow)
     )
     if found:
-        enqueue(session, ATTEND, request_id, now=now)
+        enqueue(session, DueWorkKind.HANDLE_ACCESS_REQUEST, request_id, now=now)
     return found

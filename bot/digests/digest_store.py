@@ -11,9 +11,9 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.pause_causes import PauseCause
-from bot.digests.runs import CLAIM_SLOTS
 from bot.errors import UsageError
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import claim_once
 from bot.store.inserts import insert_into
@@ -72,7 +72,7 @@ class DigestStore:
             digest = digest_of(await session.get_one(DigestRow, new.id))
             if is_new:
                 await claim_once(session, new.team_id, new.id, now)
-                enqueue(session, CLAIM_SLOTS, digest.id, now=now)
+                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
         return digest
 
@@ -166,7 +166,7 @@ class DigestStore:
         async with self._database.write() as session:
             for row in await session.scalars(statement):
                 # A worker that read the digest before claims nothing of it.
-                enqueue(session, CLAIM_SLOTS, row.id, now=self.clock())
+                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, row.id, now=self.clock())
                 moved = event_of(
                     AuditTag.DIGEST_MOVED,
                     digest_of(row),
@@ -195,7 +195,7 @@ class DigestStore:
         async with self._database.write() as session:
             await claim_once(session, digest.team_id, trigger_id, self.clock())
             if await session.scalar(statement):
-                enqueue(session, CLAIM_SLOTS, digest.id, now=self.clock())
+                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, digest.id, now=self.clock())
                 await record(session, event_of(tag, digest, actor_id, self.clock()))
 
 

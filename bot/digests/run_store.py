@@ -11,8 +11,9 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.digests.digest_store import digest_of, event_of
 from bot.digests.pause_causes import PauseCause
-from bot.digests.runs import NOTIFY_OWNER, Run, RunKey, RunState, run_of
+from bot.digests.runs import Run, RunKey, RunState, run_of
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import DigestRow, DigestRunRow
 
@@ -107,7 +108,7 @@ class RunStore:
             tag = AuditTag.DIGEST_SUSPENDED if is_pausing else AuditTag.DIGEST_SKIPPED
             changes = {"state": state.value, "note": cause.value}
             if is_pausing:
-                enqueue(session, NOTIFY_OWNER, str(run.key), now=self._clock())
+                enqueue(session, DueWorkKind.NOTIFY_DIGEST_OWNER, str(run.key), now=self._clock())
             await self._end_in(session, run, changes, tag, note=cause.value)
 
     async def _change(self, run: Run, **values: Any) -> None:  # noqa: ANN401 - columns

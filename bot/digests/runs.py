@@ -11,12 +11,6 @@ from bot.digests.zone_names import zone_of
 from bot.store.tables import DigestRunRow
 
 PREFIX: Final = "digest"
-CLAIM_SLOTS: Final = "digest"
-"""The kind of due work that claims slots that are due; its key is the digest's id."""
-POST: Final = "digest_post"
-"""The kind of due work that posts one slot; its key is the run's name."""
-NOTIFY_OWNER: Final = "digest_notify"
-"""The kind of due work that notifies the owner of a paused digest; its key is the run's name."""
 
 
 class RunState(StrEnum):

@@ -12,9 +12,10 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind
 from bot.digests.digest_store import digest_of, event_of
-from bot.digests.runs import POST, RunKey, RunState
+from bot.digests.runs import RunKey, RunState
 from bot.digests.slack_port import Slot
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW, claim_once
 from bot.store.inserts import insert_into
@@ -173,5 +174,5 @@ class SlotClaims:
                 if slot.local in claimed:
                     key = str(RunKey(digest.id, slot.local))
                     post_at = slot.due_at + SETTLED_AFTER if settles else None
-                    enqueue(session, POST, key, now=now, due_at=post_at)
+                    enqueue(session, DueWorkKind.POST_DIGEST, key, now=now, due_at=post_at)
         return claimed

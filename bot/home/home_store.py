@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import update
 
 from bot.store.database import Database
 from bot.store.due_work import Due, is_unchanged
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue, expedite
 from bot.store.inserts import insert_into
 from bot.store.tables import HomeRow
-
-PUBLISH: Final = "home"
-"""The kind of due work for one Home; its key is the workspace and the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +46,12 @@ class HomeStore:
                     index_elements=[HomeRow.team_id, HomeRow.user_id], set_={"is_stale": True}
                 )
             )
-            enqueue(session, PUBLISH, key_of(team_id, user_id), now=self.clock())
+            enqueue(session, DueWorkKind.PUBLISH_HOME, key_of(team_id, user_id), now=self.clock())
 
     async def check_now(self, team_id: str) -> None:
         """Handle a change of rights or requests: check every Home that shows some."""
         async with self._database.write() as session:
-            await expedite(session, PUBLISH, key_of(team_id, ""), now=self.clock())
+            await expedite(session, DueWorkKind.PUBLISH_HOME, key_of(team_id, ""), now=self.clock())
 
     async def read(self, due: Due) -> StoredHome | None:
         """Read a Home."""

@@ -11,12 +11,11 @@ from bot.digests.slot_claims import SlotClaims
 from bot.pruning.pruning import Pruning
 from bot.store.database import Database
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import forget_recent
 from bot.store.tables import SlackBudgetRow
 
-CLEAN_UP: Final = "clean_up"
-"""The kind of due work that removes old rows."""
 EVERYTHING: Final = "everything"
 """The key of its row for what is removed at once."""
 DELIVERIES: Final = "deliveries"
@@ -58,7 +57,7 @@ async def schedule_clean_up(database: Database, now: datetime, after: timedelta)
     """Schedule the cleaning soon and then periodically, by one worker of all."""
     async with database.write() as session:
         for key in (EVERYTHING, DELIVERIES):
-            enqueue(session, CLEAN_UP, key, now=now, due_at=now + after)
+            enqueue(session, DueWorkKind.CLEAN_UP, key, now=now, due_at=now + after)
 
 
 async def _forget_spent(database: Database, now: datetime) -> None:

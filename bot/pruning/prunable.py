@@ -11,11 +11,11 @@ from sqlalchemy.orm import aliased
 from bot.access_requests.request import AccessState
 from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery import ENDED
-from bot.recordings.deliveries.delivery_store import DELIVER, under_way
-from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES, TAKE_BACK
+from bot.recordings.deliveries.delivery_store import under_way
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AccessRequestRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 
-OF_DELIVERIES: Final = (DELIVER, CHECK_SHARES, TAKE_BACK)
+OF_DELIVERIES: Final = (DueWorkKind.DELIVER, DueWorkKind.CHECK_SHARES, DueWorkKind.TAKE_BACK)
 """The kinds of due work whose key is the id of a delivery."""
 
 

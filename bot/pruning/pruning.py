@@ -12,13 +12,13 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access_requests.request import AccessState
-from bot.access_requests.store import ATTEND
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.pruning.prunable import prunable
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import (
     AccessRequestRow,
     AuditHeadRow,
@@ -122,7 +122,7 @@ def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
 def _closed_requests(team_id: str, before: datetime) -> Select[Any]:
     """Build the query for decided access requests without due work, such as a warning."""
     row, due = AccessRequestRow, DueWorkRow
-    work = select(due.key).where(due.kind == ATTEND, due.key == row.id)
+    work = select(due.key).where(due.kind == DueWorkKind.HANDLE_ACCESS_REQUEST, due.key == row.id)
     closed = select(row.id).where(
         row.team_id == team_id,
         row.state != AccessState.PENDING.value,

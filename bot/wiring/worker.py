@@ -6,38 +6,25 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.access.rights_check import RECHECK_RIGHTS
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
-from bot.access_requests.store import ATTEND
 from bot.concurrency.urgency import Urgency
 from bot.digests.counted_periods import CountedPeriods
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import DueSlots
-from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST
 from bot.digests.slot_claims import SlotClaims
-from bot.home.home_store import PUBLISH
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomePublishing
 from bot.home.reading import HomeReader
 from bot.jobs.delivery_workflow import DeliveryWorkflow
-from bot.jobs.upkeep import CLEAN_EVERY, CLEAN_UP, CleanUp
+from bot.jobs.upkeep import CLEAN_EVERY, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.pruning.pruning import Pruning
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.deliveries.destination import Destinations
-from bot.recordings.deliveries.file_check_schedule import (
-    CHECK_AUDIENCE,
-    CHECK_SHARES,
-    TAKE_BACK,
-    FileCheckSchedule,
-)
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.freeze import Freeze
-from bot.recordings.deliveries.orphaned_files import DELETE
 from bot.recordings.redaction.canary import EVERY as CHECK_CANARY_EVERY
-from bot.recordings.redaction.canary_store import CHECK_CANARY, WARN_OF_FREEZE
-from bot.recordings.redaction.check_store import CHECK_REDACTION
 from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider
@@ -58,6 +45,7 @@ from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets, build_digest_workflow
 from bot.wiring.redaction import build_canary, build_redaction
@@ -188,7 +176,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
         kinds=(
             # Most running deliveries wait for another server.
             WorkKind(
-                DELIVER,
+                DueWorkKind.DELIVER,
                 admission.with_reserved_calls(deliveries.run),
                 at_once=32,
                 waiting=uploading.waiting,
@@ -197,37 +185,60 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
                 admission=admission,
                 give_up=deliveries.give_up,
             ),
-            WorkKind(CLAIM_SLOTS, due_slots.run, at_once=4),
+            WorkKind(DueWorkKind.CLAIM_DIGEST_SLOTS, due_slots.run, at_once=4),
             # A digest is less urgent than a recording.
-            WorkKind(POST, digests.run, at_once=4, give_up=digests.give_up),
-            WorkKind(NOTIFY_OWNER, digests.notify, at_once=2),
+            WorkKind(DueWorkKind.POST_DIGEST, digests.run, at_once=4, give_up=digests.give_up),
+            WorkKind(DueWorkKind.NOTIFY_DIGEST_OWNER, digests.notify, at_once=2),
             # A check takes a second, or minutes while Slack hangs. Six may hang before others have
             # to wait; with six running, Slack's limits set the pace.
             WorkKind(
-                CHECK_AUDIENCE,
+                DueWorkKind.CHECK_AUDIENCE,
                 take_back.check_audience,
                 at_once=6,
                 urgency=Urgency.CHECK,
                 longest_wait=timings.check_every,
             ),
             WorkKind(
-                CHECK_SHARES,
+                DueWorkKind.CHECK_SHARES,
                 take_back.check_shares,
                 at_once=2,
                 urgency=Urgency.CHECK,
                 longest_wait=timings.check_every,
             ),
             WorkKind(
-                RECHECK_RIGHTS, partial(_recheck_rights, core), at_once=1, urgency=Urgency.TAKE_BACK
+                DueWorkKind.RECHECK_RIGHTS,
+                partial(_recheck_rights, core),
+                at_once=1,
+                urgency=Urgency.TAKE_BACK,
             ),
-            WorkKind(TAKE_BACK, take_back.delete_visible, at_once=4, urgency=Urgency.TAKE_BACK),
-            WorkKind(DELETE, take_back.delete_orphaned, at_once=4, urgency=Urgency.TAKE_BACK),
-            WorkKind(PUBLISH, home_publishing.run, at_once=4, longest_wait=REFUSED_AGAIN_AFTER),
-            WorkKind(ATTEND, access.run, at_once=4),
-            WorkKind(CHECK_REDACTION, redaction.run, at_once=1),
-            WorkKind(CHECK_CANARY, canary.check.run, at_once=1, longest_wait=CHECK_CANARY_EVERY),
-            WorkKind(WARN_OF_FREEZE, canary.warning.run, at_once=1),
-            WorkKind(CLEAN_UP, cleaning.run, at_once=1, longest_wait=CLEAN_EVERY),
+            WorkKind(
+                DueWorkKind.TAKE_BACK,
+                take_back.delete_visible,
+                at_once=4,
+                urgency=Urgency.TAKE_BACK,
+            ),
+            WorkKind(
+                DueWorkKind.DELETE_ORPHANED_FILE,
+                take_back.delete_orphaned,
+                at_once=4,
+                urgency=Urgency.TAKE_BACK,
+            ),
+            WorkKind(
+                DueWorkKind.PUBLISH_HOME,
+                home_publishing.run,
+                at_once=4,
+                longest_wait=REFUSED_AGAIN_AFTER,
+            ),
+            WorkKind(DueWorkKind.HANDLE_ACCESS_REQUEST, access.run, at_once=4),
+            WorkKind(DueWorkKind.CHECK_REDACTION, redaction.run, at_once=1),
+            WorkKind(
+                DueWorkKind.CHECK_CANARY,
+                canary.check.run,
+                at_once=1,
+                longest_wait=CHECK_CANARY_EVERY,
+            ),
+            WorkKind(DueWorkKind.WARN_OF_FREEZE, canary.warning.run, at_once=1),
+            WorkKind(DueWorkKind.CLEAN_UP, cleaning.run, at_once=1, longest_wait=CLEAN_EVERY),
         ),
         calls=calls,
     )

@@ -24,9 +24,9 @@ from bot.access.grants import (
 from bot.access.last_admin import LastAdminKept
 from bot.access.policy import Standing
 from bot.access.rights import Rights
-from bot.access.rights_check import RECHECK_RIGHTS
 from bot.store.database import Database
 from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.idempotency import AlreadyDone
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Silent, Workspace, readers_on
@@ -65,7 +65,7 @@ class AdministrationSetup:
     async def checks(self) -> list[str]:
         """Claim the scheduled checks of rights; returns their workspaces."""
         work = DueWork(database=self.database, clock=lambda: NOON, lease=timedelta(minutes=1))
-        due = await work.claim(RECHECK_RIGHTS, 9, takes_over=False)
+        due = await work.claim(DueWorkKind.RECHECK_RIGHTS, 9, takes_over=False)
         for each in due:
             await work.finish(each, None)
         return [each.key for each in due]

@@ -37,10 +37,10 @@ from bot.observability.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
-from bot.recordings.deliveries.orphaned_files import DELETE, OrphanedFiles
+from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
@@ -61,6 +61,7 @@ from bot.recordings.transfer.relay import Relay
 from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from tests.access.builders import readers_on
 from tests.access.outside import (
     AGENT,
@@ -618,7 +619,7 @@ class Policy(RuleBasedStateMachine):
 
     async def _look(self) -> None:
         await work_off(self.work, self.take_back)
-        for due in await self.work.claim(DELETE, 20, takes_over=True):
+        for due in await self.work.claim(DueWorkKind.DELETE_ORPHANED_FILE, 20, takes_over=True):
             await self.work.finish(due, await self.take_back.delete_orphaned(due))
 
     async def _deliver(self, person: str, channel_id: str, *, redacted: bool) -> None:
@@ -635,7 +636,9 @@ class Policy(RuleBasedStateMachine):
             )
         )
         tries = 0
-        while await self.workflow.run(Due(DELIVER, stored.delivery_id, tries, "t", 0, False)):
+        while await self.workflow.run(
+            Due(DueWorkKind.DELIVER, stored.delivery_id, tries, "t", 0, False)
+        ):
             tries += 1
 
     async def _faults(self) -> list[object]:

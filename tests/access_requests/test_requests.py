@@ -10,13 +10,13 @@ from sqlalchemy import delete, func, select
 
 from bot.access.administration import Actor, Administration
 from bot.access.rights import Rights
-from bot.access.rights_check import RECHECK_RIGHTS
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
 from bot.access_requests.review import AccessRequestReview, AlreadyDecided, RequestUnknown
-from bot.access_requests.store import ATTEND, AccessRequests
+from bot.access_requests.store import AccessRequests
 from bot.access_requests.submit import choices
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
@@ -77,7 +77,7 @@ class AccessRequestsSetup:
         return self.now
 
     async def due(self) -> list[Due]:
-        return await self.work.claim(ATTEND, 5, takes_over=True)
+        return await self.work.claim(DueWorkKind.HANDLE_ACCESS_REQUEST, 5, takes_over=True)
 
     async def note_decided(self, team_id: str) -> None:
         self.decided.append(team_id)
@@ -127,7 +127,7 @@ async def test_two_approvals_at_the_same_instant_are_one_grant(postgresql_setup,
             approvals = select(func.count()).where(AuditEventRow.tag == "admin:access:approved")
             assert await session.scalar(approvals) == number + 1
             await session.execute(delete(GrantRow))
-        (look,) = await setup.work.claim(RECHECK_RIGHTS, 5, takes_over=True)
+        (look,) = await setup.work.claim(DueWorkKind.RECHECK_RIGHTS, 5, takes_over=True)
         assert look.key == TEAM
         assert await setup.work.finish(look, None)
 

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 
 from bot.cli.loopback_server import LOOPBACK
 from bot.jobs.background import in_background
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox.person import SlackClientSide
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DigestRunRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.chaos.fleet import WEB, WORKER, Fleet
@@ -152,7 +152,7 @@ async def _is_over(scene: Scene) -> list[str]:
     over_at = loop.time() + LONGEST_END_SECONDS
     # Work that is due on a later day, such as the end of retention, is not awaited.
     soon = (
-        (DueWorkRow.kind == DELIVER)
+        (DueWorkRow.kind == DueWorkKind.DELIVER)
         | (DueWorkRow.due_at <= utc_now())
         | DueWorkRow.claim.is_not(None)
     )

@@ -16,11 +16,12 @@ from bot.digests.due_slots import DueSlots
 from bot.digests.pause_causes import PauseCause
 from bot.digests.report import NameCount
 from bot.digests.run_store import RunStore
-from bot.digests.runs import CLAIM_SLOTS, NOTIFY_OWNER, POST, RunKey, RunState
+from bot.digests.runs import RunKey, RunState
 from bot.digests.slot_claims import SETTLED_AFTER, SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
 from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -50,14 +51,20 @@ class SlotClaimsSetup:
     async def to_post(self) -> list[str]:
         """The runs that a worker claimed."""
         async with self.database.read() as session:
-            rows = select(DueWorkRow.key).where(DueWorkRow.kind == POST).order_by(DueWorkRow.key)
+            rows = (
+                select(DueWorkRow.key)
+                .where(DueWorkRow.kind == DueWorkKind.POST_DIGEST)
+                .order_by(DueWorkRow.key)
+            )
             return list(await session.scalars(rows))
 
     async def due_checks(self) -> list[str]:
         """The digests that a worker checks for due slots now."""
         row = DueWorkRow
         async with self.database.read() as session:
-            due = select(row.key).where(row.kind == CLAIM_SLOTS, row.due_at <= self.now)
+            due = select(row.key).where(
+                row.kind == DueWorkKind.CLAIM_DIGEST_SLOTS, row.due_at <= self.now
+            )
             return list(await session.scalars(due))
 
     async def work_is_done(self) -> None:
@@ -99,17 +106,17 @@ async def test_a_delivery_stored_just_after_a_slot_is_counted_in_the_report_on_a
     work = DueWork(database=setup.database, clock=setup.clock, lease=HOUR)
     setup.now = due_at
     await setup.worker().check("g1")
-    assert await work.claim(POST, 1, takes_over=False) == []
+    assert await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False) == []
 
     setup.now += SETTLED_AFTER - timedelta(seconds=1)
     ended_at = due_at - timedelta(milliseconds=1)
     row = delivery_row("d1", CHANNEL, team_id=digest.team_id, user_id=BOSS, ended_at=ended_at)
     async with setup.database.write() as session:
         session.add(row)
-    assert await work.claim(POST, 1, takes_over=False) == []
+    assert await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False) == []
     setup.now += timedelta(seconds=1)
 
-    assert len(await work.claim(POST, 1, takes_over=False)) == 1
+    assert len(await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False)) == 1
     report = await AccessReporter(database=setup.database).report(digest, slot.period)
     assert report.outcomes == (NameCount("raw", 1),)
 
@@ -120,7 +127,7 @@ async def test_a_post_on_request_does_not_wait_for_late_commits(setup):
     await setup.claims.ask(digest, slot, BOSS)
 
     work = DueWork(database=setup.database, clock=setup.clock, lease=HOUR)
-    assert len(await work.claim(POST, 1, takes_over=False)) == 1
+    assert len(await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False)) == 1
 
 
 async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(setup):
@@ -344,17 +351,17 @@ async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_o
             return [(row.key, row.revision) for row in rows]
 
     digest = await setup.digest()
-    assert await due(CLAIM_SLOTS) == [("g1", 0)]
+    assert await due(DueWorkKind.CLAIM_DIGEST_SLOTS) == [("g1", 0)]
     await setup.store.pause(digest, "U0BOSS000")
     await setup.store.resume(digest, "U0BOSS000")
-    assert await due(CLAIM_SLOTS) == [("g1", 2)]
+    assert await due(DueWorkKind.CLAIM_DIGEST_SLOTS) == [("g1", 2)]
     setup.now = NOON + DAY
     await setup.worker().check("g1")
     run = await setup.runs.read(RunKey("g1", "2026-06-04T09:00"))
 
     await setup.runs.suspend(run, PauseCause.ARCHIVED)
 
-    assert await due(NOTIFY_OWNER) == [("digest:g1:2026-06-04T09:00", 0)]
+    assert await due(DueWorkKind.NOTIFY_DIGEST_OWNER) == [("digest:g1:2026-06-04T09:00", 0)]
 
 
 async def test_the_same_draft_twice_is_one_digest_and_another_workspace_does_not_see_it(setup):

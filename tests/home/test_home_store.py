@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.home.home_store import PUBLISH, HomeStore, StoredHome
+from bot.home.home_store import HomeStore, StoredHome
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from tests.conftest import NOON
 
 TEAM, ALICE = "T0CALLAUDIO", "U0ALICE00"
@@ -22,7 +23,7 @@ class HomeStoreSetup:
         self.work = DueWork(database=database, clock=lambda: self.now, lease=MINUTE)
 
     async def claimed(self) -> list[Due]:
-        return await self.work.claim(PUBLISH, 10, takes_over=True)
+        return await self.work.claim(DueWorkKind.PUBLISH_HOME, 10, takes_over=True)
 
     async def one(self) -> tuple[StoredHome, Due]:
         (due,) = await self.claimed()

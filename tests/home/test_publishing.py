@@ -13,12 +13,13 @@ from bot.access_requests.request import LIFETIME
 from bot.access_requests.store import AccessRequests
 from bot.digests.digest_store import DigestStore
 from bot.errors import CallAudioError
-from bot.home.home_store import PUBLISH, HomeStore
+from bot.home.home_store import HomeStore
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomeConflict, HomePublishing
 from bot.home.reading import Home, HomeReader
 from bot.settings.choices import AudienceRule
 from bot.store.database import Database
 from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from tests.access.builders import (
     ALICE,
     BOB,
@@ -85,7 +86,7 @@ class PublishingSetup:
 
     async def check(self, publishing: HomePublishing) -> int:
         """Run the due work; returns the number of pieces."""
-        claimed = await self.work.claim(PUBLISH, 10, takes_over=True)
+        claimed = await self.work.claim(DueWorkKind.PUBLISH_HOME, 10, takes_over=True)
         for due in claimed:
             await self.work.finish(due, await publishing.run(due))
         return len(claimed)

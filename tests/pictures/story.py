@@ -15,12 +15,12 @@ from bot.cli.stage import AGENT_ID, Stage, open_stage
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
 from bot.recordings.deliveries.delivery import ENDED, State
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow, DigestRunRow, DueWorkRow
 from tests.patience import until
 
@@ -106,7 +106,7 @@ class Story:
                 its = select(DeliveryRow).where(DeliveryRow.conversation_id == conversation_id)
                 row = await session.scalar(its)
                 # The work is removed after the card is updated and the requester is notified.
-                left = row and await session.get(DueWorkRow, (DELIVER, row.id))
+                left = row and await session.get(DueWorkRow, (DueWorkKind.DELIVER, row.id))
             return row if row and row.state in ENDED and left is None else None
 
         row = await until(ended)

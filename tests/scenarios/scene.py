@@ -13,12 +13,12 @@ from sqlalchemy import and_, bindparam, select, update
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.cli.stage import AGENT_ID, Stage
 from bot.recordings.deliveries.delivery import ENDED
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Ephemeral, File, Message
 from bot.sandbox.polyai_calls import Recording, Request, Shape
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
 from tests.patience import until
@@ -39,7 +39,9 @@ RAW_SPAN = recordings.raw_span("combined")
 # The work is removed after the card is updated and the requester is notified.
 _STATE_AND_WORK = (
     select(DeliveryRow.state, DueWorkRow.key)
-    .outerjoin(DueWorkRow, and_(DueWorkRow.kind == DELIVER, DueWorkRow.key == DeliveryRow.id))
+    .outerjoin(
+        DueWorkRow, and_(DueWorkRow.kind == DueWorkKind.DELIVER, DueWorkRow.key == DeliveryRow.id)
+    )
     .where(DeliveryRow.id == bindparam("delivery_id"))
 )
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import delete, select
 
 from bot.access.grants import Effect, Right
-from bot.access_requests.store import ATTEND
-from bot.recordings.deliveries.file_check_schedule import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_check_schedule import conversation_key
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action, Input, ModalCallback
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import expedite
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
@@ -93,7 +93,7 @@ async def move(scene: Scene, row: Any, by: timedelta, *names: str, is_seen: bool
     """Move the first request into the past, and check the requests as time would."""
     async with scene.stage.application.database.write() as session:
         if is_seen:
-            await expedite(session, ATTEND, "", now=utc_now())
+            await expedite(session, DueWorkKind.HANDLE_ACCESS_REQUEST, "", now=utc_now())
         found = (await session.scalars(select(row).order_by(row.id).limit(1))).one()
         for name in names:
             was: datetime | None = getattr(found, name)
@@ -105,12 +105,12 @@ async def is_rested(scene: Scene) -> bool:
     """Return whether the oldest request causes no further work."""
     oldest = (await rows(scene))[0].id
     async with scene.stage.application.database.read() as session:
-        return await session.get(DueWorkRow, (ATTEND, oldest)) is None
+        return await session.get(DueWorkRow, (DueWorkKind.HANDLE_ACCESS_REQUEST, oldest)) is None
 
 
 async def is_put_off(scene: Scene) -> bool:
     """Return whether the oldest request causes no work within half an hour."""
-    due = await scene.due(ATTEND, (await rows(scene))[0].id)
+    due = await scene.due(DueWorkKind.HANDLE_ACCESS_REQUEST, (await rows(scene))[0].id)
     soon = utc_now() + timedelta(minutes=30)
     return due is None or (due.claim is None and due.due_at > soon)
 
@@ -458,7 +458,7 @@ async def test_an_approval_schedules_checks_of_other_raw_recordings(new_scene):
         key = conversation_key(scene.workspace.team_id, "C0OTHER000")
 
         async def is_calm() -> datetime | None:
-            due = await scene.due(CHECK_AUDIENCE, key)
+            due = await scene.due(DueWorkKind.CHECK_AUDIENCE, key)
             later = raw.delivery.requested_at + timedelta(minutes=30)
             return due.due_at if due and due.claim is None and due.due_at > later else None
 

@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
-from bot.home.home_store import PUBLISH, key_of
+from bot.home.home_store import key_of
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AccessRequestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.conftest import NOON
@@ -537,5 +538,7 @@ async def due_home(scene: Scene) -> datetime | None:
     """Return when Alice's Home is published next; None: when it is opened."""
     key = key_of(scene.workspace.team_id, ALICE)
     async with scene.stage.application.database.read() as session:
-        due_at = select(DueWorkRow.due_at).where(DueWorkRow.kind == PUBLISH, DueWorkRow.key == key)
+        due_at = select(DueWorkRow.due_at).where(
+            DueWorkRow.kind == DueWorkKind.PUBLISH_HOME, DueWorkRow.key == key
+        )
         return await session.scalar(due_at)

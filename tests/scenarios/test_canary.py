@@ -10,17 +10,13 @@ import pytest
 from bot.cli.doctor import examine
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, environment_of
 from bot.recordings.redaction.canary import CanaryFinding
-from bot.recordings.redaction.canary_store import (
-    CHECK_CANARY,
-    WARN_OF_FREEZE,
-    CanaryState,
-    CanaryStore,
-)
+from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.settings.environment import load_settings
 from bot.settings.model import SettingsError
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.wiring.clock import utc_now
 from tests.loopback import http_client
@@ -61,10 +57,10 @@ async def looked(scene: Scene) -> CanaryState:
     """Run a check of the canary; returns its finding."""
     before = utc_now()
     async with scene.stage.application.database.write() as session:
-        enqueue(session, CHECK_CANARY, "canary", now=before)
+        enqueue(session, DueWorkKind.CHECK_CANARY, "canary", now=before)
 
     async def found() -> CanaryState | None:
-        work, known = await scene.due(CHECK_CANARY, "canary"), await states(scene)
+        work, known = await scene.due(DueWorkKind.CHECK_CANARY, "canary"), await states(scene)
         is_over = work is not None and work.claim is None and work.due_at > utc_now()
         return known[0] if is_over and known and known[0].checked_at >= before else None
 
@@ -184,7 +180,7 @@ async def test_an_admin_whom_slack_fails_to_notify_does_not_repeat_the_warning_t
         await looked(scene)
 
         async def is_over() -> bool:
-            return await scene.due(WARN_OF_FREEZE, CANARY_CALL) is None
+            return await scene.due(DueWorkKind.WARN_OF_FREEZE, CANARY_CALL) is None
 
         await until(is_over)
         assert len(told_admins(scene)) == 1

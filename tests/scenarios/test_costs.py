@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT_READING
 from tests.patience import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen
@@ -85,7 +85,7 @@ async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
     seen = await scene.ask(f"{scene.another_call()} {words}".strip(), channel=channel)
 
     async def is_over() -> bool:
-        return await scene.due(DELIVER, seen.delivery.id) is None
+        return await scene.due(DueWorkKind.DELIVER, seen.delivery.id) is None
 
     await until(is_over)  # work after the end is part of the cost
     return seen

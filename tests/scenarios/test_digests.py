@@ -14,9 +14,9 @@ from bot.digests.digest import Digest, Period
 from bot.digests.digest_store import DigestStore
 from bot.digests.pause_causes import PauseCause
 from bot.digests.report import Report
-from bot.digests.runs import POST
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DigestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from bot.wiring.core import Core
@@ -60,7 +60,7 @@ async def told(scene: Scene) -> list[str]:
 async def none_under_way(database: Database) -> bool:
     """Whether no slot that was claimed waits for its post, of removed digests too."""
     async with database.read() as session:
-        posts = select(DueWorkRow.key).where(DueWorkRow.kind == POST)
+        posts = select(DueWorkRow.key).where(DueWorkRow.kind == DueWorkKind.POST_DIGEST)
         return await session.scalar(posts.limit(1)) is None
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow
 from tests.patience import until
 from tests.scenarios.conftest import WATCHFUL, postgresql_at_length
@@ -174,7 +174,7 @@ async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(ne
         await scene.people.forward_file(ALICE, seen.file.id, MIXED)
 
         async def is_judged() -> bool:
-            is_due = await scene.due(CHECK_SHARES, seen.delivery.id)
+            is_due = await scene.due(DueWorkKind.CHECK_SHARES, seen.delivery.id)
             return not is_due and bool((await scene.row(seen.delivery.id)).reported_channels)
 
         await until(is_judged)

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.deliveries.file_check_schedule import CHECK_AUDIENCE, conversation_key
+from bot.recordings.deliveries.file_check_schedule import conversation_key
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow
 from tests.patience import PATIENCE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
@@ -148,7 +149,9 @@ async def looked_at(scene: Scene, seen: Seen) -> None:
     """Wait until no check is due or under way."""
 
     async def is_claimed() -> bool:
-        due = await scene.due(CHECK_AUDIENCE, conversation_key(scene.workspace.team_id, CHANNEL))
+        due = await scene.due(
+            DueWorkKind.CHECK_AUDIENCE, conversation_key(scene.workspace.team_id, CHANNEL)
+        )
         ended_at = seen.delivery.ended_at
         return bool(due and ended_at and due.claim is None and due.due_at > ended_at + HARDLY)
 

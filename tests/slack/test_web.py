@@ -17,7 +17,7 @@ from bot.concurrency.in_flight import InFlight
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.polyai.transport import build_http_client
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_store import RequestStore
@@ -32,6 +32,7 @@ from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.access.builders import Workspace, readers_on
@@ -56,7 +57,11 @@ COMMAND = {
 
 async def due_deliveries(database: Database) -> list[str]:
     async with database.read() as session:
-        return list(await session.scalars(select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)))
+        return list(
+            await session.scalars(
+                select(DueWorkRow.key).where(DueWorkRow.kind == DueWorkKind.DELIVER)
+            )
+        )
 
 
 class Door:

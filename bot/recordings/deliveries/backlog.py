@@ -7,10 +7,9 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, selec
 
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.deletable_files import deletable
-from bot.recordings.deliveries.delivery_store import DELIVER
-from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.freeze import Freeze
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
 from bot.store.write_probe import takes_writes
@@ -96,7 +95,7 @@ def _by_kind(now: datetime, *, has_leases: bool) -> Select[str, int, int, dateti
 
 
 def _oldest_delivery() -> Select[datetime]:
-    of_delivery = and_(DueWorkRow.kind == DELIVER, DueWorkRow.key == DeliveryRow.id)
+    of_delivery = and_(DueWorkRow.kind == DueWorkKind.DELIVER, DueWorkRow.key == DeliveryRow.id)
     return (
         select(func.min(DeliveryRow.requested_at))
         .select_from(DueWorkRow)
@@ -122,7 +121,7 @@ def _overdue(now: datetime, keep_raw: timedelta | None) -> Select[int]:
     ]
     if keep_raw is not None:
         reasons.append(row.ended_at <= now - keep_raw)
-    of_file = and_(DueWorkRow.kind == TAKE_BACK, DueWorkRow.key == row.id)
+    of_file = and_(DueWorkRow.kind == DueWorkKind.TAKE_BACK, DueWorkRow.key == row.id)
     joined = select(func.count()).select_from(DueWorkRow).join(row, of_file)
     delivered = joined.where(*deletable(), or_(*reasons))
     is_final = OrphanedFileRow.watched_until_at <= now

@@ -14,20 +14,18 @@ from bot.audit.log import record
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import ENDED, Delivery, DeliveryKind, State, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.orphaned_files import (
     STAYS_UNSEEN_AFTER,
     orphaned_files_of,
     store_orphaned,
 )
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow, DueWorkRow
 
 log = get_logger(__name__)
 
-DELIVER: Final = "deliver"
-"""The kind of due work that runs a delivery to its end and notifies the requester."""
 
 TABLE: Final = cast("Table", DeliveryRow.__table__)
 """The table without its class, so that SQLAlchemy builds no objects in frequent statements."""
@@ -235,12 +233,12 @@ class DeliveryStore:
         statement = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
         async with self._database.write(is_short=True) as session:
             await session.execute(statement.values(recheck_at=now))
-            enqueue(session, TAKE_BACK, delivery_id, now=now)
+            enqueue(session, DueWorkKind.TAKE_BACK, delivery_id, now=now)
 
 
 def under_way() -> Select[str]:
     """Build the query for the ids of deliveries under way; few among all rows."""
-    return select(DueWorkRow.key).where(DueWorkRow.kind == DELIVER)
+    return select(DueWorkRow.key).where(DueWorkRow.kind == DueWorkKind.DELIVER)
 
 
 # Each statement is built once: building one costs SQLAlchemy as much as running it.

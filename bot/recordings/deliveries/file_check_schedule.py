@@ -1,4 +1,4 @@
-"""The regular checks of visible files: their kinds of due work, and how often they run."""
+"""The regular checks of visible files, and how often they run."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,15 +8,10 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DeliveryRow
 
-CHECK_AUDIENCE: Final = "check_audience"
-"""Checks who can hear the raw files of one conversation; its key is ``conversation_key``."""
-CHECK_SHARES: Final = "check_shares"
-"""Checks where one raw file was shared; its key is the delivery's id, or ``IN_TURN``."""
-TAKE_BACK: Final = "take_back"
-"""Deletes the files of a delivery unconditionally; its key is the delivery's id."""
 IN_TURN: Final = "in turn"
 """The key of checks in turn: one file after another, at a rate that all workers share."""
 
@@ -70,9 +65,9 @@ def watch_file(
     later = now + check_schedule.check_every
     key = conversation_key(row.team_id, row.destination_channel_id or "")
     first = now - AHEAD if row.recheck_at else later
-    enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
-    enqueue(session, CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
+    enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=first, joins=True)
+    enqueue(session, DueWorkKind.CHECK_SHARES, IN_TURN, now=now, due_at=later, joins=True)
     if row.recheck_at:
-        enqueue(session, CHECK_SHARES, row.id, now=now, due_at=first)
+        enqueue(session, DueWorkKind.CHECK_SHARES, row.id, now=now, due_at=first)
     if check_schedule.keep is not None:
-        enqueue(session, TAKE_BACK, row.id, now=now, due_at=now + check_schedule.keep)
+        enqueue(session, DueWorkKind.TAKE_BACK, row.id, now=now, due_at=now + check_schedule.keep)

@@ -12,11 +12,10 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import OrphanedFileRow
 
-DELETE: Final = "orphaned_file"
-"""The kind of due work that deletes one of them; its key is the file's id."""
 STAYS_UNSEEN_AFTER: Final = timedelta(minutes=15)
 """After this time a stalled worker no longer completes an upload."""
 
@@ -56,7 +55,7 @@ async def store_orphaned(
                 watched_until_at=each.watched_until_at,
             )
         )
-        enqueue(session, DELETE, each.file_id, now=now)
+        enqueue(session, DueWorkKind.DELETE_ORPHANED_FILE, each.file_id, now=now)
 
 
 class OrphanedFiles:

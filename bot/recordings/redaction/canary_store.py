@@ -18,18 +18,15 @@ from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import under_way
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import claim_once
 from bot.store.tables import CanaryRow, DeliveryRow
 
 log = get_logger(__name__)
 
-CHECK_CANARY: Final = "check_canary"
-"""The kind of due work that checks the canary; it has one row."""
 CANARY: Final = "canary"
-"""The key of that row."""
-WARN_OF_FREEZE: Final = "warn_of_freeze"
-"""The kind of due work that notifies the admins; its key is the canary's conversation."""
+"""The key of the due work that checks the canary."""
 
 
 class CanaryVerdict(StrEnum):
@@ -109,7 +106,7 @@ class CanaryStore:
             if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
                 await record(session, _event(AuditTag.CANARY_FROZEN, row.team_id, now, payload))
-                enqueue(session, WARN_OF_FREEZE, conversation, now=now)
+                enqueue(session, DueWorkKind.WARN_OF_FREEZE, conversation, now=now)
         level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
         level("canary_checked", verdict=result.verdict.value, found=result.found)
 
@@ -162,7 +159,7 @@ class CanaryStore:
             for row in rows:
                 row.frozen_at = None
             # At once: until the next check a key that still returns raw would deliver it.
-            enqueue(session, CHECK_CANARY, CANARY, now=now)
+            enqueue(session, DueWorkKind.CHECK_CANARY, CANARY, now=now)
         return len(rows)
 
 
@@ -190,7 +187,7 @@ def _drop_redacted_uploads() -> ReturningUpdate[str, str]:
 async def schedule_canary(database: Database, now: datetime) -> None:
     """Schedule periodic checks of the canary, starting now, by one of all workers."""
     async with database.write() as session:
-        enqueue(session, CHECK_CANARY, CANARY, now=now)
+        enqueue(session, DueWorkKind.CHECK_CANARY, CANARY, now=now)
 
 
 def _event(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,12 +15,10 @@ from bot.polyai.payloads import Direction
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import claim_once
 from bot.store.tables import RedactionCheckRow
-
-CHECK_REDACTION: Final = "check_redaction"
-"""The kind of due work that runs a check; its key is the id of the check."""
 
 
 class CheckCause(StrEnum):
@@ -163,7 +160,7 @@ class CheckStore:
 def add_due_check(session: AsyncSession, check: Check, now: datetime) -> None:
     """Store a check for a worker, in the caller's transaction."""
     session.add(_row_of(check, now))
-    enqueue(session, CHECK_REDACTION, check.id, now=now)
+    enqueue(session, DueWorkKind.CHECK_REDACTION, check.id, now=now)
 
 
 def _row_of(check: Check, now: datetime) -> RedactionCheckRow:

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery_store import DELIVER
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import ROUNDS_OF_FLOW, Turn, first_of, flow_in
 from bot.store.idempotency import hashed
 from bot.store.tables import DeliveryRow, DueWorkRow
@@ -89,7 +89,7 @@ async def read_fair_queue(
     connection: AsyncConnection, requesters: Collection[str], flows: Collection[int], now: datetime
 ) -> FairQueue:
     """Read the first open round of these flows, and the waiting work of these requesters."""
-    asked = {"of": DELIVER, "now": now, "requesters": list(requesters)}
+    asked = {"of": DueWorkKind.DELIVER, "now": now, "requesters": list(requesters)}
     for number, flow in enumerate(flows):
         asked |= {f"first_{number}": first_of(flow), f"end_{number}": first_of(flow + 1)}
     opens, last, waiting = {}, {}, Counter[str]()
@@ -105,7 +105,9 @@ async def read_fair_queue(
 
 async def count_people(connection: AsyncConnection) -> int:
     """Count the people with unfinished deliveries."""
-    people = select(func.count(DueWorkRow.requester.distinct())).where(DueWorkRow.kind == DELIVER)
+    people = select(func.count(DueWorkRow.requester.distinct())).where(
+        DueWorkRow.kind == DueWorkKind.DELIVER
+    )
     return int(await connection.scalar(people) or 0)
 
 

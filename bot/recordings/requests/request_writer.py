@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import State
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.requests.fair_queue import TooManyWaiting, count_people, read_fair_queue
 from bot.recordings.requests.new_request import (
     NewRequest,
@@ -34,6 +33,7 @@ from bot.recordings.requests.new_request import (
     row_of,
 )
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.inserts import insert_into
@@ -120,7 +120,7 @@ class RequestWriter:
             rows = [row_of(each, request, now) for each, request in new.items() if each in taken]
             await connection.execute(_adding(), rows)
         for delivery_id, turn in taken.items():
-            enqueue(session, DELIVER, delivery_id, now=now, turn=turn)
+            enqueue(session, DueWorkKind.DELIVER, delivery_id, now=now, turn=turn)
             await record(session, request_event(delivery_id, new[delivery_id], now))
         refused = {each: new[each] for each in sorted(new.keys() - taken.keys())}
         return await self._refuse(session, connection, refused, now)

@@ -11,15 +11,11 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.deletable_files import deletable
 from bot.recordings.deliveries.delivery import ENDED
-from bot.recordings.deliveries.delivery_store import DELIVER, under_way
-from bot.recordings.deliveries.file_check_schedule import (
-    AHEAD,
-    CHECK_AUDIENCE,
-    CHECK_SHARES,
-    conversation_key,
-)
+from bot.recordings.deliveries.delivery_store import under_way
+from bot.recordings.deliveries.file_check_schedule import AHEAD, conversation_key
 from bot.recordings.deliveries.shares import MOST_PLACES
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow, OrphanedFileRow
 
@@ -61,13 +57,15 @@ class EarlyFileChecks:
         async with self._database.write() as session:
             for delivery_id, tried_at, waiting_since in (await session.execute(marking)).all():
                 if tried_at and waiting_since:
-                    enqueue(session, DELIVER, delivery_id, now=now)
+                    enqueue(session, DueWorkKind.DELIVER, delivery_id, now=now)
             for channel, delivery_id in await session.execute(holding):
                 if channel:
                     key = conversation_key(team_id, channel)
-                    enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+                    enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
                 if delivery_id:
-                    enqueue(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+                    enqueue(
+                        session, DueWorkKind.CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD
+                    )
 
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Handle an event about a file: check its shares before all other files.
@@ -93,7 +91,7 @@ class EarlyFileChecks:
                 row.reported_channels = [*reported, channel_id]
             now = self._clock()
             if row.state in ENDED:
-                enqueue(session, CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+                enqueue(session, DueWorkKind.CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
             else:
                 row.recheck_at = now
 
@@ -122,14 +120,14 @@ class EarlyFileChecks:
                 return
             await session.execute(orphaned.values(channel_id=new_channel_id))
             key = conversation_key(team_id, new_channel_id)
-            enqueue(session, CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
             for delivery_id, places in moved:
                 if not places or old_channel_id not in places:
                     continue
                 renamed = [new_channel_id if each == old_channel_id else each for each in places]
                 forwarded = update(row).where(row.id == delivery_id)
                 await session.execute(forwarded.values(reported_channels=renamed))
-                enqueue(session, CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
+                enqueue(session, DueWorkKind.CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
             await record(
                 session,
                 AuditEvent(

@@ -16,11 +16,12 @@ from bot.access.administration import Actor
 from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, requester_key
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
 from bot.recordings.take_back.causes import RAW_IS_NOT_ALLOWED
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow
 
@@ -71,7 +72,7 @@ async def enqueue_follower(session: AsyncSession, follower: Delivery, now: datet
     key = requester_key(follower.team_id, f"{follower.user_id} {SOURCE}")
     flow = flow_of(follower.team_id, SOURCE)
     queue = await read_fair_queue(await session.connection(), [key], [flow], now)
-    enqueue(session, DELIVER, follower.id, now=now, turn=queue.take(key, flow))
+    enqueue(session, DueWorkKind.DELIVER, follower.id, now=now, turn=queue.take(key, flow))
 
 
 def _is_followed(taken_back: Delivery) -> bool:

@@ -16,7 +16,7 @@ from bot.audit.log import record
 from bot.recordings.deliveries.deletable_files import VISIBLE, deletable
 from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.file_check_schedule import AHEAD, TAKE_BACK
+from bot.recordings.deliveries.file_check_schedule import AHEAD
 from bot.recordings.deliveries.orphaned_files import (
     STAYS_UNSEEN_AFTER,
     orphaned_files_of,
@@ -27,6 +27,7 @@ from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import AuditEventRow, DeliveryRow
 
@@ -121,7 +122,7 @@ class TakeBackStore:
         async with self._database.write() as session:
             changed = await session.scalar(statement)
             if changed:
-                enqueue(session, TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
+                enqueue(session, DueWorkKind.TAKE_BACK, delivery.id, now=now, due_at=now - AHEAD)
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
         return changed is not None
 
@@ -132,7 +133,7 @@ class TakeBackStore:
         now = self.clock()
         async with self._database.write() as session:
             for each in deliveries:
-                enqueue(session, TAKE_BACK, each.id, now=now)
+                enqueue(session, DueWorkKind.TAKE_BACK, each.id, now=now)
 
     async def card_updated(self, delivery: Delivery, follower: Delivery | None = None) -> None:
         """Store that the card shows the deletion, and schedule the redacted delivery that follows.
@@ -156,7 +157,7 @@ class TakeBackStore:
         )
         async with self._database.write() as session:
             await session.execute(change.values(taken_back_cause=cause, must_go_since=since))
-            enqueue(session, TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
+            enqueue(session, DueWorkKind.TAKE_BACK, delivery.id, now=self.clock(), due_at=again_at)
 
     async def taken_back(
         self,
@@ -189,7 +190,7 @@ class TakeBackStore:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
             if row:
                 await store_orphaned(session, orphaned_files_of(delivery, may_appear, until), now)
-                enqueue(session, TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
+                enqueue(session, DueWorkKind.TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
                 tag = AuditTag.FILE_DELETED if row.delete_asked_by else AuditTag.FILE_TAKEN_BACK
                 actor_id = row.delete_asked_by or SYSTEM_ACTOR
                 payload: dict[str, PayloadValue] = {

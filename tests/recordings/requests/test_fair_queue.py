@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from bot.audit.log import AuditFilter, newest_events
-from bot.recordings.deliveries.delivery_store import DELIVER
 from bot.recordings.requests.fair_queue import FairQueue, TooManyWaiting, flow_of
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import Turn, first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
@@ -57,7 +57,7 @@ class Queue:
         return ids
 
     async def take(self, limit: int = 1) -> list[Due]:
-        return await self.worker.claim(DELIVER, limit, takes_over=False, in_turn=True)
+        return await self.worker.claim(DueWorkKind.DELIVER, limit, takes_over=False, in_turn=True)
 
     async def served(self, times: int, at_once: int = 1) -> list[str]:
         """Serve this number, a few at a time; returns the requesters in order."""
@@ -183,7 +183,7 @@ async def test_a_flow_without_a_turn_keeps_its_work_for_later(queue):
     sales = flow_of(TEAM, "sales")
 
     taken = await queue.worker.claim(
-        DELIVER, 9, takes_over=False, in_turn=True, passed_over=[sales]
+        DueWorkKind.DELIVER, 9, takes_over=False, in_turn=True, passed_over=[sales]
     )
     assert [queue.people[each.key] for each in taken] == ["U0B", "U0B"]
     assert await queue.served(1, at_once=9) == ["U0A"] * 3

@@ -10,11 +10,11 @@ from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_rows import muted_columns
-from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.slack_port import Delivered, TakenBack
 from bot.store.database import Database
 from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import CALL
@@ -167,7 +167,7 @@ async def test_a_card_of_a_file_taken_back_meanwhile_is_corrected_by_the_take_ba
 ) -> None:
     delivery = await setup.ended()
     work = DueWork(database=setup.database, clock=lambda: setup.now, lease=DAY)
-    assert await work.claim(TAKE_BACK, 9, takes_over=False) == []
+    assert await work.claim(DueWorkKind.TAKE_BACK, 9, takes_over=False) == []
     read = setup.gateway.show_delivered
 
     async def show_delivered(ts: str, delivered: Delivered) -> None:
@@ -182,4 +182,6 @@ async def test_a_card_of_a_file_taken_back_meanwhile_is_corrected_by_the_take_ba
     setup.gateway.show_delivered = show_delivered
     with capture_logs():
         await setup.telling.notify_end(delivery.id)
-    assert [each.key for each in await work.claim(TAKE_BACK, 9, takes_over=False)] == [delivery.id]
+    assert [each.key for each in await work.claim(DueWorkKind.TAKE_BACK, 9, takes_over=False)] == [
+        delivery.id
+    ]

@@ -8,10 +8,7 @@ from sqlalchemy import select, update
 
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import (
-    CHECK_AUDIENCE,
-    CHECK_SHARES,
     IN_TURN,
-    TAKE_BACK,
     FileCheckSchedule,
     conversation_key,
     watch_file,
@@ -22,6 +19,7 @@ from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
 from bot.store.database import Database
 from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
@@ -83,14 +81,14 @@ class Store:
 
     async def ask(self) -> str | None:
         """Run the due check of shares; returns the file that was checked."""
-        for due in await self.work.claim(CHECK_SHARES, 1, takes_over=False):
+        for due in await self.work.claim(DueWorkKind.CHECK_SHARES, 1, takes_over=False):
             is_in_turn = due.key == IN_TURN
             found = await (self.due.next_in_turn() if is_in_turn else self.due.by_id(due.key))
             await self.work.finish(due, await self.due.next_turn_at() if is_in_turn else None)
             return found.id if found else None
         return None
 
-    async def claim(self, kind: str = CHECK_AUDIENCE, most: int = 1) -> list[str]:
+    async def claim(self, kind: str = DueWorkKind.CHECK_AUDIENCE, most: int = 1) -> list[str]:
         return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
 
     async def ask_deletion(self, delivery_id: str) -> None:
@@ -138,7 +136,9 @@ async def test_a_check_after_an_event_precedes_any_backlog(store, late):
         await store.early_checks.check_now(TEAM, channel)
 
     assert await store.claim() == conversations(THREE)
-    assert await store.claim(CHECK_SHARES) == ["urgent"], "it was forwarded to the other"
+    assert await store.claim(DueWorkKind.CHECK_SHARES) == ["urgent"], (
+        "it was forwarded to the other"
+    )
 
 
 async def test_a_requested_deletion_precedes_any_backlog(database):
@@ -147,7 +147,7 @@ async def test_a_requested_deletion_precedes_any_backlog(database):
     await store.put("d2", TWO)
     await store.ask_deletion("d2")
 
-    assert await store.claim(TAKE_BACK) == ["d2"]
+    assert await store.claim(DueWorkKind.TAKE_BACK) == ["d2"]
 
 
 async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store):
@@ -159,7 +159,7 @@ async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store):
     await store.early_checks.follow(TEAM, TWO, THREE)
 
     assert await store.claim() == conversations(THREE)
-    assert await store.claim(CHECK_SHARES) == ["d3"], "it was forwarded there"
+    assert await store.claim(DueWorkKind.CHECK_SHARES) == ["d3"], "it was forwarded there"
 
 
 async def test_a_changed_channel_id_moves_its_own_files_and_the_places_of_forwarded_ones(store):
@@ -187,7 +187,7 @@ async def test_a_changed_channel_id_moves_its_own_files_and_the_places_of_forwar
         "d5": (ONE, None),
     }
     assert await store.claim(most=9) == conversations(moved)
-    assert sorted(await store.claim(CHECK_SHARES, most=9)) == ["d2", "d4"]
+    assert sorted(await store.claim(DueWorkKind.CHECK_SHARES, most=9)) == ["d2", "d4"]
 
 
 async def test_the_earlier_of_two_events_is_handled_first(store):
@@ -228,7 +228,7 @@ async def test_an_event_checks_only_the_files_in_its_conversation(
 
     await store.early_checks.check_now(TEAM, channel)
 
-    assert await store.claim(CHECK_SHARES, most=9) == looked_at
+    assert await store.claim(DueWorkKind.CHECK_SHARES, most=9) == looked_at
     assert sorted(await store.claim(most=9)) == conversations(*conversations_looked_at)
 
 
@@ -270,9 +270,9 @@ async def test_retention_ends_on_time_whatever_else_hangs(database):
     await store.put("d1", late=-MINUTE)
 
     store.now += DAY - timedelta(seconds=1)
-    assert await store.claim(TAKE_BACK) == []
+    assert await store.claim(DueWorkKind.TAKE_BACK) == []
     store.now += timedelta(seconds=1)
-    assert await store.claim(TAKE_BACK) == ["d1"]
+    assert await store.claim(DueWorkKind.TAKE_BACK) == ["d1"]
 
 
 async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store):
@@ -363,7 +363,7 @@ async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
         await store.put(delivery_id, late=-MINUTE)
         await store.change(delivery_id, **columns)
     await store.early_checks.check_file(team, file_id, channel)
-    assert await store.claim(CHECK_SHARES) == []
+    assert await store.claim(DueWorkKind.CHECK_SHARES) == []
 
 
 @pytest.mark.postgresql_at_length

@@ -11,7 +11,6 @@ from bot.access.directory import Conversation
 from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_check_schedule import CHECK_SHARES
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
@@ -19,6 +18,7 @@ from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.slack.web_api.errors import ScopeMissing, SlackCallInvalid, SlackError, SlackTokenRejected
 from bot.store.database import Database
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.conftest import NOON
@@ -141,7 +141,7 @@ async def test_a_person_in_direct_messages_with_the_bot_must_be_cleared(setup, p
 
 
 async def test_a_check_after_an_event_is_not_repeated(setup):
-    due = Due(CHECK_SHARES, "d1", tries=0, claim="", revision=0, was_held=False)
+    due = Due(DueWorkKind.CHECK_SHARES, "d1", tries=0, claim="", revision=0, was_held=False)
     assert await setup.take_back.check_shares(due) is None
     assert setup.world.asked.count("shares") == 1
 

@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.orphaned_files import (
-    DELETE,
     STAYS_UNSEEN_AFTER,
     OrphanedFile,
     store_orphaned,
@@ -16,11 +15,12 @@ from bot.recordings.deliveries.orphaned_files import (
 from bot.recordings.take_back.take_back import CHECK_EVERY, UNSEEN_EVERY, UNSEEN_TRIES
 from bot.store.database import Database
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from tests.access.outside import File
 from tests.conftest import NOON
 from tests.recordings.take_back.test_take_back import CHANNEL, TEAM, TakeBackSetup
 
-DUE = Due(DELETE, "F1", tries=0, claim="", revision=0, was_held=False)
+DUE = Due(DueWorkKind.DELETE_ORPHANED_FILE, "F1", tries=0, claim="", revision=0, was_held=False)
 DELETED = {"file_id": "F1", "channel_id": CHANNEL, "cause": "unfinished"}
 
 

@@ -8,12 +8,13 @@ from sqlalchemy import select
 from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.fair_queue import flow_of
 from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
@@ -123,7 +124,9 @@ async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(databa
         async with database.write() as session:
             await enqueue_follower(session, follower, NOON)
     async with database.read() as session:
-        rows = (await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == DELIVER))).all()
+        rows = (
+            await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == DueWorkKind.DELIVER))
+        ).all()
         followers = (
             await session.scalars(select(DeliveryRow.id).where(DeliveryRow.replaces_id.isnot(None)))
         ).all()

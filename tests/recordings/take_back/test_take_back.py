@@ -17,14 +17,8 @@ from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.deliveries.file_check_schedule import (
-    CHECK_AUDIENCE,
-    CHECK_SHARES,
-    TAKE_BACK,
-    FileCheckSchedule,
-    watch_file,
-)
+from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
 from bot.recordings.deliveries.orphaned_files import OrphanedFile, OrphanedFiles, store_orphaned
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
@@ -39,6 +33,7 @@ from bot.recordings.take_back.take_back import (
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, OrphanedFileRow
 from tests.access.builders import readers_on
@@ -216,9 +211,9 @@ async def work_off(work: DueWork, take_back: TakeBack) -> None:
         return len(claimed)
 
     kinds = {
-        CHECK_AUDIENCE: take_back.check_audience,
-        CHECK_SHARES: take_back.check_shares,
-        TAKE_BACK: take_back.delete_visible,
+        DueWorkKind.CHECK_AUDIENCE: take_back.check_audience,
+        DueWorkKind.CHECK_SHARES: take_back.check_shares,
+        DueWorkKind.TAKE_BACK: take_back.delete_visible,
     }
     while any(await asyncio.gather(*(run(kind, act) for kind, act in kinds.items()))):
         pass
@@ -720,13 +715,13 @@ async def test_a_refused_deletion_at_the_end_of_retention_is_not_repeated_at_onc
     await setup.put("d1")
     setup.now += HOUR
     setup.world.away = frozenset({"delete"})
-    (due,) = await setup.work.claim(TAKE_BACK, 1, takes_over=False)
+    (due,) = await setup.work.claim(DueWorkKind.TAKE_BACK, 1, takes_over=False)
 
     again_at = await setup.take_back.delete_visible(due)
 
     assert again_at == setup.now + CHECK_EVERY
     assert await setup.work.finish(due, again_at)
-    assert await setup.work.claim(TAKE_BACK, 1, takes_over=False) == []
+    assert await setup.work.claim(DueWorkKind.TAKE_BACK, 1, takes_over=False) == []
 
 
 @pytest.mark.both_databases
@@ -740,7 +735,7 @@ async def test_a_changed_channel_id_is_stored_and_recorded_once(setup):
     places = {"F0": (TEAM, CHANNEL), "F1": (TEAM, OTHER), "F2": ("T0OTHER000", CHANNEL)}
     orphaned = [OrphanedFile(file, "d1", *place, NOON) for file, place in places.items()]
     async with setup.database.write() as session:
-        enqueue(session, DELIVER, "d3", now=NOON)
+        enqueue(session, DueWorkKind.DELIVER, "d3", now=NOON)
         await store_orphaned(session, orphaned, NOON)
 
     await asyncio.gather(*(setup.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))

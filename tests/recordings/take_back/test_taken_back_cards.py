@@ -7,17 +7,17 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery_store import DELIVER, DeliveryStore
-from bot.recordings.deliveries.file_check_schedule import TAKE_BACK
+from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.slack_port import TakenBack
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.store.database import Database
 from bot.store.due_work import Due
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.recordings.take_back.test_take_back import BOB, CHANNEL, TEAM, TakeBackSetup
 
-DUE = Due(TAKE_BACK, "d1", tries=0, claim="", revision=0, was_held=False)
+DUE = Due(DueWorkKind.TAKE_BACK, "d1", tries=0, claim="", revision=0, was_held=False)
 CARD = "1.000000"
 
 
@@ -40,7 +40,7 @@ async def shown(setup: TakeBackSetup, cause: str, **details: object) -> dict[str
 
 async def is_follower_due(setup: TakeBackSetup) -> bool:
     async with setup.database.read() as session:
-        work = select(DueWorkRow).where(DueWorkRow.kind == DELIVER)
+        work = select(DueWorkRow).where(DueWorkRow.kind == DueWorkKind.DELIVER)
         return len((await session.scalars(work)).all()) == 1
 
 

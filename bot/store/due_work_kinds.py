@@ -1,0 +1,38 @@
+"""All kinds of due work; ``bot/wiring/worker.py`` maps each to the function that does it."""
+
+from enum import StrEnum
+
+
+class DueWorkKind(StrEnum):
+    """What a row of due work asks for. Values are stored, so they stay as they are."""
+
+    DELIVER = "deliver"
+    """Runs a delivery to its end and notifies the requester; its key is the delivery's id."""
+    CHECK_AUDIENCE = "check_audience"
+    """Checks who can hear the raw files of one conversation; its key is ``conversation_key``."""
+    CHECK_SHARES = "check_shares"
+    """Checks where one raw file was shared; its key is the delivery's id, or ``IN_TURN``."""
+    RECHECK_RIGHTS = "recheck_rights"
+    """Makes the checks of raw files and Homes of a workspace due; its key is the team's id."""
+    TAKE_BACK = "take_back"
+    """Deletes the files of a delivery unconditionally; its key is the delivery's id."""
+    DELETE_ORPHANED_FILE = "orphaned_file"
+    """Deletes a file that no delivery refers to any more; its key is the file's id."""
+    CHECK_REDACTION = "check_redaction"
+    """Compares a redacted recording with the raw one; its key is the id of the check."""
+    CHECK_CANARY = "check_canary"
+    """Checks the canary; its key is ``CANARY``."""
+    WARN_OF_FREEZE = "warn_of_freeze"
+    """Notifies the admins of a freeze; its key is the canary's conversation."""
+    HANDLE_ACCESS_REQUEST = "access_request"
+    """Notifies everybody concerned of a request for access; its key is the request's id."""
+    PUBLISH_HOME = "home"
+    """Publishes one App Home; its key is the workspace and the person."""
+    CLAIM_DIGEST_SLOTS = "digest"
+    """Claims the slots of a digest that are due; its key is the digest's id."""
+    POST_DIGEST = "digest_post"
+    """Posts one slot of a digest; its key is the run's name."""
+    NOTIFY_DIGEST_OWNER = "digest_notify"
+    """Notifies the owner of a paused digest; its key is the run's name."""
+    CLEAN_UP = "clean_up"
+    """Removes old rows; its key is ``EVERYTHING`` or ``DELIVERIES``."""
