@@ -20,7 +20,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.uploads import Uploads
 from bot.store.tables import DeliveryRow
-from bot.wiring.worker import MAX_RELAYS
+from bot.wiring.deliveries import MAX_RELAYS
 from tests.scenarios.killed_bot import open_street
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 
