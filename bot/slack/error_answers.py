@@ -100,7 +100,7 @@ class ErrorAnswers:
 
     async def _show(self, method: str, **arguments: Any) -> bool:  # noqa: ANN401 - wire
         # A trigger opens one view; an update can be retried.
-        call = self._api.read if method == "views.update" else self._api.write
+        call = self._api.call_with_retries if method == "views.update" else self._api.call_once
         try:
             await asyncio.wait_for(call(method, **arguments), RESPOND_SECONDS)
         except (CallAudioError, TimeoutError) as error:

@@ -68,7 +68,7 @@ class Modals:
         """
         self._check_room()
         waiting = modal(title, [context(WAITING)])
-        opening = self._api.write("views.open", trigger_id=trigger_id, view=waiting)
+        opening = self._api.call_once("views.open", trigger_id=trigger_id, view=waiting)
         opened = await within_ack_window(opening)
         self._start(str(opened["view"]["id"]), fill)
 
@@ -125,7 +125,7 @@ class Modals:
 
     async def _show(self, view_id: str, view: View) -> None:
         # Showing the same view twice has no effect, so an update is retried after a lost answer.
-        await self._api.read("views.update", view_id=view_id, view=view)
+        await self._api.call_with_retries("views.update", view_id=view_id, view=view)
 
     async def _show_why_not(self, view_id: str, error: CallAudioError) -> None:
         """Show the failure instead: Slack may accept a plainer or a later view."""

@@ -79,7 +79,7 @@ async def test_no_library_reads_the_environment_itself(monkeypatch):
     workspace = Workspace()
     async with SlackSandbox(workspace) as slack, build_session() as session:
         client = build_client(workspace.bot_token, slack.url, session)
-        assert (await SlackApi(client).read("auth.test"))["ok"]
+        assert (await SlackApi(client).call_with_retries("auth.test"))["ok"]
         async with build_http_client(1) as http:
             assert (await http.get(slack.origin)).status_code == 404
 
@@ -118,7 +118,7 @@ async def failures_of(url, outbound):
     async with build_session(timeout_seconds=1, outbound=outbound) as session:
         api = SlackApi(build_client("xoxb-1", url, session), sleep=at_once)
         with pytest.raises(SlackError) as refused:
-            await api.write("auth.test")
+            await api.call_once("auth.test")
         told.append((type(refused.value), refused.value.likely_cause))
     return told
 

@@ -62,7 +62,7 @@ async def test_no_url_id_word_or_number_of_a_call_is_exported():
         async with SlackSandbox(workspace) as slack, build_session() as session:
             api = SlackApi(build_client(workspace.bot_token, slack.url, session))
             with bound_to_logs(reference="d0123456789abcdef0123"):
-                await api.read("auth.test")
+                await api.call_with_retries("auth.test")
             async with build_http_client(1) as http:
                 for path in ("/upload/v1/secretOfAnUpload", "/commands/T1/2/secretOfAResponse"):
                     await http.post(f"{slack.origin}{path}", content=b"+447700900123")

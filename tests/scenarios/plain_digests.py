@@ -27,7 +27,7 @@ class PlainPosting:
     async def post(self, post: DigestPost) -> str:
         period = post.slot.period
         missed = f" Missed: {', '.join(post.skipped)}." if post.skipped else ""
-        answer = await self.api.write(
+        answer = await self.api.call_once(
             "chat.postMessage",
             channel=post.digest.channel_id,
             text=f"{period.since.isoformat()} to {period.until.isoformat()}.{missed}",
@@ -42,7 +42,7 @@ class PlainPosting:
         cursor = None
         while True:
             try:
-                answer = await self.api.read(
+                answer = await self.api.call_with_retries(
                     "conversations.history",
                     channel=digest.channel_id,
                     oldest=f"{since.timestamp() - 60:.6f}",
@@ -60,9 +60,9 @@ class PlainPosting:
                 return None
 
     async def notify_owner(self, digest: Digest, why: str) -> None:
-        opened = await self.api.read("conversations.open", users=digest.owner_id)
+        opened = await self.api.call_with_retries("conversations.open", users=digest.owner_id)
         text = f"I paused your digest: {why}."
-        await self.api.write("chat.postMessage", channel=opened["channel"]["id"], text=text)
+        await self.api.call_once("chat.postMessage", channel=opened["channel"]["id"], text=text)
 
 
 def plain_outlets(core: Core) -> DigestOutlets:

@@ -169,7 +169,7 @@ async def test_an_expired_response_url_leaves_the_modal(answer, workspace, slack
 async def opened(api: SlackApi, workspace: Workspace) -> str:
     trigger_id = workspace.issue_trigger(ALICE)
     view = notice("The form.")
-    return str((await api.write("views.open", trigger_id=trigger_id, view=view))["view"]["id"])
+    return str((await api.call_once("views.open", trigger_id=trigger_id, view=view))["view"]["id"])
 
 
 async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(answer, api, workspace):

@@ -34,7 +34,7 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
 
 async def _is_taken(api: SlackApi, arguments: dict[str, Any]) -> bool:
     try:
-        await api.read("blocks.validate", **arguments)
+        await api.call_with_retries("blocks.validate", **arguments)
     except BlocksRefused:
         return False
     return True

@@ -131,7 +131,7 @@ def _clock(answered_at: datetime | None, now: datetime) -> Finding:
 
 async def _conversations(api: SlackApi) -> Finding:
     """Check whether the bot is in any channel (docs: `users.conversations`)."""
-    answer = await api.read(
+    answer = await api.call_with_retries(
         "users.conversations",
         types="public_channel,private_channel",
         exclude_archived=True,
@@ -147,7 +147,7 @@ async def _conversations(api: SlackApi) -> Finding:
 
 
 async def _socket_mode(app: SlackApi) -> Finding:
-    await app.write("apps.connections.open")  # the ticket is not used
+    await app.call_once("apps.connections.open")  # the ticket is not used
     return Finding("requests from Slack", Status.OK, "Socket Mode; Slack accepts the app token")
 
 

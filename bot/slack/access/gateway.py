@@ -25,7 +25,7 @@ class SlackAccessGateway:
     async def show_outcome(self, channel_id: str, ts: str, request: AccessRequest) -> None:
         """Replace the question by the outcome."""
         message = cards.outcome(request)
-        await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
+        await self._api.call_with_retries("chat.update", channel=channel_id, ts=ts, **message)
 
     async def notify(self, request: AccessRequest) -> None:
         """Notify the requester of the outcome."""

@@ -73,7 +73,7 @@ class AccessListeners:
     async def _open_form(self, actor: Actor, delivery_id: str, trigger_id: str) -> None:
         offer = await self._submission.offer(actor, delivery_id)
         view = form.form(offer)
-        await self._api.write("views.open", trigger_id=trigger_id, view=view)
+        await self._api.call_once("views.open", trigger_id=trigger_id, view=view)
 
 
 def _hours(field: Mapping[str, Any]) -> int:

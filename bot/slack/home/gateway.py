@@ -21,7 +21,7 @@ class SlackHomeGateway:
             CallAudioError: Slack refused.
         """
         workspace = await self._identity.read()
-        answer = await self._api.write(
+        answer = await self._api.call_once(
             "views.publish",
             user_id=home.user_id,
             view=drawn(home, workspace.workspace_url),

@@ -116,7 +116,7 @@ async def _find(
     is in ``shown_in``, where it would see it.
     """
     try:
-        return await api.read(method, file=file_id)
+        return await api.call_with_retries(method, file=file_id)
     except FileDeleted:
         raise
     except UploadGone:
@@ -127,7 +127,7 @@ async def _find(
 
 async def _is_in(api: SlackApi, channel_id: str) -> bool:
     try:
-        answer = await api.read("conversations.info", channel=channel_id)
+        answer = await api.call_with_retries("conversations.info", channel=channel_id)
     except ConversationUnseen:
         return False
     channel = answer.get("channel") or {}

@@ -57,7 +57,7 @@ class SlackGateway:
             ConversationUnseen: the app may not join by itself and has to be invited.
         """
         try:
-            await self._api.read("conversations.join", channel=channel_id)
+            await self._api.call_with_retries("conversations.join", channel=channel_id)
         except ScopeMissing:
             raise ConversationUnseen(
                 likely_cause="In this workspace I may not join channels by myself."
@@ -83,16 +83,16 @@ class SlackGateway:
     async def show_progress(self, ts: str, announcement: Announcement, percent: int) -> None:
         """Show on the card how much has been fetched, in one try."""
         message = cards.progress(announcement, percent)
-        await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
+        await self._api.call_once("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
     async def show_waiting(self, ts: str, announcement: Announcement, what: str) -> None:
         """Show on the card what the delivery waits for, in one try."""
         message = cards.waiting(announcement, what)
-        await self._api.write("chat.update", channel=announcement.channel_id, ts=ts, **message)
+        await self._api.call_once("chat.update", channel=announcement.channel_id, ts=ts, **message)
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         """Put the facts and the buttons on the card."""
-        await self._api.read(
+        await self._api.call_with_retries(
             "chat.update",
             channel=delivered.announcement.channel_id,
             ts=ts,
@@ -103,11 +103,11 @@ class SlackGateway:
         """Show it on the card, and remove the buttons that need the file."""
         channel_id = taken_back.announcement.channel_id
         message = cards.taken_back(taken_back)
-        await self._api.read("chat.update", channel=channel_id, ts=ts, **message)
+        await self._api.call_with_retries("chat.update", channel=channel_id, ts=ts, **message)
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
         """Delete a card."""
-        await self._api.read("chat.delete", channel=channel_id, ts=ts)
+        await self._api.call_with_retries("chat.delete", channel=channel_id, ts=ts)
 
     async def start_upload(self, file: NewFile) -> UploadTicket:
         """Request an upload URL; an unused one has no effect.
@@ -115,7 +115,7 @@ class SlackGateway:
         Without ``alt_txt``: Slack accepts files that have one and never shows them
         (python-slack-sdk#1575, #1818). A picture's title describes it instead.
         """
-        answer = await self._api.read(
+        answer = await self._api.call_with_retries(
             "files.getUploadURLExternal", filename=file.name, length=file.size_bytes
         )
         url = SecretStr(str(answer["upload_url"]))
@@ -174,7 +174,7 @@ class SlackGateway:
         if share.picture:
             uploads.append({"id": share.picture.file_id, "title": share.picture.title})
         try:
-            await self._api.write_in_turn(
+            await self._api.call_once_in_turn(
                 SHARE, files=uploads, channel_id=share.channel_id, thread_ts=share.thread_ts
             )
         except SlackUnclear:
@@ -209,7 +209,7 @@ class SlackGateway:
         message = cards.private_note(note)
         if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
             return
-        showing = self._api.write(
+        showing = self._api.call_once(
             "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
         )
         try:

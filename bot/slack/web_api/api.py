@@ -1,4 +1,4 @@
-"""Calls Slack's Web API: arguments in the body, errors translated, reads retried."""
+"""Calls Slack's Web API: arguments in the body, errors translated."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ class Introduction:
 
 
 class SlackApi:
-    """Calls methods; ``read`` may call more than once, ``write`` never does."""
+    """Calls methods of the Web API."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class SlackApi:
         """Return whether a URL from Slack's answer may receive recordings."""
         return is_trusted(url, self._client.base_url)
 
-    async def read(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
-        """Call a method that is safe to repeat; it is retried.
+    async def call_with_retries(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method that may be repeated, such as one that reads, updates or deletes.
 
         Raises:
             CallAudioError: after the last try.
         """
-        return await retrying(lambda: self.write(method, **arguments), sleep=self._sleep)
+        return await retrying(lambda: self.call_once(method, **arguments), sleep=self._sleep)
 
     async def introduce(self) -> Introduction:
         """Call ``auth.test`` and return what its headers say about the token.
@@ -94,7 +94,7 @@ class SlackApi:
         scopes = named.get("x-oauth-scopes", "").split(",")
         return Introduction(frozenset(map(str.strip, scopes)), _moment(named.get("date", "")))
 
-    async def write(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+    async def call_once(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
         """Call a method once.
 
         Raises:
@@ -105,19 +105,19 @@ class SlackApi:
         return _answer(await self._call(method, arguments))
 
     async def await_turn(self, method: str) -> None:
-        """Wait until Slack's limits allow a call, which ``write_in_turn`` then makes.
+        """Wait until Slack's limits allow a call, which ``call_once_in_turn`` then makes.
 
         Raises:
             SlackRateLimited: it would take too long.
         """
         await self._rate_limiter.enter(method, {})
 
-    async def write_in_turn(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
-        """Call a method once, like ``write``, but at once: its turn was awaited before.
+    async def call_once_in_turn(self, method: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - wire
+        """Call a method once, like ``call_once``, but at once: its turn was awaited before.
 
         Raises:
             SlackRateLimited: Slack has put off all calls since; this one was not made.
-            CallAudioError: as ``write``.
+            CallAudioError: as ``call_once``.
         """
         self._rate_limiter.refuse_held(method)
         return _answer(await self._send_counted(method, arguments))

@@ -26,7 +26,7 @@ class SlackDirectory:
 
     async def conversation(self, channel_id: str) -> Conversation:
         """Read one conversation with its sharing flags and its size."""
-        answer = await self._api.read(
+        answer = await self._api.call_with_retries(
             "conversations.info", channel=channel_id, include_num_members=True
         )
         channel = _mapping(answer.get("channel"))
@@ -46,7 +46,7 @@ class SlackDirectory:
 
     async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
         """Read one page of members."""
-        answer = await self._api.read(
+        answer = await self._api.call_with_retries(
             "conversations.members", channel=channel_id, cursor=cursor, limit=MEMBERS_PER_PAGE
         )
         ids = answer.get("members")
@@ -59,7 +59,7 @@ class SlackDirectory:
         bot = await self._identity.read()
         if user_id in (bot.bot_user_id, SLACKBOT):
             return Standing.BOT
-        answer = await self._api.read("users.info", user=user_id)
+        answer = await self._api.call_with_retries("users.info", user=user_id)
         return await self.read_standing(_mapping(answer.get("user")))
 
     async def read_standing(self, user: Mapping[str, Any]) -> Standing:

@@ -36,7 +36,7 @@ async def find_own_message(
     oldest = f"{(since - CLOCK_SLACK).timestamp():.6f}"
 
     def fetch(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-        return api.read(
+        return api.call_with_retries(
             "conversations.replies" if thread_ts else "conversations.history",
             channel=channel_id,
             ts=thread_ts,

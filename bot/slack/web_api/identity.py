@@ -80,7 +80,7 @@ class Identity:
             return self._known
 
     async def _ask(self, *, once: bool) -> BotIdentity:
-        ask = self._api.write if once else self._api.read
+        ask = self._api.call_once if once else self._api.call_with_retries
         answer = await ask("auth.test")
         return BotIdentity(
             team_id=str(answer["team_id"]),
@@ -104,7 +104,7 @@ class Identity:
         No answer counts as no, so that rights and digests end rather than continue.
         """
         try:
-            answer = await self._api.write("auth.test")
+            answer = await self._api.call_once("auth.test")
         except CallAudioError:
             self._known = None
             return False

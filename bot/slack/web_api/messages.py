@@ -11,13 +11,13 @@ from bot.slack.web_api.errors import SlackAnswerLost
 
 async def open_dm(api: SlackApi, user_id: str) -> str:
     """Open the bot's direct messages with a person; returns the channel id."""
-    answer = await api.read("conversations.open", users=user_id)
+    answer = await api.call_with_retries("conversations.open", users=user_id)
     return str(answer["channel"]["id"])
 
 
 async def post(api: SlackApi, channel_id: str, message: Message, **more: Any) -> str:  # noqa: ANN401 - wire
     """Post a message without link previews, in one try; returns its ts."""
-    answer = await api.write(
+    answer = await api.call_once(
         "chat.postMessage",
         channel=channel_id,
         unfurl_links=False,
@@ -55,7 +55,7 @@ async def notify_once(api: SlackApi, notifying: Awaitable[object]) -> None:
 async def is_slack_there(api: SlackApi) -> bool:
     """Return whether Slack answers a call without effects."""
     try:
-        await api.write("auth.test")
+        await api.call_once("auth.test")
     except CallAudioError:
         return False
     return True

@@ -63,7 +63,9 @@ class SlackGroups:
         """
 
         def fetch(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._api.read("usergroups.users.list", usergroup=group_id, cursor=cursor)
+            return self._api.call_with_retries(
+                "usergroups.users.list", usergroup=group_id, cursor=cursor
+            )
 
         pages = Pages(fetch, following=next_cursor, shows=_users, max_pages=MAX_PAGES)
         return frozenset([str(each) async for page in pages for each in _users(page)])

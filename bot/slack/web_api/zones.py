@@ -18,7 +18,7 @@ class Zones:
     async def zone_of(self, user_id: str) -> ZoneInfo:
         """Read a person's zone; UTC if Slack returns none, or an unknown one."""
         try:
-            user = (await self._api.read("users.info", user=user_id)).get("user")
+            user = (await self._api.call_with_retries("users.info", user=user_id)).get("user")
         except CallAudioError as error:
             log.info("zone_unknown", code=error.code)
             user = None

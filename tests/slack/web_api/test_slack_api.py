@@ -20,7 +20,7 @@ SECRET_TEXT = "Zq7vB2nL9xK4"
 
 
 def say(api, text="hello"):
-    return api.write("chat.postMessage", channel=CHANNEL, text=text)
+    return api.call_once("chat.postMessage", channel=CHANNEL, text=text)
 
 
 async def test_a_call_returns_slacks_answer(api, workspace):
@@ -30,7 +30,7 @@ async def test_a_call_returns_slacks_answer(api, workspace):
 
 
 async def test_arguments_are_in_the_body_only_and_the_token_in_its_header(api, workspace):
-    await api.write(
+    await api.call_once(
         "chat.postMessage",
         channel=CHANNEL,
         text=SECRET_TEXT,
@@ -44,7 +44,7 @@ async def test_arguments_are_in_the_body_only_and_the_token_in_its_header(api, w
     assert call.arguments["unfurl_links"] == "false"
     assert "thread_ts" not in call.arguments
     # The stand-in detects a token or arguments of files.* in a query string.
-    await api.read("files.getUploadURLExternal", filename="a.wav", length=7)
+    await api.call_with_retries("files.getUploadURLExternal", filename="a.wav", length=7)
     assert workspace.violations == []
 
 
@@ -56,7 +56,7 @@ async def test_nothing_is_put_into_the_url(workspace):
         return web.json_response({"ok": True})
 
     async with one_route(answer) as url, build_session() as session:
-        await SlackApi(build_client(workspace.bot_token, url, session)).write(
+        await SlackApi(build_client(workspace.bot_token, url, session)).call_once(
             "conversations.info", channel=CHANNEL
         )
     assert seen == [("", f"Bearer {workspace.bot_token}", f"channel={CHANNEL}")]
@@ -80,7 +80,7 @@ TRANSIENT = [
 @pytest.mark.parametrize("fault", TRANSIENT)
 async def test_a_read_is_retried_until_it_succeeds(api, slack, waits, workspace, fault):
     slack.faults.add(Fault("users.info", times=2, **fault))
-    answer = await api.read("users.info", user=ALICE)
+    answer = await api.call_with_retries("users.info", user=ALICE)
     assert answer["user"]["id"] == ALICE
     assert len(workspace.called("users.info")) == 3
     assert len(waits) == 2
@@ -101,27 +101,27 @@ async def test_a_failed_write_is_not_repeated_and_reported_as_unclear(
 async def test_a_read_gives_up_after_four_tries(api, slack, workspace):
     slack.faults.add(Fault("users.info", status=500, times=9))
     with pytest.raises(SlackUnclear):
-        await api.read("users.info", user=ALICE)
+        await api.call_with_retries("users.info", user=ALICE)
     assert len(workspace.called("users.info")) == 4
 
 
 async def test_a_refusal_is_not_retried(api, workspace, waits):
     with pytest.raises(ConversationUnseen):
-        await api.read("conversations.info", channel="C0NOWHERE0")
+        await api.call_with_retries("conversations.info", channel="C0NOWHERE0")
     assert len(workspace.called("conversations.info")) == 1
     assert waits == []
 
 
 async def test_429_is_waited_for_as_long_as_slack_says(api, slack, waits):
     slack.faults.add(Fault("users.info", status=429, headers={"Retry-After": "7"}))
-    await api.read("users.info", user=ALICE)
+    await api.call_with_retries("users.info", user=ALICE)
     assert waits == [7.0]
 
 
 async def test_429_with_too_long_a_wait_is_raised_at_once(api, slack, waits):
     slack.faults.add(Fault("users.info", status=429, headers={"Retry-After": "120"}))
     with pytest.raises(SlackRateLimited) as limited:
-        await api.read("users.info", user=ALICE)
+        await api.call_with_retries("users.info", user=ALICE)
     assert limited.value.retry_after_seconds == 120
     assert waits == []
 
