@@ -22,6 +22,14 @@ class Conversation:
     member_count: int | None
 
 
+def is_direct_message(channel_id: str) -> bool:
+    """Return whether an id names direct messages, with the bot or of two other people.
+
+    It only saves a call or chooses words: Slack's flags decide who can hear a recording.
+    """
+    return channel_id.startswith("D")
+
+
 @dataclass(frozen=True, slots=True)
 class MemberPage:
     """One page of a conversation's member ids, bots included."""

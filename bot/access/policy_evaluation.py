@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
-from bot.access.directory import Conversation, Directory
+from bot.access.directory import Conversation, Directory, is_direct_message
 from bot.access.exposure import Exposure, ExposureFacts, exposure_of
 from bot.access.grants import Right
 from bot.access.members import Members
@@ -19,9 +19,6 @@ from bot.concurrency.gather import both
 from bot.errors import CallAudioError, TooManyLookups
 
 T = TypeVar("T")
-
-DIRECT_MESSAGES: Final = "D"
-"""The first letter of the ids of direct messages. It only saves a call; Slack's flags decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ class PolicyEvaluator:
         self, question: Question, conversation: Awaitable[Conversation], members: Members
     ) -> tuple[Place, Facts]:
         """Read the conversation, the requester and the first members in parallel."""
-        own_dm_is_possible = question.channel_id.startswith(DIRECT_MESSAGES)
+        own_dm_is_possible = is_direct_message(question.channel_id)
 
         async def read_place() -> Place:
             found = await _read_or(

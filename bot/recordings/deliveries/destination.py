@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.access.directory import Conversation, Directory
+from bot.access.directory import Conversation, Directory, is_direct_message
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
@@ -98,7 +98,7 @@ async def find_conversation(directory: Directory, channel_id: str) -> Conversati
     try:
         conversation = await directory.conversation(channel_id)
     except ConversationUnseen:
-        if channel_id.startswith("D"):
+        if is_direct_message(channel_id):
             return None
         raise
     if conversation.is_archived:

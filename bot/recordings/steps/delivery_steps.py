@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.access.directory import Conversation
+from bot.access.directory import Conversation, is_direct_message
 from bot.access.policy import audited_facts
-from bot.access.policy_evaluation import DIRECT_MESSAGES, Evaluation, Question
+from bot.access.policy_evaluation import Evaluation, Question
 from bot.audit.events import AuditTag
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -110,7 +110,7 @@ class DeliverySteps:
         try:
             conversation = read_result(reading)
         except ConversationUnseen:
-            if delivery.channel_id or not channel_id.startswith(DIRECT_MESSAGES):
+            if delivery.channel_id or not is_direct_message(channel_id):
                 raise
             # A direct message between two other people: no bot can post there.
             return await self.decide(await self._destinations.go_to_own_messages(delivery))

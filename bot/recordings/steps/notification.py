@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.access.directory import is_direct_message
 from bot.access.policy import Reason
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
@@ -174,7 +175,7 @@ class Notification:
                 await self._deliveries.enqueue_take_back(delivery.id)
 
     def _is_for_all_in_its_conversation(self, delivery: Delivery) -> bool:
-        is_own_dm = str(delivery.channel_id).startswith("D")
+        is_own_dm = is_direct_message(delivery.channel_id or "")
         is_for_all = self._audience_must_be_cleared or delivery.is_transcript
         return delivery.is_raw and is_for_all and not is_own_dm
 
