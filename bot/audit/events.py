@@ -28,7 +28,7 @@ class AuditTag(StrEnum):
     DELIVERY_REFUSED = "policy:delivery:refused"
     DELIVERY_FAILED = "worker:delivery:failed"
     DELIVERY_UNCONFIRMED = "worker:delivery:unconfirmed"
-    DELIVERY_UNTOLD = "worker:delivery:untold"
+    NOTIFICATION_FAILED = "worker:delivery:untold"
     DELIVERIES_PRUNED = "retention:deliveries:pruned"
     WAVEFORM_SHOWN = "slack:waveform:shown"
     WAVEFORM_REFUSED = "slack:waveform:refused"

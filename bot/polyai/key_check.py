@@ -26,7 +26,7 @@ class KeyVerdict(StrEnum):
     """What the recordings of one call show about the keys."""
 
     APART = "apart"
-    PLAIN_GETS_RAW = "plain_gets_raw"
+    PLAIN_KEY_FETCHES_RAW = "plain_gets_raw"
     SWAPPED = "swapped"
     INCONCLUSIVE = "inconclusive"
 
@@ -63,7 +63,7 @@ class KeyCheck:
         if plain != redacted:
             raw_key = agent.pii_api_key
             swapped = raw_key and await brings(raw_key, redacted=False) == redacted
-            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_GETS_RAW
+            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_KEY_FETCHES_RAW
         if agent.pii_api_key is None:
             return KeyVerdict.INCONCLUSIVE  # perhaps the call holds nothing to mute
         raw = await brings(agent.pii_api_key, redacted=False)

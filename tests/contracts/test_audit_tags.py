@@ -11,6 +11,8 @@ from tests.audit.test_audit_log import EVENT
 from tests.tables import each_row
 
 SOURCES = {"slack", "policy", "worker", "admin", "digest", "retention"}
+# Stored values stay; their old words are not used in the code.
+RENAMED = {"delivery_untold": "notification_failed"}
 SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
@@ -19,7 +21,8 @@ def test_a_tag_reads_source_subject_action(tag):
     assert re.fullmatch(r"[a-z]+:[a-z_]+:[a-z_]+", tag.value)
     assert tag.value.split(":")[0] in SOURCES
     # The name is the last two parts, so that code and log are found by the same word.
-    assert tag.name.lower() == "_".join(tag.value.split(":")[1:])
+    in_log = "_".join(tag.value.split(":")[1:])
+    assert tag.name.lower() == RENAMED.get(in_log, in_log)
 
 
 @each_row("tag", AuditTag)

@@ -50,15 +50,25 @@ ALLOWED = {
     "_usual_trust",
     # A column of the demo's table: what a person gets.
     "gets",
+    # The rounds in which a queue serves each of its flows once, and those of one delivery.
+    "ROUNDS_OF_FLOW",
+    "MAX_ROUNDS",
+    # Of numbers in a sentence, as in 2nd.
+    "_ENDINGS",
 }
 
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 @cache
+def statements_of(path: Path) -> list[ast.stmt]:
+    return ast.parse(path.read_text()).body
+
+
+@cache
 def named(path: Path) -> tuple[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, ...]:
     """Every class and function of a module. They are statements, so expressions are skipped."""
-    found, blocks = [], [ast.parse(path.read_text()).body]
+    found, blocks = [], [statements_of(path)]
     while blocks:
         for statement in blocks.pop():
             if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -68,10 +78,11 @@ def named(path: Path) -> tuple[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctio
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Every module, class, function, parameter and field of the product, and where it is."""
+    """Every name that is defined in the product, but for local variables, and where it is."""
     for path in BOT.rglob("*.py"):
         place = path.relative_to(BOT).as_posix()
         yield place, path.stem
+        yield from ((place, name) for name in assigned(statements_of(path)))
         for node in named(path):
             yield f"{place}:{node.lineno}", node.name
             for name in parts_of(node):
@@ -79,13 +90,18 @@ def names() -> Iterator[tuple[str, str]]:
 
 
 def parts_of(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """The fields of a class, or the parameters of a function."""
+    """The fields or members of a class, or the parameters of a function."""
     if isinstance(node, ast.ClassDef):
-        for each in node.body:
-            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-                yield each.target.id
+        yield from assigned(node.body)
     else:
         yield from (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+
+
+def assigned(body: list[ast.stmt]) -> Iterator[str]:
+    """What a module or class assigns: constants, fields, members of an enum."""
+    for each in body:
+        targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def words_of(name: str) -> set[str]:
@@ -114,4 +130,5 @@ def test_no_two_classes_have_one_name():
 
 def test_the_check_finds_coined_words_in_a_name():
     assert words_of("AskerNotAllowed") & set(COINED) == {"asker"}
+    assert list(assigned(ast.parse("A = 1\nUNTOLD: int = 2").body)) == ["A", "UNTOLD"]
     assert words_of("request_book") & set(COINED) == {"book"}

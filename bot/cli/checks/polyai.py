@@ -29,7 +29,7 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
         "the plain key always returns the redacted recording, the raw key returns the raw one",
         "",
     ),
-    KeyVerdict.PLAIN_GETS_RAW: (
+    KeyVerdict.PLAIN_KEY_FETCHES_RAW: (
         Status.WRONG,
         "the plain key returns raw recordings: it is a key with PII access",
         "Create a key without PII access in Agent Studio, and use it as the plain key.",

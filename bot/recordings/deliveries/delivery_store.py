@@ -223,7 +223,7 @@ class DeliveryStore:
         forget = update(row).where(row.id == delivery.id).values(response_url=None)
         async with self._database.write(is_short=True) as session:
             if await session.scalar(failed.returning(row.id)):
-                event = self._event(delivery, AuditTag.DELIVERY_UNTOLD, payload)
+                event = self._event(delivery, AuditTag.NOTIFICATION_FAILED, payload)
                 await record(session, event)
             await session.execute(forget)
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from bot.sandbox.page.scene import World
 
-LOOK_SECONDS: Final = 0.15
-KEEP_ALIVE_LOOKS: Final = 100
-AFTERWARDS_LOOKS: Final = 4
+POLL_SECONDS: Final = 0.15
+KEEP_ALIVE_POLLS: Final = 100
+POLLS_AFTER_CHANGE: Final = 4
 """The bot's last change of the store causes no request, so the page checks again after this."""
 
 
@@ -26,18 +26,18 @@ class Changes:
 
     async def since(self, known: str) -> AsyncIterator[str]:
         """Yield at each change since the state that a page shows."""
-        looks, last_change = 0, -AFTERWARDS_LOOKS
+        polls, last_change = 0, -POLLS_AFTER_CHANGE
         yield "retry: 1000\n\n"
         while not self._closing.is_set():
-            now, looks = self.state(), looks + 1
+            now, polls = self.state(), polls + 1
             if now != known:
-                known, last_change = now, looks
+                known, last_change = now, polls
                 yield "data: changed\n\n"
-            elif looks == last_change + AFTERWARDS_LOOKS:
+            elif polls == last_change + POLLS_AFTER_CHANGE:
                 yield "data: changed\n\n"
-            elif looks % KEEP_ALIVE_LOOKS == 0:
+            elif polls % KEEP_ALIVE_POLLS == 0:
                 yield ": still here\n\n"
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     def state(self) -> str:
         """Return an id of the current state."""

@@ -9,7 +9,7 @@ from bot.sandbox.objects import File
 from bot.sandbox.workspace import Workspace
 
 PATIENCE_SECONDS: Final = 20.0
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 
 
 class ChannelRecordings:
@@ -41,8 +41,8 @@ class ChannelRecordings:
 
 async def until(holds: Callable[[], bool]) -> bool:
     """Wait until the condition holds, for a while; returns whether it does."""
-    for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
+    for _ in range(round(PATIENCE_SECONDS / POLL_SECONDS)):
         if holds():
             return True
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
     return False

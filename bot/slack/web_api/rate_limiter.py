@@ -35,7 +35,7 @@ LONGEST_TURN_SECONDS: Final = 90.0
 LEARNT_FOR_SECONDS: Final = 600.0
 ANSWERS_OF_FIVE: Final = 3
 """Answers to people may use this many of five calls of what a decision reads."""
-LOOKED_UP: Final = frozenset({INFO, MEMBERS, USER})
+READ_BY_DECISIONS: Final = frozenset({INFO, MEMBERS, USER})
 """What a decision reads. An answer that is no look-up may use all calls of the last two: admins
 must be able to revoke rights while others press buttons."""
 
@@ -249,4 +249,4 @@ class RateLimiter:
 
 
 def _is_shared(key: str, urgency: Urgency) -> bool:
-    return key == INFO or (urgency is Urgency.LOOKUP and key in LOOKED_UP)
+    return key == INFO or (urgency is Urgency.LOOKUP and key in READ_BY_DECISIONS)
