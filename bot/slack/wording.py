@@ -140,6 +140,13 @@ def code(text: str) -> str:
     return f"`{escape(text.replace('`', ''))}`"
 
 
+def failure(what: str, likely_cause: str, fix: str) -> list[str]:
+    """Lay out a failure in lines of mrkdwn."""
+    cause = f"*Likely cause:* {likely_cause}" if likely_cause else ""
+    to_do = f"*What to do:* {fix}" if fix else ""
+    return [line for line in (what, cause, to_do) if line]
+
+
 def size(size_bytes: int) -> str:
     """Format a size as file browsers do."""
     if size_bytes < 1_000_000:  # noqa: PLR2004 - a megabyte

@@ -153,14 +153,10 @@ def _waiting(note: PrivateNote) -> list[str]:
 
 
 def _failed(note: PrivateNote) -> list[str]:
-    problem = note.problem
     lines = [f"I could not deliver {_the(note)}."]
-    if problem:
-        lines.append(wording.escape(problem.what))
-        if problem.likely_cause:
-            lines.append(f"*Likely cause:* {wording.escape(problem.likely_cause)}")
-        if problem.fix:
-            lines.append(f"*What to do:* {wording.escape(problem.fix)}")
+    if problem := note.problem:
+        parts = (problem.what, problem.likely_cause, problem.fix)
+        lines += wording.failure(*map(wording.escape, parts))
     return lines
 
 

@@ -7,7 +7,7 @@ from bot.access.person import Person
 from bot.errors import CallAudioError
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack.access import rights_wording
-from bot.slack.wording import code
+from bot.slack.wording import code, failure
 
 HELP: Final = """*I bring call recordings into threads.*
 `/callaudio CA…` posts the recording of that conversation here: its id, or its Studio link.
@@ -54,10 +54,5 @@ def problem_in_form(error: CallAudioError, reference: str) -> str:
 
 def problem(error: CallAudioError, reference: str) -> str:
     """Word an error: what happened, the likely cause, what to do, and the reference."""
-    lines = [
-        error.what,
-        f"*Likely cause:* {error.likely_cause}" if error.likely_cause else "",
-        f"*What to do:* {error.fix}" if error.fix else "",
-        f"Reference {code(reference)}",
-    ]
-    return "\n".join(line for line in lines if line)
+    lines = failure(error.what, error.likely_cause, error.fix)
+    return "\n".join([*lines, f"Reference {code(reference)}"])
