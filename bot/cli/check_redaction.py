@@ -10,6 +10,7 @@ from bot.cli import console
 from bot.cli.grants import operator
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.redaction.check_store import CheckCause, new_check
@@ -58,7 +59,7 @@ async def _compare(
             core = await open_core(stack, settings, utc_now)
         except DatabaseNotMigrated:
             raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
-        redaction = build_redaction(core, PolyAIClient(core.http, clock=utc_now))
+        redaction = build_redaction(core, PolyAIClient(HttpGet(core.http, clock=utc_now)))
         check = new_check(
             await core.identity.team_id(),
             CheckCause.ASKED,

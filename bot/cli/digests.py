@@ -6,7 +6,7 @@ import typer
 
 from bot.cli import console
 from bot.cli.grants import AsJson, Team, operator
-from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
 from bot.digests.digest_administration import listed
 from bot.digests.digest_draft import (
     DigestPreview,
@@ -17,7 +17,6 @@ from bot.digests.digest_draft import (
     usual_agent,
 )
 from bot.digests.digest_store import DigestStore
-from bot.digests.pause_causes import WHY_PAUSED
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.recordings.references.agents import DEFAULT_AGENT

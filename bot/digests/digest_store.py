@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.digests.digest import Digest, DigestKind
-from bot.digests.pause_causes import PauseCause
+from bot.digests.digest import Digest, DigestKind, PauseCause
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
+from bot.digests.digest import PauseCause
 from bot.digests.digest_store import digest_of, event_of
-from bot.digests.pause_causes import PauseCause
 from bot.digests.runs import Run, RunKey, RunState, run_of
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind

@@ -1,10 +1,11 @@
 """The steps of one run: check the channel, post, record. Each may run twice."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from bot.access.directory import Conversation, Directory
-from bot.digests.pause_causes import WHY_PAUSED, PauseCause
+from bot.digests.digest import WHY_PAUSED, DigestKind, PauseCause
 from bot.digests.run_store import POST_UNCLEAR, RunStore
 from bot.digests.runs import Run, RunKey, RunState
 from bot.digests.slack_port import DigestPort, DigestPost, Reporter
@@ -85,11 +86,16 @@ class DigestSteps:
     """Posts one claimed slot in its channel."""
 
     def __init__(
-        self, *, runs: RunStore, directory: Directory, reporter: Reporter, slack: DigestPort
+        self,
+        *,
+        runs: RunStore,
+        directory: Directory,
+        reporters: Mapping[DigestKind, Reporter],
+        slack: DigestPort,
     ) -> None:
         self._runs = runs
         self._directory = directory
-        self._reporter = reporter
+        self._reporters = reporters
         self._slack = slack
 
     async def check(self, key: RunKey) -> Run | None:
@@ -123,7 +129,7 @@ class DigestSteps:
                 return found
             if run.lost_answers > MAX_LOST_ANSWERS:
                 raise PostUnclear
-        report = await self._reporter.report(run.digest, run.slot.period)
+        report = await self._reporters[run.digest.kind].report(run.digest, run.slot.period)
         # Building the report may have taken long: the digest may be paused, or its channel have
         # another id.
         run = await self.check(key)

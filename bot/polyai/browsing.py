@@ -1,14 +1,9 @@
 """An agent's latest phone calls, one screen at a time, in whichever list can be read."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import httpx
-
-from bot.network.retry import ATTEMPTS
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 from bot.polyai.http import HttpGet
@@ -48,15 +43,8 @@ class Screen:
 class CallBrowser:
     """Reads only as many pages as one screen needs."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        clock: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        attempts: int = ATTEMPTS,
-    ) -> None:
-        self._pages = ListPages(HttpGet(http, clock=clock, sleep=sleep, attempts=attempts))
+    def __init__(self, http: HttpGet) -> None:
+        self._pages = ListPages(http)
 
     async def screen(
         self, agent: Agent, wanted: CallFilter, *, size: int, place: str = ""

@@ -1,16 +1,13 @@
 """PolyAI's API as callaudio uses it: facts of a call, and its recording as a stream."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
-from bot.network.retry import ATTEMPTS
 from bot.polyai import errors
 from bot.polyai.agents import Agent
 from bot.polyai.audio import AudioStream
@@ -33,15 +30,8 @@ MAX_TURNS: Final = 10_000
 class PolyAIClient:
     """Calls PolyAI with the key that each request requires; never follows a redirect."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        clock: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        attempts: int = ATTEMPTS,
-    ) -> None:
-        self._http = HttpGet(http, clock=clock, sleep=sleep, attempts=attempts)
+    def __init__(self, http: HttpGet) -> None:
+        self._http = http
 
     async def conversation(self, agent: Agent, conversation_id: str) -> CallFacts:
         """Fetch the facts of a call, always with the plain key.

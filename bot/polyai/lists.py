@@ -1,15 +1,11 @@
 """Every conversation of a period, from the v3 list or the v1 list."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Final
 
-import httpx
-
 from bot.network.paging import Pages, PagingStuck
-from bot.network.retry import ATTEMPTS
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent, Platform
 from bot.polyai.call_summary import CallSummary
@@ -31,15 +27,8 @@ LATELY: Final = timedelta(days=1)
 class CallLists:
     """Reads lists page by page, holding a few pages at most."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        clock: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        attempts: int = ATTEMPTS,
-    ) -> None:
-        self._pages = ListPages(HttpGet(http, clock=clock, sleep=sleep, attempts=attempts))
+    def __init__(self, http: HttpGet) -> None:
+        self._pages = ListPages(http)
 
     async def between(
         self, agent: Agent, since: datetime, until: datetime

@@ -1,15 +1,16 @@
 """Builds the digest part of a worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.digests.access_report import AccessReporter
 from bot.digests.calls_report import CallsReporter
-from bot.digests.reporting import PeriodReporter
+from bot.digests.digest import DigestKind
 from bot.digests.run_store import RunStore
 from bot.digests.slack_port import DigestPort, Reporter
 from bot.digests.steps import DigestSteps
 from bot.jobs.digest_workflow import DigestWorkflow
+from bot.polyai.http import HttpGet
 from bot.polyai.lists import CallLists
 from bot.slack.digests.gateway import SlackDigestGateway
 from bot.slack.recordings.gateway import SlackGateway
@@ -19,9 +20,9 @@ from bot.wiring.timings import Timings
 
 @dataclass(frozen=True, slots=True)
 class DigestOutlets:
-    """The reporter of digests, and the gateway that posts them."""
+    """The reporter of each kind of digest, and the gateway that posts them."""
 
-    reporter: Reporter
+    reporters: Mapping[DigestKind, Reporter]
     slack: DigestPort
 
 
@@ -29,13 +30,13 @@ OpenOutlets = Callable[[Core], DigestOutlets]
 
 
 def build_outlets(core: Core) -> DigestOutlets:
-    """Build the reporter and the gateway."""
-    source = CallLists(core.http, clock=core.clock)
+    """Build the reporters and the gateway."""
+    source = CallLists(HttpGet(core.http, clock=core.clock))
     return DigestOutlets(
-        reporter=PeriodReporter(
-            calls=CallsReporter(source=source, agents=core.agents),
-            access=AccessReporter(database=core.database),
-        ),
+        reporters={
+            DigestKind.CALLS: CallsReporter(source=source, agents=core.agents),
+            DigestKind.ACCESS: AccessReporter(database=core.database),
+        },
         slack=SlackDigestGateway(core.api, SlackGateway(core.api, core.http)),
     )
 
@@ -45,7 +46,7 @@ def build_digest_workflow(core: Core, outlets: DigestOutlets, timings: Timings) 
     steps = DigestSteps(
         runs=RunStore(database=core.database, clock=core.clock),
         directory=core.directory,
-        reporter=outlets.reporter,
+        reporters=outlets.reporters,
         slack=outlets.slack,
     )
     return DigestWorkflow(steps=steps, retry=timings.retry, clock=core.clock)

@@ -14,6 +14,7 @@ from bot.digests.slot_claims import SlotClaims
 from bot.polyai.browsing import CallBrowser
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.recordings.lookups.call_finder import CallFinder
 from bot.recordings.lookups.decision_explainer import DecisionExplainer
 from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
@@ -116,7 +117,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         lookup_limit=lookup_limit,
         membership=membership,
         clearances=core.clearances,
-        browser=CallBrowser(core.http, clock=core.clock),
+        browser=CallBrowser(HttpGet(core.http, clock=core.clock)),
         agents=core.agents,
         clock=core.clock,
     )
@@ -188,7 +189,7 @@ def build_previewer(core: Core, lookup_limit: LookupLimit) -> DeliveryPreviewer:
         evaluator=core.policy_evaluator,
         directory=core.directory,
         open_dm=SlackGateway(core.api, core.http).open_dm,
-        calls=CallReader(PolyAIClient(core.http, clock=core.clock)),
+        calls=CallReader(PolyAIClient(HttpGet(core.http, clock=core.clock))),
         agents=core.agents,
         lookup_limit=lookup_limit,
     )

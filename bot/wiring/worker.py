@@ -19,6 +19,7 @@ from bot.jobs.upkeep import CLEAN_EVERY, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.pruning.pruning import Pruning
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.redaction.canary import EVERY as CHECK_CANARY_EVERY
@@ -48,7 +49,7 @@ class Worker:
 def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker:
     """Build the kinds of work; nothing runs yet."""
     kind = DueWorkKind
-    polyai = PolyAIClient(core.http, clock=core.clock)
+    polyai = PolyAIClient(HttpGet(core.http, clock=core.clock))
     check_schedule = FileCheckSchedule(keep=core.settings.keep_raw, check_every=timings.check_every)
     redaction = build_redaction(core, polyai)
     canary = build_canary(core, polyai)

@@ -36,6 +36,7 @@ from bot.jobs.retry_rule import RetryRule
 from bot.observability.metrics import Metrics
 from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
@@ -174,7 +175,7 @@ class Policy(RuleBasedStateMachine):
             external_channels=frozenset({"C0TWO"}),
         )
         deliveries = DeliveryStore(database=self.database, clock=clock)
-        client = PolyAIClient(self.http, clock=clock, sleep=_at_once)
+        client = PolyAIClient(HttpGet(self.http, clock=clock, sleep=_at_once))
         metrics = Metrics()
         patient = DeliveryDecider(evaluator=evaluator, clock=clock, fact_retry_window=NEVER_AGAIN)
         sharing = Sharing(

@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 
 from bot.observability.metrics import Metrics
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import RedactionChecks
@@ -33,7 +34,7 @@ async def run() -> list[Row]:
         ):
             checks = RedactionChecks(
                 store=cast("CheckStore", cast("Any", _Unwritten())),
-                polyai=PolyAIClient(http, clock=utc_now),
+                polyai=PolyAIClient(HttpGet(http, clock=utc_now)),
                 agents={"default": agent(where)},
                 metrics=Metrics(),
             )

@@ -18,6 +18,7 @@ from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.deliveries.slack_port import NewFile
@@ -43,7 +44,7 @@ async def relaying(where: StandIns) -> AsyncIterator[tuple[Relay, SlackGateway]]
             SlackApi(build_client(where.bot_token, where.slack_url, session)), http
         )
         relay = Relay(
-            polyai=PolyAIClient(http, clock=utc_now),
+            polyai=PolyAIClient(HttpGet(http, clock=utc_now)),
             slack=gateway,
             metrics=Metrics(),
             max_bytes=2**31,

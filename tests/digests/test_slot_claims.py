@@ -10,10 +10,9 @@ from sqlalchemy import delete, select
 from bot.audit.log import AuditFilter, newest_events
 from bot.digests.access_report import AccessReporter
 from bot.digests.catch_up import CatchUp
-from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest import Digest, DigestKind, PauseCause
 from bot.digests.digest_store import DigestStore, DigestUnknown
 from bot.digests.due_slots import DueSlots
-from bot.digests.pause_causes import PauseCause
 from bot.digests.report import NameCount
 from bot.digests.run_store import RunStore
 from bot.digests.runs import RunKey, RunState

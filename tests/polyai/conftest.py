@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
 from bot.sandbox.polyai_server import PolyAISandbox
 from tests.polyai.scripted_server import ScriptedServer
@@ -52,4 +53,4 @@ async def client(waits):
         waits.append(seconds)
 
     async with build_http_client(4) as http:
-        yield PolyAIClient(http, clock=lambda: NOW, sleep=no_sleep)
+        yield PolyAIClient(HttpGet(http, clock=lambda: NOW, sleep=no_sleep))

@@ -17,6 +17,7 @@ from bot.polyai import http as http_module
 from bot.polyai import response_body as body_module
 from bot.polyai.audio import AudioStream
 from bot.polyai.client import FACTS
+from bot.polyai.http import HttpGet
 from bot.polyai.identifiers import InvalidConversationId
 from bot.polyai.payloads import CallFacts, Direction
 from bot.polyai.transport import build_http_client
@@ -353,7 +354,7 @@ async def test_the_environments_proxy_is_not_used(server, agent, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     server.answers = [AUDIO]
     async with build_http_client(1) as http:
-        fresh = client_module.PolyAIClient(http, clock=lambda: NOW)
+        fresh = client_module.PolyAIClient(HttpGet(http, clock=lambda: NOW))
         assert len((await fetch(fresh, agent))[1]) == 1004
 
 
@@ -432,7 +433,7 @@ async def test_errors_are_counted_by_agent_and_successes_are_not(server, agent):
     metrics = Metrics()
     server.answers = [envelope(401, "UNAUTHORIZED"), answer(200, FACTS_BODY)]
     async with build_http_client(1, metrics=metrics, agents={"sales": agent}) as http:
-        client = client_module.PolyAIClient(http, clock=lambda: NOW, attempts=1)
+        client = client_module.PolyAIClient(HttpGet(http, clock=lambda: NOW, attempts=1))
         with pytest.raises(errors.PolyAIKeyRejected):
             await client.conversation(agent, CALL)
         await client.conversation(agent, CALL)

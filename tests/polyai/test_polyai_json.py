@@ -44,7 +44,7 @@ async def http():
 async def ask(polyai, http):
     """Request one kind of response; all come from the stand-in."""
     polyai.add_call(CALL, agent_id=AGENT)
-    client = PolyAIClient(http, clock=lambda: NOW)
+    client = PolyAIClient(HttpGet(http, clock=lambda: NOW))
     pages = ListPages(HttpGet(http, clock=lambda: NOW))
     agent = agent_of(polyai, "v1")
 

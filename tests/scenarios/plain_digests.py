@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.digests.digest import Digest, Period
+from bot.digests.digest import Digest, DigestKind, Period
 from bot.digests.report import CallsReport, Figures, Report
 from bot.digests.slack_port import DigestPost
 from bot.slack.web_api.api import SlackApi
@@ -66,4 +66,6 @@ class PlainPosting:
 
 
 def plain_outlets(core: Core) -> DigestOutlets:
-    return DigestOutlets(reporter=PlainReporter(), slack=PlainPosting(core.api))
+    return DigestOutlets(
+        reporters=dict.fromkeys(DigestKind, PlainReporter()), slack=PlainPosting(core.api)
+    )

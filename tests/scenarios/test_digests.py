@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.digests.catch_up import CatchUp
-from bot.digests.digest import Digest, Period
+from bot.digests.digest import Digest, DigestKind, PauseCause, Period
 from bot.digests.digest_store import DigestStore
-from bot.digests.pause_causes import PauseCause
 from bot.digests.report import Report
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
@@ -128,7 +127,7 @@ async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(ne
             return await super().report(digest, period)
 
     def slow_outlets(core: Core) -> DigestOutlets:
-        return replace(plain_outlets(core), reporter=SlowReporter())
+        return replace(plain_outlets(core), reporters=dict.fromkeys(DigestKind, SlowReporter()))
 
     async with new_scene(open_outlets=slow_outlets) as scene:
         database = database_of(scene)

@@ -47,10 +47,11 @@ class AgentChecks:
     """Checks agents, with one try for each call: the first answer is the finding."""
 
     def __init__(self, http: httpx.AsyncClient, clock: Callable[[], datetime]) -> None:
-        self._polyai = PolyAIClient(http, clock=clock, attempts=1)
-        self._lists = CallLists(http, clock=clock, attempts=1)
-        self._browser = CallBrowser(http, clock=clock, attempts=1)
-        self._keys = KeyCheck(HttpGet(http, clock=clock, attempts=1))
+        get = HttpGet(http, clock=clock, attempts=1)
+        self._polyai = PolyAIClient(get)
+        self._lists = CallLists(get)
+        self._browser = CallBrowser(get)
+        self._keys = KeyCheck(get)
         self._clock = clock
 
     async def check(

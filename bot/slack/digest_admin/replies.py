@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
 from bot.digests.digest_administration import ListedDigest
 from bot.digests.digest_draft import DigestPreview
-from bot.digests.pause_causes import WHY_PAUSED
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.digest_admin.drafts import pack
 from bot.slack.identifiers import Action

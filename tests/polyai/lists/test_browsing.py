@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.polyai.browsing import MAX_CHUNKS, CallBrowser, CallFilter, _parsed, _place_text
 from bot.polyai.errors import PolyAIRequestInvalid
+from bot.polyai.http import HttpGet
 from bot.polyai.pages import PageStart
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
@@ -21,7 +22,7 @@ LAST_MONTH = CallFilter(NOW - timedelta(days=30), NOW)
 @pytest.fixture
 async def browser():
     async with build_http_client(4) as http:
-        yield CallBrowser(http, clock=lambda: NOW)
+        yield CallBrowser(HttpGet(http, clock=lambda: NOW))
 
 
 async def walk(browser, agent, wanted, *, most=50):

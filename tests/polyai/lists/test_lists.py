@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.network.paging import MAX_STANDSTILL_PAGES
 from bot.polyai import errors
 from bot.polyai.call_summary import CallSummary
+from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.lists import CallLists, _Recent
 from bot.polyai.transport import build_http_client
@@ -27,7 +28,7 @@ async def lists(waits):
         waits.append(seconds)
 
     async with build_http_client(4) as http:
-        yield CallLists(http, clock=lambda: NOW, sleep=no_sleep)
+        yield CallLists(HttpGet(http, clock=lambda: NOW, sleep=no_sleep))
 
 
 async def ids(lists, agent, since, until):

@@ -11,6 +11,7 @@ from tenacity.wait import wait_none
 
 from bot.network import retry
 from bot.polyai.client import PolyAIClient
+from bot.polyai.http import HttpGet
 from bot.recordings.redaction.canary import CanaryCheck, canary_of
 from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict
 from bot.sandbox import recordings
@@ -91,7 +92,7 @@ def check_of(answer: Answer, *, slow_seconds: float = 0, **changes: object) -> C
     usual = {"store": cast("CanaryStore", None), "longest_seconds": 30.0}
     return CanaryCheck(
         canary=canary_of(CANARY),
-        polyai=PolyAIClient(http, clock=lambda: NOON),
+        polyai=PolyAIClient(HttpGet(http, clock=lambda: NOON)),
         agents={AGENT.name: AGENT},
         home_team=home,
         **{**usual, **changes},

@@ -15,6 +15,7 @@ from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import PolyAIError, UnexpectedEncoding
+from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.polyai.transport import build_http_client
 from bot.recordings.audio.wav_errors import BodyTruncated, EmptyBody, NotWav, TooLarge, WavError
@@ -423,7 +424,7 @@ async def client():
         pass
 
     async with build_http_client(4) as http:
-        yield PolyAIClient(http, clock=lambda: NOON, sleep=at_once)
+        yield PolyAIClient(HttpGet(http, clock=lambda: NOON, sleep=at_once))
 
 
 def source_at(polyai) -> Source:
