@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.access.administration import Actor, Administration, NotAdmin
+from bot.access.clearance import Clearances
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.rights import Rights
 from bot.access.rights_check import schedule_rights_check
@@ -43,6 +44,15 @@ class RequesterDenied(UsageError):
     fix = "Revoke the deny with `/callaudio-admin revoke` first, or deny the request."
 
 
+class RequesterNotMember(UsageError):
+    """The requester is no member any more, so only a grant that an admin types may reach them."""
+
+    code = "requester_not_member"
+    what = "That person is no longer a member of this workspace."
+    likely_cause = "They are a guest or an external person now, or their account is deactivated."
+    fix = "Deny the request. For a guest, type `/callaudio-admin grant`."
+
+
 class AlreadyDecided(UsageError):
     """Another admin decided first, or the request has expired."""
 
@@ -59,6 +69,7 @@ class AccessRequestReview:
         database: Database,
         requests: AccessRequests,
         rights: Rights,
+        clearances: Clearances,
         administration: Administration,
         clock: Callable[[], datetime],
         on_decided: Callable[[str], Awaitable[None]],
@@ -66,6 +77,7 @@ class AccessRequestReview:
         self._database = database
         self._requests = requests
         self._rights = rights
+        self._clearances = clearances
         self._administration = administration
         self._clock = clock
         self._on_decided = on_decided
@@ -78,11 +90,17 @@ class AccessRequestReview:
             NotAdmin: the actor may not decide.
             OwnRequest: the actor is the requester.
             RequesterDenied: a deny is in force for the requester.
+            RequesterNotMember: the requester was a member, and is a guest or left since.
+            CallAudioError: Slack did not return the requester's standing.
             AlreadyDecided: the request is not pending.
         """
         request = await self._admitted(actor, request_id, "approve")
         if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
             raise await self._refused(actor, request, "approve", RequesterDenied())
+        # The grant is by name, and would clear a guest who was a member when they asked.
+        requester = await self._clearances.of_requester(request.team_id, request.user_id)
+        if not requester.may_use:
+            raise await self._refused(actor, request, "approve", RequesterNotMember())
         now = self._clock()
         async with self._database.write() as session:
             row = await close(session, request.id, AccessState.APPROVED, by=actor.user_id, now=now)

@@ -81,6 +81,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         database=core.database,
         requests=core.access_requests,
         rights=core.rights,
+        clearances=core.clearances,
         administration=administration,
         clock=core.clock,
         on_decided=core.home_store.check_now,

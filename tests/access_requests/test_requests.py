@@ -9,9 +9,15 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from bot.access.administration import Actor, Administration
+from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
-from bot.access_requests.review import AccessRequestReview, AlreadyDecided, RequestUnknown
+from bot.access_requests.review import (
+    AccessRequestReview,
+    AlreadyDecided,
+    RequesterNotMember,
+    RequestUnknown,
+)
 from bot.access_requests.store import AccessRequests
 from bot.access_requests.submit import choices
 from bot.store.database import Database
@@ -56,11 +62,14 @@ class AccessRequestsSetup:
         rights = Rights(
             database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
         )
-        readers = readers_on(database, Workspace(), clock=self.clock, rights=rights)
+        self.standings: dict[str, Standing] = {}
+        workspace = Workspace(standings=self.standings)
+        readers = readers_on(database, workspace, clock=self.clock, rights=rights)
         self.approving = AccessRequestReview(
             database=database,
             requests=self.requests,
             rights=rights,
+            clearances=readers.clearances,
             administration=Administration(
                 database=database,
                 rights=rights,
@@ -215,6 +224,25 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
     async with setup.database.read() as session:
         tags = list(await session.scalars(select(AuditEventRow.tag)))
     assert tags == ["slack:access:requested", "slack:admin:refused", "worker:access:expired"]
+
+
+@pytest.mark.parametrize(
+    "standing", [Standing.GUEST, Standing.EXTERNAL, Standing.DEACTIVATED, Standing.UNKNOWN]
+)
+async def test_nobody_gets_a_grant_who_is_no_member_any_more_when_the_admin_decides(
+    setup, standing
+):
+    request = await setup.ask()
+    setup.standings[ASKER] = standing
+
+    with pytest.raises(RequesterNotMember):
+        await setup.approve(request, BOSS)
+
+    (refusal,) = await refusals(setup)
+    assert refusal[-1]["code"] == "requester_not_member"
+    assert (await setup.requests.read(request.id)).is_pending
+    async with setup.database.read() as session:
+        assert (await session.scalars(select(GrantRow))).all() == []
 
 
 @pytest.mark.parametrize("verb", ["approve", "deny"])
