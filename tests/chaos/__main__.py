@@ -3,9 +3,7 @@
 import argparse
 import asyncio
 import collections
-import json
 import random
-import re
 import sys
 import tempfile
 import time
@@ -15,6 +13,7 @@ import psycopg
 
 from bot.store.engines import async_url
 from bot.store.schema import upgrade
+from tests.chaos.report import report_of_findings
 from tests.chaos.run import Outcome, Plan, chaos
 from tests.postgresql import Databases, Watcher, start_server
 from tests.scenarios.killed_bot import Nursery
@@ -77,10 +76,8 @@ def _tell(plan: Plan, outcome: Outcome, seconds: float) -> None:
         f"{len(story.asked)} commands, {taken} taken, {len(story.pressed)} presses,"
         f" {len(story.digests)} digests, {len(outcome.logs)} starts, {seconds:.0f} s"
     )
-    for finding in outcome.findings:
-        print(f"FOUND {finding}")
-        for line in _about(finding, outcome):
-            print(f"    {line}")
+    for line in report_of_findings(outcome):
+        print(line)
     broken = collections.Counter(
         line[:160]
         for log in outcome.logs
@@ -97,19 +94,6 @@ def _tell(plan: Plan, outcome: Outcome, seconds: float) -> None:
             else "nothing lost, nothing twice"
         )
     )
-
-
-def _about(finding: str, outcome: Outcome) -> list[str]:
-    """The log lines about a delivery that a finding names."""
-    named = set(re.findall(r"\bd[0-9a-f]{20}\b|\bCA[0-9a-f]{32}\b", finding))
-    lines = [
-        (told["timestamp"], f"{told['timestamp'][14:23]} {log.name} {told['event']} {line[:230]}")
-        for log in outcome.logs
-        for line in log.read_text().splitlines()
-        if line.startswith("{") and any(each in line for each in named)
-        for told in (json.loads(line),)
-    ]
-    return [line for _, line in sorted(lines)]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from tests.chaos.report import report_of_findings
 from tests.chaos.run import Plan, chaos
 
 PLAN = Plan(seed=7, seconds=5, webs=2, workers=2, commands_a_second=3)
@@ -23,5 +24,6 @@ async def test_every_request_is_delivered_once_despite_faults(
 
     outcome = await chaos(PLAN, nursery, url, tmp_path, restart)
 
-    assert outcome.findings == [], outcome.story.events
+    report = [*outcome.story.events, *report_of_findings(outcome)]
+    assert not outcome.findings, "\n".join(report)
     assert len(outcome.story.asked) >= 5
