@@ -85,7 +85,7 @@ def add(  # noqa: PLR0917 - one parameter per option
 
 
 def list_(
-    team: Annotated[str | None, typer.Option("--team", help="One workspace alone.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Only this workspace.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:

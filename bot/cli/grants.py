@@ -75,7 +75,7 @@ def revoke_(
 
 
 def list_(
-    team: Annotated[str | None, typer.Option("--team", help="One workspace alone.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Only this workspace.")] = None,
     *,
     ended: Annotated[bool, typer.Option("--ended", help="Also what has ended.")] = False,
     as_json: AsJson = False,

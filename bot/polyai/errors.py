@@ -96,7 +96,7 @@ class RecordingDeleted(PolyAIError):
     """410: there was a recording, and it was deleted for good."""
 
     code = "recording_gone"
-    what = "The recording was deleted at PolyAI and cannot be had any more."
+    what = "The recording was deleted at PolyAI."
     likely_cause = "It is past the retention period of the contract."
     fix = "It cannot be restored. Fetch later calls sooner."
 
@@ -171,7 +171,7 @@ class UnexpectedEncoding(PolyAIError):
 
     code = "unexpected_encoding"
     what = "The answer came compressed, which was not asked for."
-    likely_cause = "A gateway between callaudio and PolyAI compresses what passes."
+    likely_cause = "A gateway between callaudio and PolyAI compresses responses."
     fix = f"{_OPERATOR} switch off compression for PolyAI's hosts in the gateway."
 
 
@@ -189,7 +189,7 @@ class AnswerTooLarge(UnexpectedAnswer):
 
     code = "answer_too_large"
     what = "PolyAI's answer was too large to be read."
-    likely_cause = "The conversations carry unusually much with them, or a wrong host answered."
+    likely_cause = "The conversations are unusually large, or a wrong host answered."
     fix = f"{_OPERATOR} report the reference id."
 
 
@@ -199,7 +199,7 @@ class NotAudio(PolyAIError):
     code = "not_audio"
     what = "PolyAI answered with something that is not a recording."
     likely_cause = "The requests go to a wrong host, or a gateway answered instead of PolyAI."
-    fix = f"{_OPERATOR} check `POLYAI_API_URL` and what stands between callaudio and PolyAI."
+    fix = f"{_OPERATOR} check `POLYAI_API_URL` and any gateway between callaudio and PolyAI."
 
 
 class RecordingCutShort(PolyAIError):

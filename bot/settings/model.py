@@ -259,7 +259,7 @@ class Settings(BaseSettings):
         named = info.data.get("polyai_agents") or {}
         raw = {info.data.get("polyai_pii_api_key"), *(each.pii_api_key for each in named.values())}
         if key and key in raw:
-            raise problem("equals a raw key, which is for raw recordings alone")
+            raise problem("equals a raw key, which is only for raw recordings")
         if not key and (account or url):
             raise problem("is not set, but POLYAI_ACCOUNT_ID or POLYAI_PLATFORM_URL is")
         return key

@@ -273,7 +273,7 @@ MINUTE = timedelta(minutes=1)
             False,
             [revoking("U0BOB")],
             True,
-            id="an heir for a minute is none",
+            id="the other admin grant is temporary",
         ),
         pytest.param(
             [],
@@ -281,7 +281,7 @@ MINUTE = timedelta(minutes=1)
             False,
             [revoking("U0ALICE")],
             False,
-            id="nobody for good: others may go",
+            id="with only temporary admins one may be removed",
         ),
         pytest.param(
             [],
@@ -289,18 +289,16 @@ MINUTE = timedelta(minutes=1)
             False,
             [revoking("U0ALICE"), revoking("U0BOB")],
             True,
-            id="but not the last one",
+            id="the last temporary admin may not be removed",
         ),
-        pytest.param(
-            ["U0BOB"], [], False, [denying(GROUP)], True, id="the group that every admin is in"
-        ),
+        pytest.param(["U0BOB"], [], False, [denying(GROUP)], True, id="a group with every admin"),
         pytest.param(
             ["U0BOB", "U0BOSS"],
             [],
             False,
             [denying(GROUP, BOSS)],
             False,
-            id="a group that another admin is not in",
+            id="a group without another admin",
         ),
         pytest.param(
             ["U0BOB", "U0ALICE"],
@@ -308,7 +306,7 @@ MINUTE = timedelta(minutes=1)
             False,
             [denying(GROUP, ALICE), denying(OTHERS, ALICE)],
             True,
-            id="the groups that all admins are in between them",
+            id="several groups with all admins together",
         ),
         pytest.param(
             ["U0ALICE"],
@@ -316,7 +314,7 @@ MINUTE = timedelta(minutes=1)
             False,
             [denying(OTHERS), revoking("U0BOB")],
             True,
-            id="whoever is left is in a denied group",
+            id="the remaining admin is in a denied group",
         ),
         pytest.param(
             ["U0BOB", "U0BOSS"],
@@ -324,7 +322,7 @@ MINUTE = timedelta(minutes=1)
             True,
             [denying(OTHERS)],
             True,
-            id="a group that cannot be read may hold all",
+            id="an unreadable group may contain every admin",
         ),
     ],
 )
@@ -354,13 +352,24 @@ ALICES = "standing of U0ALICE"
 @pytest.mark.parametrize(
     ("alice", "failing", "kept"),
     [
-        pytest.param(Standing.MEMBER, [], False, id="a member is an admin who is left"),
-        pytest.param(Standing.GUEST, [], False, id="so is a guest who is named"),
-        pytest.param(Standing.DEACTIVATED, [], True, id="who left the workspace is none"),
-        pytest.param(Standing.EXTERNAL, [], True, id="nor is an outsider"),
-        pytest.param(Standing.BOT, [], True, id="nor a bot"),
-        pytest.param(Standing.UNKNOWN, [], True, id="nor one of whom Slack tells too little"),
-        pytest.param(Standing.MEMBER, [ALICES], True, id="nor one of whom it tells nothing"),
+        pytest.param(Standing.MEMBER, [], False, id="a member is a remaining admin"),
+        pytest.param(
+            Standing.GUEST, [], False, id="a guest with a grant by name is a remaining admin"
+        ),
+        pytest.param(
+            Standing.DEACTIVATED, [], True, id="a deactivated person is no remaining admin"
+        ),
+        pytest.param(Standing.EXTERNAL, [], True, id="an external person is no remaining admin"),
+        pytest.param(Standing.BOT, [], True, id="a bot is no remaining admin"),
+        pytest.param(
+            Standing.UNKNOWN, [], True, id="a person of unknown standing is no remaining admin"
+        ),
+        pytest.param(
+            Standing.MEMBER,
+            [ALICES],
+            True,
+            id="a person whom Slack does not return is no remaining admin",
+        ),
     ],
 )
 @pytest.mark.parametrize("act", [revoking("U0BOB"), denying("U0BOB"), denying(GROUP)])
@@ -412,14 +421,14 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(database):
 @pytest.mark.parametrize(
     ("standing", "by", "counts"),
     [
-        pytest.param(Standing.MEMBER, GROUP, True, id="a member's, also through a group"),
-        pytest.param(Standing.GUEST, "U0BOB", True, id="a guest's own"),
-        pytest.param(Standing.GUEST, None, True, id="a guest's who is named where the bot runs"),
-        pytest.param(Standing.GUEST, GROUP, False, id="not a guest's through a group"),
-        pytest.param(Standing.EXTERNAL, "U0BOB", False, id="no outsider's"),
-        pytest.param(Standing.DEACTIVATED, "U0BOB", False, id="not of who left"),
-        pytest.param(Standing.BOT, "U0BOB", False, id="no bot's"),
-        pytest.param(Standing.UNKNOWN, "U0BOB", False, id="of nobody Slack tells nothing of"),
+        pytest.param(Standing.MEMBER, GROUP, True, id="a member with a grant to a group"),
+        pytest.param(Standing.GUEST, "U0BOB", True, id="a guest with a grant by name"),
+        pytest.param(Standing.GUEST, None, True, id="a guest in CALLAUDIO_ADMINS"),
+        pytest.param(Standing.GUEST, GROUP, False, id="a guest with a grant to a group"),
+        pytest.param(Standing.EXTERNAL, "U0BOB", False, id="an external person"),
+        pytest.param(Standing.DEACTIVATED, "U0BOB", False, id="a deactivated person"),
+        pytest.param(Standing.BOT, "U0BOB", False, id="a bot"),
+        pytest.param(Standing.UNKNOWN, "U0BOB", False, id="a person of unknown standing"),
     ],
 )
 async def test_admin_counts_for_members_and_guests_with_a_grant_by_name(

@@ -221,7 +221,7 @@ async def test_an_unknown_standing_does_not_hide_an_uncleared_listener(sqlite_st
             [ALICE, BOB],
             {BOB: Standing.GUEST},
             Audience.NOT_CLEARED,
-            id="for a guest no group counts, whoever is in it",
+            id="for a guest no group grant counts",
         ),
         pytest.param(
             [ALICE, BOB, ALICE, DENIED],

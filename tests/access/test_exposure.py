@@ -27,64 +27,60 @@ def row(sentence: str, found: Exposure, **changes: object):
     ("now", "found"),
     [
         row("every listener is cleared", Exposure.FINE),
+        row("the requester's right ended", Exposure.RIGHT_ENDED, requester_is_cleared=False),
         row(
-            "the right of who asked for it ended", Exposure.RIGHT_ENDED, requester_is_cleared=False
-        ),
-        row(
-            "whether that right ended cannot be told",
+            "it is unknown whether the requester's right ended",
             Exposure.UNVERIFIED,
             requester_is_cleared=None,
         ),
         row(
-            "a doubt does not hide what is certain",
+            "an unknown right does not hide a shared channel",
             Exposure.EXTERNAL,
             requester_is_cleared=None,
             destination_is_external=True,
         ),
         row(
-            "nor that somebody is not cleared",
+            "an unknown right does not hide an uncleared listener",
             Exposure.AUDIENCE,
             destination_is_external=None,
             destination_is_private=None,
             audience=Audience.NOT_CLEARED,
         ),
-        row("outsiders came in", Exposure.EXTERNAL, destination_is_external=True),
+        row("the channel was shared", Exposure.EXTERNAL, destination_is_external=True),
         row(
-            "Slack does not tell whether outsiders are in it",
+            "it is unknown whether the channel is shared",
             Exposure.UNVERIFIED,
             destination_is_external=None,
         ),
         row("the channel was made public", Exposure.PUBLIC, destination_is_private=False),
         row(
-            "then nobody need ask who its members are",
+            "in a public channel the audience may be unknown",
             Exposure.PUBLIC,
             destination_is_private=False,
             audience=Audience.UNKNOWN,
         ),
         row(
-            "Slack does not tell whether it is private",
+            "it is unknown whether the channel is private",
             Exposure.UNVERIFIED,
             destination_is_private=None,
         ),
+        row("a person who is not cleared joined", Exposure.AUDIENCE, audience=Audience.NOT_CLEARED),
+        row("the audience became too large", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
+        row("the audience is unknown", Exposure.UNVERIFIED, audience=Audience.UNKNOWN),
         row(
-            "somebody who is not cleared came in", Exposure.AUDIENCE, audience=Audience.NOT_CLEARED
-        ),
-        row("too many came in to tell", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
-        row("Slack does not tell who", Exposure.UNVERIFIED, audience=Audience.UNKNOWN),
-        row(
-            "where only the requester counts, the audience does not",
+            "under the requester rule the audience does not count",
             Exposure.FINE,
             audience=Audience.NOT_CLEARED,
             audience_must_be_cleared=False,
         ),
         row(
-            "nor does who could open it",
+            "under the requester rule a public channel does not count",
             Exposure.FINE,
             destination_is_private=False,
             audience_must_be_cleared=False,
         ),
         row(
-            "but outsiders do",
+            "under the requester rule a shared channel counts",
             Exposure.EXTERNAL,
             destination_is_external=True,
             audience_must_be_cleared=False,

@@ -61,7 +61,9 @@ TABLE = [
         standing=Standing.GUEST,
         held=RightHeld.BY_GROUP,
     ),
-    row("row 1: a guest with a grant goes on", RAW, Reason.CLEARED, standing=Standing.GUEST),
+    row(
+        "row 1 does not apply to a guest with a grant", RAW, Reason.CLEARED, standing=Standing.GUEST
+    ),
     row(
         "row 2: one who is not in the destination is refused",
         REFUSED,
@@ -105,7 +107,12 @@ TABLE = [
     row(
         "row 6: who is not cleared gets redacted", REDACTED, Reason.NOT_CLEARED, held=RightHeld.NOT
     ),
-    row("row 6: a member in a granted group goes on", RAW, Reason.CLEARED, held=RightHeld.BY_GROUP),
+    row(
+        "row 6 does not apply to a member in a granted group",
+        RAW,
+        Reason.CLEARED,
+        held=RightHeld.BY_GROUP,
+    ),
     *(
         row(
             f"row 6: one of whom a group does not tell gets redacted ({held})",
@@ -403,12 +410,12 @@ def test_may_use_agrees_with_the_first_rule(standing, held):
         pytest.param(
             facts(requester_in_destination=False, destination_is_external=None),
             True,
-            id="so is one who is not there, whoever else is",
+            id="a requester outside of the destination is refused with any audience",
         ),
         pytest.param(
             facts(destination_is_external=True, held=RightHeld.PERHAPS_BY_GROUP),
             True,
-            id="a shared destination is refused whatever the requester holds",
+            id="a shared destination is refused with any right of the requester",
         ),
         pytest.param(
             facts(asked_redacted=True, audience=Audience.UNKNOWN),

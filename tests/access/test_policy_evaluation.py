@@ -141,7 +141,7 @@ CHEAP = ["conversation", "members from 0", f"standing of {ALICE}"]
             question(),
             {"place": conversation(is_external=None)},
             (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
-            id="sharing not told",
+            id="sharing unknown",
         ),
         pytest.param(
             question(),

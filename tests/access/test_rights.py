@@ -75,12 +75,14 @@ GIVE, DENY = Effect.GRANT, Effect.DENY
 @pytest.mark.parametrize(
     ("said", "hold"),
     [
-        pytest.param([], set(), id="nothing said: nobody"),
+        pytest.param([], set(), id="without grants nobody"),
         pytest.param([(GIVE, ALICE)], {ALICE}, id="by name"),
         pytest.param([(GIVE, ONE)], {ALICE, BOB}, id="through a group"),
         pytest.param([(GIVE, ONE), (GIVE, TWO)], {ALICE, BOB, CAROL}, id="through either group"),
         pytest.param([(GIVE, ALICE), (DENY, ALICE)], set(), id="a deny by name beats a name"),
-        pytest.param([(DENY, ALICE), (GIVE, ALICE)], set(), id="also a grant given later"),
+        pytest.param(
+            [(DENY, ALICE), (GIVE, ALICE)], set(), id="a deny by name beats a later grant"
+        ),
         pytest.param([(GIVE, ONE), (DENY, BOB)], {ALICE}, id="a deny by name beats a group"),
         pytest.param([(GIVE, ALICE), (DENY, ONE)], set(), id="a deny of a group beats a name"),
         pytest.param([(GIVE, ONE), (DENY, TWO)], {ALICE}, id="a deny of a group beats a group"),
@@ -134,47 +136,75 @@ async def test_rights_do_not_apply_to_another_workspace_or_right(database, right
 @pytest.mark.parametrize(
     ("said", "away", "hold", "unknown"),
     [
-        pytest.param([(GIVE, ONE)], [ONE], set(), {ALICE, BOB, CAROL}, id="it may hold anybody"),
         pytest.param(
-            [(GIVE, ONE), (GIVE, TWO)], [ONE], {BOB, CAROL}, {ALICE}, id="but for another group"
+            [(GIVE, ONE)],
+            [ONE],
+            set(),
+            {ALICE, BOB, CAROL},
+            id="an unreadable granted group may contain anybody",
         ),
         pytest.param(
-            [(GIVE, ALICE), (GIVE, ONE)], [ONE], {ALICE}, {BOB, CAROL}, id="or their own name"
+            [(GIVE, ONE), (GIVE, TWO)],
+            [ONE],
+            {BOB, CAROL},
+            {ALICE},
+            id="members of another granted group hold it",
+        ),
+        pytest.param(
+            [(GIVE, ALICE), (GIVE, ONE)],
+            [ONE],
+            {ALICE},
+            {BOB, CAROL},
+            id="a person with a grant by name holds it",
         ),
         pytest.param(
             [(GIVE, ONE), (DENY, ALICE), (DENY, TWO)],
             [ONE],
             set(),
             set(),
-            id="who is denied holds nothing, whoever is in it",
+            id="a denied person does not hold it by an unreadable group",
         ),
-        pytest.param([(DENY, TWO)], [TWO], set(), set(), id="denied: who had nothing has nothing"),
         pytest.param(
-            [(GIVE, ALICE), (DENY, TWO)], [TWO], set(), {ALICE}, id="who had it may be denied"
+            [(DENY, TWO)],
+            [TWO],
+            set(),
+            set(),
+            id="an unreadable denied group changes nothing without a grant",
+        ),
+        pytest.param(
+            [(GIVE, ALICE), (DENY, TWO)],
+            [TWO],
+            set(),
+            {ALICE},
+            id="a person with a grant may be in an unreadable denied group",
         ),
         pytest.param(
             [(GIVE, ALICE), (GIVE, BOB), (DENY, ONE), (DENY, TWO)],
             [TWO],
             set(),
             set(),
-            id="who is denied elsewhere is",
+            id="a person in another denied group is denied",
         ),
         pytest.param(
-            [(GIVE, ALICE), (DENY, ONE), (DENY, BOB)], [ONE], set(), {ALICE}, id="or by their name"
+            [(GIVE, ALICE), (DENY, ONE), (DENY, BOB)],
+            [ONE],
+            set(),
+            {ALICE},
+            id="a person denied by name is denied",
         ),
         pytest.param(
             [(GIVE, ONE), (DENY, TWO)],
             [ONE, TWO],
             set(),
             {ALICE, BOB, CAROL},
-            id="neither can be read: anybody may hold it",
+            id="with two unreadable groups anybody may hold it",
         ),
         pytest.param(
             [(GIVE, ONE), (DENY, TWO)],
             [TWO],
             set(),
             {ALICE, BOB},
-            id="given through one, perhaps denied through the other",
+            id="granted through one group, perhaps denied through an unreadable one",
         ),
     ],
 )
@@ -200,14 +230,30 @@ async def test_rights_that_depend_on_an_unreadable_group_are_unknown(
 @pytest.mark.parametrize(
     ("given", "hold"),
     [
-        pytest.param([(ONE, ALICE)], {BOB}, id="not their giver"),
-        pytest.param([(ONE, ALICE), (ONE, BOB)], {ALICE, BOB}, id="each by another giver"),
-        pytest.param([(ONE, ALICE), (ONE, ALICE)], {BOB}, id="however often they gave it"),
-        pytest.param([(ONE, BOB), (TWO, BOB)], {ALICE, CAROL}, id="through none of their groups"),
-        pytest.param([(ONE, BOB), (TWO, CAROL)], {ALICE, BOB}, id="but through another's"),
-        pytest.param([(ONE, ALICE), (ALICE, BOB)], {ALICE, BOB}, id="or by their name"),
-        pytest.param([(TWO, ALICE)], {BOB, CAROL}, id="a giver outside takes from nobody"),
-        pytest.param([(ONE, "cli:ops")], {ALICE, BOB}, id="nor does one where the bot runs"),
+        pytest.param([(ONE, ALICE)], {BOB}, id="not for its giver"),
+        pytest.param(
+            [(ONE, ALICE), (ONE, BOB)], {ALICE, BOB}, id="for each giver by the grant of the other"
+        ),
+        pytest.param(
+            [(ONE, ALICE), (ONE, ALICE)], {BOB}, id="not for its giver after a second grant"
+        ),
+        pytest.param(
+            [(ONE, BOB), (TWO, BOB)],
+            {ALICE, CAROL},
+            id="not for the giver of grants to several groups",
+        ),
+        pytest.param(
+            [(ONE, BOB), (TWO, CAROL)], {ALICE, BOB}, id="for a giver by a grant of another giver"
+        ),
+        pytest.param(
+            [(ONE, ALICE), (ALICE, BOB)], {ALICE, BOB}, id="for a giver by another grant by name"
+        ),
+        pytest.param(
+            [(TWO, ALICE)], {BOB, CAROL}, id="for all members if the giver is not in the group"
+        ),
+        pytest.param(
+            [(ONE, "cli:ops")], {ALICE, BOB}, id="for all members if the giver is an operator"
+        ),
     ],
 )
 async def test_a_group_grant_of_pii_counts_for_members_except_its_giver(
@@ -289,7 +335,7 @@ async def test_a_group_grant_does_not_count_as_a_grant_by_name(database, rights)
         pytest.param([(GIVE, ONE), (GIVE, TWO)], [ALICE], [ONE], id="until all are found"),
         pytest.param([(GIVE, ONE), (GIVE, TWO)], [CAROL], [ONE, TWO], id="as far as needed"),
         pytest.param([(GIVE, ONE), (DENY, ALICE)], [ALICE], [], id="denied by name: none"),
-        pytest.param([(GIVE, ONE)], [], [], id="nobody asked after: none"),
+        pytest.param([(GIVE, ONE)], [], [], id="for no people nobody"),
     ],
 )
 async def test_a_group_is_read_only_if_it_can_change_the_answer(

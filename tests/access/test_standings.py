@@ -105,9 +105,15 @@ async def test_now_reads_slack_each_time_and_recent_only_without_a_stored_standi
         pytest.param(GUEST, MEMBER, True, None, id="became a member"),
         pytest.param(MEMBER, MEMBER, False, MEMBER, id="a new photo"),
         pytest.param(GUEST, GUEST, False, GUEST, id="a guest's new photo"),
-        pytest.param(MEMBER, UNKNOWN, False, None, id="flags are missing: asked at the next look"),
-        pytest.param(None, GUEST, False, None, id="nobody we know of became a guest"),
-        pytest.param(None, MEMBER, False, None, id="nobody we know of has a new photo"),
+        pytest.param(
+            MEMBER, UNKNOWN, False, None, id="with missing flags Slack is asked at the next check"
+        ),
+        pytest.param(
+            None, GUEST, False, None, id="a person without a stored standing became a guest"
+        ),
+        pytest.param(
+            None, MEMBER, False, None, id="a person without a stored standing has a new photo"
+        ),
     ],
 )
 async def test_an_event_invalidates_the_standing_and_returns_whether_it_changed(

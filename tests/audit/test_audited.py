@@ -151,7 +151,7 @@ def grants(change: str, subject_id: str) -> str:
         pytest.param(
             grants("revoked_at = starts_at, revoked_by = 'U0BOSS000'", BOB),
             [(None, ALTERED)],
-            id="a deny was lifted, and no event tells of it",
+            id="a deny was lifted without an event",
         ),
         pytest.param(
             grants("revoked_at = NULL", CAROL), [(5, ALTERED)], id="a revoked right is back"

@@ -95,7 +95,7 @@ ALTERING: list[Case] = [
     ),
     ("its hash is another", (event(f"hash = '{FORGED}'"),), at((3, ALTERED), (4, UNLINKED))),
     (
-        "it says something else, and its hash was computed anew",
+        "its content and its hash were changed",
         (event(f"actor_id = 'U0FORGER0', hash = '{FORGED_LINK.hash()}'"),),
         at((4, UNLINKED)),
     ),
@@ -125,7 +125,7 @@ REMOVING: list[Case] = [
         at((5, REMOVED), team_id=SEALED),
     ),
     (
-        "the event that tells of the seal is gone, with all after it and the head set back",
+        "the event of the seal and all later ones are removed, and the head is set back",
         (
             f"DELETE FROM audit_events WHERE team_id = '{SEALED}' AND seq >= {LAST_SEALED}",
             HEAD_SET_BACK,
@@ -136,12 +136,12 @@ REMOVING: list[Case] = [
 
 INSERTING: list[Case] = [
     (
-        "one before the first, which it pushes back",
+        "one before the first, with later ones renumbered",
         (events("seq = seq + 1", "seq > 0"), inserted(FIRST_LINK)),
         at((2, UNLINKED), *((seq, ALTERED) for seq in range(2, LAST + 2)), (LAST + 1, HEAD)),
     ),
     (
-        "one in the middle, which pushes back the rest",
+        "one in the middle, with later ones renumbered",
         (events("seq = seq + 1", "seq > 2"), inserted(FORGED_LINK)),
         at((4, UNLINKED), *((seq, ALTERED) for seq in range(4, LAST + 2)), (LAST + 1, HEAD)),
     ),
@@ -221,12 +221,12 @@ HEADS: list[Case] = [
 
 CHECKPOINTS: list[Case] = [
     (
-        "nobody tells of it, and what it covers is gone",
+        "a checkpoint without an event, and its covered events are removed",
         (forged_checkpoint(3, HASHES[3]), gone("seq <= 3")),
         at((3, UNSEALED)),
     ),
     (
-        "nobody tells of it, and what it covers is there",
+        "a checkpoint without an event, and its covered events exist",
         (forged_checkpoint(3, HASHES[3]),),
         at((1, STRAY), (2, STRAY), (3, STRAY), (3, UNSEALED)),
     ),
@@ -301,7 +301,7 @@ LONG_NUMBER = f"""payload = '{{"grant_id": {"9" * 5000}}}'"""
 DEEP = f"""payload = '{'{"a":' * 2000}1{"}" * 2000}'"""
 UNREADABLE: list[Case] = [
     (
-        "a list where a seal tells of itself",
+        "a list as the payload of a seal's event",
         (event("payload = '[]', tag = 'admin:audit:sealed'"),),
         at((3, ALTERED)),
     ),

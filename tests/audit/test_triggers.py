@@ -111,7 +111,7 @@ DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
         pytest.param(
             ("ALTER TABLE audit_events ENABLE REPLICA TRIGGER audit_events_no_truncate",),
             ["audit_events_no_truncate"],
-            id="it fires for replicas alone",
+            id="it fires only for replicas",
         ),
         pytest.param(
             (
@@ -122,7 +122,7 @@ DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
                 ),
             ),
             ["audit_events_no_change"],
-            id="it fires for one column alone",
+            id="it fires only for one column",
         ),
         pytest.param(
             (DROP, MADE_ANEW.format(table="grants", function="audit_events_refuse")),

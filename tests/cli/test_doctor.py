@@ -319,7 +319,7 @@ async def test_scopes_that_the_manifest_does_not_ask_for_are_named(workspace, en
             {"omit": ("is_ext_shared",)},
             Status.WRONG,
             "another organisation",
-            id="Slack does not tell whether they do",
+            id="their standing is unknown",
         ),
         pytest.param({"is_archived": True}, Status.WRONG, "archived", id="nobody can post there"),
         pytest.param(None, Status.WRONG, "", id="there is none of that id"),

@@ -221,7 +221,7 @@ ROWS = {
     "a variable is missing": Row(setting(POLYAI_AGENT_ID=""), **SETTINGS),
     "a token of another kind": Row(setting(SLACK_BOT_TOKEN="xapp-1-hunter2"), **SETTINGS),
     "quotes around a value": Row(setting(SLACK_SIGNING_SECRET="'hunter2'"), **SETTINGS),
-    "a name nobody knows": Row(setting(CALLAUDIO_AUDIENC="requester"), **SETTINGS),
+    "an unknown name": Row(setting(CALLAUDIO_AUDIENC="requester"), **SETTINGS),
     "one key twice": Row(setting(POLYAI_PII_API_KEY=PLAIN_KEY), **SETTINGS),
     "a file that is not there": Row(setting(POLYAI_AGENTS_FILE="{folder}/no"), **SETTINGS),
     "a URL without TLS": Row(setting(POLYAI_API_URL="http://polyai.test"), **SETTINGS),
@@ -229,7 +229,7 @@ ROWS = {
     "a company's own authority": Row(
         setting(), "trusted authorities", FIXES[CERTIFICATE_UNKNOWN], OF_CALLS, tls=BOTH
     ),
-    "a proxy that is away": Row(
+    "an unreachable proxy": Row(
         setting(HTTPS_PROXY="http://u:hunter2@127.0.0.1:{port}", **TRUSTED),
         "proxy",
         FIXES[PROXY_AWAY],
@@ -264,7 +264,7 @@ ROWS = {
         failures.NOT_A_DATABASE.fix,
         OF_STORE | {"migrations", "writing to the database"},
     ),
-    "a host nobody knows": Row(
+    "an unknown host": Row(
         setting(DATABASE_URL=f"postgresql://u:hunter2@db.{DOMAIN}/x"),
         "database",
         failures.HOST_UNKNOWN.fix,
@@ -292,7 +292,7 @@ ROWS = {
         "Install that version again, or restore a backup of before it was migrated.",
         OF_STORE,
     ),
-    "a database for reading alone": Row(
+    "a read-only database": Row(
         on_postgresql("ALTER DATABASE {name} SET default_transaction_read_only = on"),
         "writing to the database",
         failures.READ_ONLY.fix,
@@ -300,7 +300,7 @@ ROWS = {
     "a disk that is nearly full": Row(
         disk_nearly_full, "writing to the database", failures.DISK_FULL.fix
     ),
-    "a plain key that was found to bring raw": Row(
+    "a plain key that returned raw": Row(
         canary_frozen, "canary", '`callaudio canary thaw --reason "plain key replaced"`'
     ),
     "a digest's zone that this machine lacks": Row(
@@ -341,7 +341,7 @@ ROWS = {
         "approvals channel",
         "Name another channel in CALLAUDIO_APPROVALS_CHANNEL.",
     ),
-    "approvals in a channel nobody knows": Row(approvals(), "approvals channel", "/invite"),
+    "approvals in an unknown channel": Row(approvals(), "approvals channel", "/invite"),
     "a workspace that does not take a kind of block": Row(
         without_charts, "messages", "Update callaudio."
     ),

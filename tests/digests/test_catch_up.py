@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
             23 * HOUR,
             [-HOUR],
             [-3 * DAY, -2 * DAY, -DAY],
-            id="of several the newest alone",
+            id="only the newest of several",
         ),
         pytest.param(
             [-20 * MINUTE, -5 * MINUTE],

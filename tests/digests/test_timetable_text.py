@@ -17,7 +17,7 @@ UNHURRIED = settings(deadline=None, max_examples=examples(20))
     [
         pytest.param("09:00 mon-fri", "0 9 * * mon-fri", id="a time and a range of days"),
         pytest.param("at 09:00 every day", "0 9 * * *", id="every day"),
-        pytest.param("9:05", "5 9 * * *", id="a time alone is every day"),
+        pytest.param("9:05", "5 9 * * *", id="a time without days is every day"),
         pytest.param("17:30 weekdays", "30 17 * * mon-fri", id="weekdays"),
         pytest.param("10:00 weekends", "0 10 * * sat,sun", id="weekends"),
         pytest.param("09:00 mon,wed", "0 9 * * mon,wed", id="a list of days"),

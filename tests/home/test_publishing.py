@@ -241,8 +241,8 @@ async def test_a_refused_home_does_not_delay_the_others(setup):
         pytest.param(Standing.GUEST, GROUP, False, set(), id="a guest's group does not"),
         pytest.param(Standing.GUEST, None, False, set(), id="a guest without a grant"),
         pytest.param(Standing.EXTERNAL, ALICE, False, set(), id="an outsider, granted by mistake"),
-        pytest.param(Standing.DEACTIVATED, ALICE, False, set(), id="somebody who left"),
-        pytest.param(Standing.UNKNOWN, ALICE, False, set(), id="somebody Slack tells nothing of"),
+        pytest.param(Standing.DEACTIVATED, ALICE, False, set(), id="a deactivated person"),
+        pytest.param(Standing.UNKNOWN, ALICE, False, set(), id="a person of unknown standing"),
     ],
 )
 async def test_each_person_sees_their_own_home(sqlite_url, standing, by, may_use, held):

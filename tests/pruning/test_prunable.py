@@ -49,7 +49,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[ReasonToKeep]]] = {
         [ReasonToKeep.UNDER_WAY],
     ),
     "it ended at the time": ({**REDACTED, "ended_at": YOUNG}, [ReasonToKeep.RECENT]),
-    "its requester was told after the time": (
+    "its requester was notified after the time": (
         {**REDACTED, "notified_at": YOUNG},
         [ReasonToKeep.RECENT],
     ),

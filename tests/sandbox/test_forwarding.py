@@ -68,7 +68,7 @@ async def test_a_public_channel_is_listed_with_or_without_the_app(api, workspace
     [
         pytest.param("U0BOB", PUBLIC, id="who cannot see it"),
         pytest.param("U0BOB", PRIVATE, id="who is not there"),
-        pytest.param("U0ALICE", ARCHIVED, id="where nobody posts any more"),
+        pytest.param("U0ALICE", ARCHIVED, id="into an archived channel"),
     ],
 )
 async def test_a_file_is_forwarded_by_who_sees_it_to_where_they_may_post(

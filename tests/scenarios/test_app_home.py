@@ -222,7 +222,7 @@ async def test_an_admin_gets_no_buttons_on_their_own_request(scene):
     [
         pytest.param({"team_id": "T0ELSEWHERE", "is_stranger": True}, id="an external user"),
         pytest.param({"is_restricted": True}, id="a guest"),
-        pytest.param({"omit": {"is_restricted"}}, id="somebody Slack does not tell of"),
+        pytest.param({"omit": {"is_restricted"}}, id="a person with missing flags"),
     ],
 )
 async def test_the_admins_part_is_hidden_from_others(scene, who):

@@ -92,7 +92,7 @@ class Case:
 CASES = {
     "a cleared person among cleared people": Case(ALICE, "cleared", cleared=(ALICE,)),
     "a person who is not cleared": Case(BOB, "not_cleared", (ALICE,), members=(ALICE, BOB)),
-    "a cleared person beside one who is not": Case(ALICE, "audience", (ALICE,), (ALICE, BOB)),
+    "a cleared person and an uncleared listener": Case(ALICE, "audience", (ALICE,), (ALICE, BOB)),
     "the same, where only the requester counts": Case(
         ALICE, "cleared", (ALICE,), (ALICE, BOB), rule="requester"
     ),

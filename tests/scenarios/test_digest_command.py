@@ -92,7 +92,7 @@ async def test_a_digest_is_paused_resumed_run_and_removed(scene):
 
     assert "Paused `g1`" in (await say(scene, "digest pause g1")).text
     assert "*paused*: an admin paused it" in (await say(scene, "digest list")).text
-    assert "`g1` goes on; next: " in (await say(scene, "digest resume g1")).text
+    assert "`g1` is resumed; next: " in (await say(scene, "digest resume g1")).text
     assert "in a few seconds" in (await say(scene, "digest run `g1`")).text
     (run,) = await ended(database)
     assert (run.state, run.asked_by) == ("posted", BOSS)

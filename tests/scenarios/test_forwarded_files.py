@@ -17,12 +17,12 @@ from tests.scenarios.thread import card, press_for_more
 SECOND = timedelta(seconds=1)
 EVERY = replace(WATCHFUL, check_every=SECOND)
 RARELY = replace(WATCHFUL, check_every=timedelta(hours=1))
-WAYS = [pytest.param(RARELY, id="an event tells"), pytest.param(EVERY, id="no event tells")]
+WAYS = [pytest.param(RARELY, id="with an event"), pytest.param(EVERY, id="without an event")]
 
 OPEN, MIXED, CLEARED, DM = "C0OPEN0000", "C0MIXED000", "C0CLEARED0", "D0BETWEEN0"
 PLACES = [
     pytest.param(OPEN, "public", id="a public channel"),
-    pytest.param(MIXED, "audience", id="a channel with somebody who is not cleared"),
+    pytest.param(MIXED, "audience", id="a channel with a person who is not cleared"),
     pytest.param(DM, "withheld", id="the direct messages of two people"),
 ]
 

@@ -32,9 +32,9 @@ MOMENTS = {
     "reading the call's facts": Moment("conversation", polyai=True),
     "fetching the recording": Moment("audio", polyai=True),
     "announcing": Moment("chat.postMessage"),
-    "asking where to upload": Moment("files.getUploadURLExternal"),
+    "requesting the upload URL": Moment("files.getUploadURLExternal"),
     "uploading": Moment("upload"),
-    "asking where its picture goes": Moment("files.getUploadURLExternal", 2),
+    "requesting the upload URL of its picture": Moment("files.getUploadURLExternal", 2),
     "uploading its picture": Moment("upload", 2),
     "deciding again": Moment("users.info", 2),
     "deciding again what the destination is": Moment("conversations.info", 2),
@@ -46,8 +46,8 @@ ALIKE = {
     "looking at the requester",
     "deciding who listens",
     "reading the call's facts",
-    "asking where to upload",
-    "asking where its picture goes",
+    "requesting the upload URL",
+    "requesting the upload URL of its picture",
     "deciding again what the destination is",
 }
 """Calls in parallel with another one: the same state is stored before both."""

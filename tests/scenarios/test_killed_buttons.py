@@ -27,7 +27,7 @@ FETCHING = {
     "putting the facts on its card": Moment("chat.update"),
 }
 ALIKE = {"deciding", "uploading it", "putting the facts on its card"}
-"""There a transcript goes on as a recording does."""
+"""From there on a transcript has the same steps as a recording."""
 DELETING = {"deleting": Moment("files.delete"), "saying so": Moment("chat.update")}
 
 

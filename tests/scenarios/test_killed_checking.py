@@ -21,7 +21,7 @@ from tests.scenarios.test_redaction_checks import leaking
 REQUESTED, CHECKED = "worker:redaction:raw_requested", "worker:redaction:checked"
 # The first request for audio is the delivery's; its check makes one for raw, one for redacted.
 MOMENTS: dict[str, tuple[Moment, Literal["before", "halfway"]]] = {
-    "asking for the raw one": (Moment("audio", 2, polyai=True), "before"),
+    "requesting the raw one": (Moment("audio", 2, polyai=True), "before"),
     "in the middle of the raw one": (Moment("audio", 2, polyai=True), "halfway"),
     "in the middle of the redacted one": (Moment("audio", 3, polyai=True), "halfway"),
 }

@@ -24,20 +24,20 @@ Happens = Callable[[Street, str], Awaitable[None]]
 TAKING_BACK = {
     "deleting the raw one": Moment("files.delete"),
     "deleting its picture": Moment("files.delete", 2),
-    "saying that it is gone": Moment("chat.update"),
+    "showing the deletion on the card": Moment("chat.update"),
 }
 DELIVERING = {
     "fetching the redacted one": Moment("audio", polyai=True),
     "reading the call's facts": Moment("conversation", polyai=True),
-    "asking where to upload": Moment("files.getUploadURLExternal"),
+    "requesting the upload URL": Moment("files.getUploadURLExternal"),
     "uploading": Moment("upload"),
-    "asking where its picture goes": Moment("files.getUploadURLExternal", 2),
+    "requesting the upload URL of its picture": Moment("files.getUploadURLExternal", 2),
     "uploading its picture": Moment("upload", 2),
     "sharing": Moment("files.completeUploadExternal"),
     "putting the facts on the card": Moment("chat.update", 2),
 }
 MOMENTS = {**TAKING_BACK, **DELIVERING}
-FEW = ("deleting the raw one", "saying that it is gone", "sharing")
+FEW = ("deleting the raw one", "showing the deletion on the card", "sharing")
 
 
 async def tell(street: Street, kind: str = "member_joined_channel") -> None:

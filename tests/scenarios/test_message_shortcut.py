@@ -343,7 +343,7 @@ async def test_a_channel_shared_after_the_form_was_opened_gets_nothing(scene):
 REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "an external user": ({"is_stranger": True}, "Only members of this workspace"),
     "a guest": ({"is_restricted": True}, "Only members of this workspace"),
-    "somebody deactivated": ({"deleted": True}, "Only members of this workspace"),
+    "a deactivated person": ({"deleted": True}, "Only members of this workspace"),
 }
 
 

@@ -126,21 +126,23 @@ async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_c
         pytest.param({}, True, id="as usual"),
         pytest.param({"team_id": ELSEWHERE}, True, id="it happened in a workspace we share with"),
         pytest.param(
-            {"authorizations": [{"team_id": ELSEWHERE}]}, False, id="told to another installation"
+            {"authorizations": [{"team_id": ELSEWHERE}]}, False, id="sent to another installation"
         ),
         pytest.param(
             {"authorizations": [{"team_id": None, "enterprise_id": "E0OTHER"}]},
             False,
-            id="told to another organisation",
+            id="sent to another organisation",
         ),
         pytest.param(
             {"authorizations": [{"team_id": None, "enterprise_id": None}]},
             False,
-            id="told to nobody",
+            id="sent without a recipient",
         ),
-        pytest.param({"authorizations": []}, True, id="the outer workspace alone is told"),
+        pytest.param({"authorizations": []}, True, id="with only the outer workspace"),
         pytest.param(
-            {"authorizations": None, "team_id": ELSEWHERE}, False, id="another outer one alone"
+            {"authorizations": None, "team_id": ELSEWHERE},
+            False,
+            id="with only another outer workspace",
         ),
     ],
 )

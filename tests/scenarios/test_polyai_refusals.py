@@ -178,7 +178,7 @@ async def test_the_causes_of_a_missing_recording_are_distinguished(scene, subtes
             "not ready yet",
             "Ask again in ten minutes",
         ),
-        "a call that goes on": (
+        "a call in progress": (
             {"started_at": MINUTE, "in_progress": True},
             "recording_not_ready",
             "still going on",

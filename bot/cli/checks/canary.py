@@ -27,7 +27,7 @@ def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[
         if each.frozen_at:
             says = (
                 f"no redacted recordings are delivered since {each.frozen_at:%Y-%m-%d %H:%M} UTC: "
-                f"the plain key brings raw ({each.found})"
+                f"the plain key returns raw ({each.found})"
             )
             yield Finding(WHAT, Status.WRONG, says, THAW)
         elif each.conversation == named:
@@ -39,7 +39,7 @@ def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[
 def _last_check(state: CanaryState) -> Finding:
     at = f"{state.checked_at:%Y-%m-%d %H:%M} UTC"
     if state.verdict is CanaryVerdict.HELD:
-        return Finding(WHAT, Status.OK, f"the plain key brought what it should at {at}")
+        return Finding(WHAT, Status.OK, f"the plain key returned the moments muted at {at}")
     held = f"{state.held_at:%Y-%m-%d %H:%M} UTC" if state.held_at else "never"
     says = f"unknown at {at} ({state.found}); last good check: {held}"
     return Finding(WHAT, Status.SET, says)

@@ -79,4 +79,4 @@ class TooLarge(WavError):
     code = "too_large"
     what = "The recording is larger than callaudio may fetch."
     likely_cause = "It is a very long call."
-    fix = "Ask for `user` or `agent` alone, or ask to raise `CALLAUDIO_MAX_RECORDING_MB`."
+    fix = "Ask for one side, `user` or `agent`, or ask to raise `CALLAUDIO_MAX_RECORDING_MB`."

@@ -85,7 +85,7 @@ class SandboxPage:
 
     async def _show(self, request: Request) -> Response:
         if not is_here(request):
-            return PlainTextResponse("This page is for this machine alone.", status_code=403)
+            return PlainTextResponse("This page is only for this machine.", status_code=403)
         place = self._place({key: [value] for key, value in request.query_params.items()})
         if place.is_home and REDRAWS not in request.headers:
             await self._acting.open_home(place.user_id)

@@ -60,7 +60,7 @@ def paused(digest: Digest) -> str:
 
 def resumed(item: ListedDigest) -> str:
     """Word that a digest is resumed."""
-    return f"{code(item.digest.id)} goes on; next: {item.next_run}."
+    return f"{code(item.digest.id)} is resumed; next: {item.next_run}."
 
 
 def removed(digest: Digest) -> str:

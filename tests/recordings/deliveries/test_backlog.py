@@ -103,14 +103,14 @@ async def test_urgent_work_is_late_at_once_and_other_work_after_ten_minutes(
 @pytest.mark.parametrize(
     ("columns", "overdue"),
     [
-        pytest.param({"taken_back_cause": "right_ended"}, 1, id="a fact wants it gone"),
+        pytest.param({"taken_back_cause": "right_ended"}, 1, id="a fact requires its deletion"),
         pytest.param({"delete_asked_by": "U1"}, 1, id="a person does"),
         pytest.param({"ended_at": NOON - 2 * HOUR}, 1, id="its time is over"),
         pytest.param({}, 0, id="it may stay"),
         pytest.param(
             {"taken_back_cause": "audience", "taken_back_at": NOON},
             0,
-            id="it is gone, its card waits",
+            id="it is deleted, its card waits",
         ),
     ],
 )

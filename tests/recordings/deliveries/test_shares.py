@@ -17,15 +17,20 @@ def ids(found: FileShares) -> list[str]:
     ("shares", "told", "places"),
     [
         pytest.param([AT_HOME], (), [], id="it is where it was delivered to"),
-        pytest.param([], (), [], id="it is gone"),
+        pytest.param([], (), [], id="it is deleted"),
         pytest.param(
             [FileShares((SharedIn(OTHER), *AT_HOME.places))], (), [OTHER], id="it was passed on"
         ),
         pytest.param(
             [AT_HOME, FileShares((SharedIn(OTHER),))], (), [OTHER], id="its picture was passed on"
         ),
-        pytest.param([AT_HOME], (DM, OWN), [DM], id="only an event told of it"),
-        pytest.param([FileShares((SharedIn(OTHER),))], (OTHER,), [OTHER], id="both told of it"),
+        pytest.param([AT_HOME], (DM, OWN), [DM], id="reported only by an event"),
+        pytest.param(
+            [FileShares((SharedIn(OTHER),))],
+            (OTHER,),
+            [OTHER],
+            id="reported by an event and by the list",
+        ),
     ],
 )
 def test_every_conversation_except_the_destination_is_listed(shares, told, places):

@@ -77,7 +77,7 @@ Told = tuple[AuditTag, dict[str, Any]]
         pytest.param(
             [(AuditTag.DELIVERY_FAILED, {"code": "recording_gone", "file_id": None})],
             {"state": "failed", "error": "recording_gone"},
-            id="it failed, and nobody heard anything",
+            id="it failed, and nothing was visible",
         ),
     ],
 )

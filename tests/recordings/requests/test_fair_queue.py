@@ -131,7 +131,9 @@ async def test_each_waiting_person_is_served_once_in_every_round(queue):
     [
         pytest.param({"team": "T0MANY"}, {"team": "T0ONE"}, id="of another workspace"),
         pytest.param({"agent": "sales"}, {"agent": "care"}, id="of another agent"),
-        pytest.param({"agent": "downgrade"}, {"agent": "care"}, id="beside automatic ones"),
+        pytest.param(
+            {"agent": "downgrade"}, {"agent": "care"}, id="with automatic ones in another flow"
+        ),
     ],
 )
 @pytest.mark.parametrize("at_once", [1, 8])

@@ -50,8 +50,10 @@ class Evaluator:
     ("outcome", "error", "waited", "asks_again"),
     [
         pytest.param(Outcome.REDACTED, None, None, False, id="every fact is known"),
-        pytest.param(Outcome.REDACTED, Definite(), None, False, id="Slack refuses to tell"),
-        pytest.param(Outcome.REDACTED, Passing(), None, True, id="Slack is away for now"),
+        pytest.param(Outcome.REDACTED, Definite(), None, False, id="Slack refuses the fact"),
+        pytest.param(
+            Outcome.REDACTED, Passing(), None, True, id="Slack is temporarily unavailable"
+        ),
         pytest.param(Outcome.REDACTED, Passing(), 1.9 * MINUTE, True, id="for less than 2 min"),
         pytest.param(Outcome.REDACTED, Passing(), 2 * MINUTE, False, id="redacted after 2 min"),
         pytest.param(Outcome.REFUSED, Passing(), 2 * MINUTE, True, id="not refused after 2 min"),

@@ -232,7 +232,7 @@ async def test_a_recent_decision_is_not_repeated(setup):
     [
         pytest.param(LONGEST_DECISION_AGE + timedelta(seconds=1), id="the process was paused"),
         pytest.param(timedelta(seconds=-1), id="the clock was set back meanwhile"),
-        pytest.param(None, id="nobody knows when it was taken"),
+        pytest.param(None, id="its time is unknown"),
     ],
 )
 async def test_an_outdated_decision_is_repeated(setup, before):

@@ -178,8 +178,8 @@ LENGTH = len(wav())
 SIZES = {
     "both are true": (LENGTH - 8, LENGTH - HEADER_BYTES),
     "the file counts itself in": (LENGTH, LENGTH - HEADER_BYTES),
-    "a writer that knew neither": (0xFFFF_FFFF, 0xFFFF_FFFF),
-    "another such": (0x7FFF_FFFF, 0x7FFF_FFFF - 36),
+    "a writer that knew neither size": (0xFFFF_FFFF, 0xFFFF_FFFF),
+    "another writer that knew neither size": (0x7FFF_FFFF, 0x7FFF_FFFF - 36),
     "and another": (0x8000_0000, 0x8000_0000 - 36),
     "an older one": (0, 0),
     "larger than the body": (LENGTH + 65_536, LENGTH + 65_536),

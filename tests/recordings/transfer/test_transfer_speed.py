@@ -13,12 +13,12 @@ MINIMUM_SPEED = MinimumSpeed(bytes_per_second=100, grace_seconds=10)
 @each_row(
     ("pieces", "lasts_seconds"),
     [
-        pytest.param([], 10, id="nothing comes: the grace alone"),
+        pytest.param([], 10, id="no bytes arrive: only the grace"),
         pytest.param([(1, 1)] * 8, 10.08, id="a byte a second earns next to nothing"),
-        pytest.param([(1, 100)] * 1000, 1010, id="at the least speed it goes on"),
+        pytest.param([(1, 100)] * 1000, 1010, id="at the minimum speed it continues"),
         pytest.param([(9, 900)] * 1000, 9010, id="in bursts, too"),
         pytest.param([(0, 10**9), (9, 1)], 10.01, id="a quick beginning earns no more grace"),
-        pytest.param([(0, 10**9), (11, 10**9)], 10, id="it stands still longer than the grace"),
+        pytest.param([(0, 10**9), (11, 10**9)], 10, id="it stalls longer than the grace"),
     ],
 )
 def test_a_pause_uses_up_the_time_that_fast_bytes_earned(pieces, lasts_seconds):
