@@ -227,7 +227,7 @@ async def test_an_unknown_standing_does_not_hide_an_uncleared_listener(sqlite_st
             [ALICE, BOB, ALICE, DENIED],
             {},
             Audience.NOT_CLEARED,
-            id="but it does not hide one who is certainly not cleared",
+            id="an unknown listener does not hide an uncleared one",
         ),
     ],
 )

@@ -420,12 +420,12 @@ def test_may_use_agrees_with_the_first_rule(standing, held):
         pytest.param(
             facts(asked_redacted=True, audience=Audience.UNKNOWN),
             True,
-            id="who asks for redacted gets it in any audience",
+            id="a request for redacted gets redacted in any audience",
         ),
         pytest.param(
             facts(held=RightHeld.NOT, audience=Audience.UNKNOWN),
             True,
-            id="so does one who is not cleared",
+            id="an uncleared requester gets redacted in any audience",
         ),
         pytest.param(
             facts(destination_is_private=False, audience=Audience.UNKNOWN),

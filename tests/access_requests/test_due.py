@@ -36,7 +36,9 @@ REQUEST = AccessRequest(
     ("reminded_at", "again_at"),
     [
         pytest.param(None, NOON + REMIND_AFTER, id="admins are reminded"),
-        pytest.param(NOON + timedelta(hours=4), NOON + LIFETIME, id="then it expires"),
+        pytest.param(
+            NOON + timedelta(hours=4), NOON + LIFETIME, id="after the reminder it is due to expire"
+        ),
     ],
 )
 def test_a_pending_request_is_due_for_its_reminder_and_its_expiry(reminded_at, again_at):

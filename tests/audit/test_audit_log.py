@@ -91,7 +91,7 @@ def numbers(rows) -> list[int]:
             [2],
             id="all at once",
         ),
-        pytest.param({"delivery_id": "d9"}, [], id="nothing that never was"),
+        pytest.param({"delivery_id": "d9"}, [], id="an unknown delivery has no events"),
     ],
 )
 async def test_each_filter_returns_its_events(sqlite_url, monkeypatch, wanted, found):

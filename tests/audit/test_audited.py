@@ -159,7 +159,7 @@ def grants(change: str, subject_id: str) -> str:
         pytest.param(
             grants("revoked_by = 'U0ALICE00'", CAROL),
             [(5, ALTERED)],
-            id="another is said to have revoked it",
+            id="the revoking person was changed",
         ),
         *(
             pytest.param(grants(change, GROUP), [(2, ALTERED)], id=f"another {change.split()[0]}")

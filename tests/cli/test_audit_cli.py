@@ -374,7 +374,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(
 @pytest.mark.parametrize(
     ("stored", "cell"),
     [
-        pytest.param("char(27) || '[2J'", "\\x1b[2J", id="what a terminal would obey"),
+        pytest.param("char(27) || '[2J'", "\\x1b[2J", id="a control sequence of terminals"),
         pytest.param("'a' || char(10) || 'b'", "a\\nb", id="a line break"),
         pytest.param("'a' || char(155) || 'b'", "a\\x9bb", id="a control character of eight bits"),
         pytest.param("'a' || char(8238) || 'b'", "a\\u202eb", id="one that turns text around"),

@@ -128,7 +128,7 @@ async def test_a_right_of_another_workspace_or_a_denied_or_ended_one_does_not_co
         pytest.param(
             [("a", Status.OK, ""), ("b", Status.SET, ""), ("c", Status.SET, "do it")],
             "Next: c. do it",
-            id="what is left to set up",
+            id="an item that is not set up yet",
         ),
         pytest.param(
             [("settings", Status.WRONG, ""), ("b", Status.WRONG, "then")],
@@ -486,7 +486,7 @@ UNTOLD = f"this call does not show it; {NAME_A_CALL}"
 @pytest.mark.parametrize(
     ("keys", "state", "says", "fix"),
     [
-        pytest.param({}, Status.OK, "always returns the redacted", "", id="as they should be"),
+        pytest.param({}, Status.OK, "always returns the redacted", "", id="correct keys"),
         pytest.param(
             {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": PLAIN_KEY},
             Status.WRONG,

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
         pytest.param([], DAY, [], [], id="nothing came due"),
         pytest.param([0 * HOUR], DAY, [0 * HOUR], [], id="it is due right now"),
         pytest.param([-6 * HOUR], 18 * HOUR, [-6 * HOUR], [], id="six hours late is in time"),
-        pytest.param([-12 * HOUR], 12 * HOUR, [-12 * HOUR], [], id="so are twelve"),
+        pytest.param([-12 * HOUR], 12 * HOUR, [-12 * HOUR], [], id="twelve hours late is posted"),
         pytest.param([-13 * HOUR], 11 * HOUR, [], [-13 * HOUR], id="more are too late"),
         pytest.param([-13 * HOUR], 6 * DAY, [], [-13 * HOUR], id="for a weekly one as well"),
         pytest.param(

@@ -128,7 +128,7 @@ def due(cron: str, zone: str, since: str, count: int) -> list[str]:
                 "03-29T03:30 = 03-29 01:30Z",
                 "03-29T04:00 = 03-29 02:00Z",
             ],
-            id="what is due in the gap and after it is due once",
+            id="two slots that are due at one time after a gap are one",
         ),
         pytest.param(
             "*/30 * * * *",

@@ -235,7 +235,7 @@ async def test_a_refused_home_does_not_delay_the_others(setup):
     ("standing", "by", "may_use", "held"),
     [
         pytest.param(Standing.MEMBER, ALICE, True, {Right.PII}, id="a member's right counts"),
-        pytest.param(Standing.MEMBER, GROUP, True, {Right.PII}, id="also through a group"),
+        pytest.param(Standing.MEMBER, GROUP, True, {Right.PII}, id="a right through a group"),
         pytest.param(Standing.MEMBER, None, True, set(), id="a member without rights may ask"),
         pytest.param(Standing.GUEST, ALICE, True, {Right.PII}, id="a guest's own right counts"),
         pytest.param(Standing.GUEST, GROUP, False, set(), id="a guest's group does not"),

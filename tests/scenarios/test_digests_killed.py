@@ -37,7 +37,7 @@ LONG_ENOUGH_SECONDS = 600.0
             id="between the claim and the post",
             marks=pytest.mark.long,  # without history the result is the same: below
         ),
-        pytest.param("chat.postMessage", "before", id="as it posts, before Slack had it"),
+        pytest.param("chat.postMessage", "before", id="during the post, before it takes effect"),
         pytest.param("chat.postMessage", "after", id="between the post and the record"),
     ],
 )

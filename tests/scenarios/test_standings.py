@@ -65,7 +65,7 @@ LISTENERS: Mapping[str, tuple[Mapping[str, object], str]] = {
     "a guest in a granted group": (GUEST, BY_GROUP),
     "an external person with a grant of their own": (EXTERNAL, BY_NAME),
     "an external person in a granted group": (EXTERNAL, BY_GROUP),
-    "somebody deactivated with a grant of their own": (LEFT, BY_NAME),
+    "a deactivated person with a grant by name": (LEFT, BY_NAME),
     "a guest with a grant of their own": (GUEST, BY_NAME),
     "a member in a granted group": ({}, BY_GROUP),
 }

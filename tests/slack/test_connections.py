@@ -143,7 +143,7 @@ async def place(limits: Limits) -> AsyncIterator[Place]:
         pytest.param((b"POST /read HT",), id="a part of the head"),
         pytest.param((post(10), b"x"), id="a byte of the body"),
         pytest.param((CHUNKED, b"1\r\nx\r\n"), id="a chunk of the body"),
-        pytest.param((post(10, "/nothing-there"), b"x"), id="a body that nobody reads"),
+        pytest.param((post(10, "/nothing-there"), b"x"), id="a body that is not read"),
         pytest.param((get(), b"GET /he"), id="a part of a second request"),
     ],
 )
@@ -197,7 +197,7 @@ async def test_an_idle_connection_is_closed_without_an_error():
         pytest.param(
             CHUNKED.replace(b"/read", b"/nothing-there"),
             b"400\r\n" + bytes(1024) + b"\r\n",
-            id="an endless body that nobody reads",
+            id="an endless body that is not read",
         ),
     ],
 )

@@ -65,13 +65,18 @@ async def test_metrics_are_in_the_prometheus_format():
             None, HERE, 3000, {"X-Forwarded-For": ELSEWHERE}, False, id="through a proxy here"
         ),
         pytest.param(
-            None, ELSEWHERE, 3000, {"X-Forwarded-For": HERE}, False, id="who claims to be here"
+            None,
+            ELSEWHERE,
+            3000,
+            {"X-Forwarded-For": HERE},
+            False,
+            id="a forged address of this machine",
         ),
         pytest.param(None, HERE, 3000, {"Forwarded": "for=x"}, False, id="through another proxy"),
         pytest.param(9090, ELSEWHERE, 9090, {}, True, id="at the address of metrics"),
         pytest.param(9090, ELSEWHERE, 3000, {}, False, id="not at the address of metrics"),
         pytest.param(
-            9090, ELSEWHERE, 3000, {"Host": "bot:9090"}, False, id="who claims that address"
+            9090, ELSEWHERE, 3000, {"Host": "bot:9090"}, False, id="a forged address of metrics"
         ),
         pytest.param(9090, HERE, 3000, {}, False, id="from this machine, but not there"),
     ],

@@ -283,7 +283,7 @@ STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
         pytest.param({**SIGNED, STAMP: "1e9"}, "unsigned", id="timestamp as a float"),
         pytest.param({**SIGNED, STAMP: "²".encode()}, "unsigned", id="timestamp beyond ASCII"),
         pytest.param({**SIGNED, STAMP: "9" * 5000}, "unsigned", id="endless timestamp"),
-        pytest.param({**SIGNED, STAMP: "1000"}, "signature_wrong", id="a timestamp nobody signed"),
+        pytest.param({**SIGNED, STAMP: "1000"}, "signature_wrong", id="an unsigned timestamp"),
         pytest.param(OLD, "clock_skewed", id="old timestamp"),
         pytest.param(EARLY, "clock_skewed", id="timestamp of the future"),
     ],
@@ -326,10 +326,10 @@ async def test_the_cause_of_a_rejection_is_logged_once_a_minute_with_an_explanat
     ("secret", "seconds_later", "status"),
     [
         pytest.param("rotated", 0, 200, id="the new secret counts at once"),
-        pytest.param("rotated", 9000, 200, id="and stays good"),
-        pytest.param(SECRET, 299, 200, id="the one before is good for five minutes"),
-        pytest.param(SECRET, 301, 401, id="and no longer"),
-        pytest.param("between", 0, 401, id="only the one before, none before that"),
+        pytest.param("rotated", 9000, 200, id="the new secret stays valid"),
+        pytest.param(SECRET, 299, 200, id="the former secret is valid for five minutes"),
+        pytest.param(SECRET, 301, 401, id="the former secret is refused after five minutes"),
+        pytest.param("between", 0, 401, id="a secret before the former one is refused"),
     ],
 )
 async def test_after_a_rotation_requests_signed_before_it_are_accepted(

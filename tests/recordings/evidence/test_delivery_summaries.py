@@ -58,7 +58,7 @@ Told = tuple[AuditTag, dict[str, Any]]
                 "audible_until": AT_THREE,
                 "taken_back_because": "audience",
             },
-            id="and taken back",
+            id="it was delivered and taken back",
         ),
         pytest.param(
             [

@@ -27,7 +27,7 @@ def previewer() -> DeliveryPreviewer:
 @pytest.mark.parametrize(
     ("references", "choices", "not_configured"),
     [
-        pytest.param([], [], [], id="nothing is nothing"),
+        pytest.param([], [], [], id="no references"),
         pytest.param([Reference(CALL)], [("default", CALL)], [], id="a bare id is the default's"),
         pytest.param(
             [Reference(OTHER), Reference(CALL, agent_name="sales")],

@@ -110,7 +110,7 @@ TRIED, UNTRIED = True, False
         ),
         pytest.param(
             Refused(), ALONE, LATER, "slack_refused", ("F1", None, TRIED),
-            id="but the lost attempt before may have had one",
+            id="an earlier lost attempt may have had an effect",
         ),
         pytest.param(
             Passing(), PICTURE, FIRST, "passing", ("F1", "F2", UNTRIED),

@@ -212,7 +212,9 @@ async def test_the_length_of_http_takes_precedence_over_the_header(sizes, traile
     [
         pytest.param(SIZES["both are true"], b"", 1, [LENGTH], id="the header is right"),
         pytest.param(SIZES["the file counts itself in"], b"", 1, [LENGTH], id="off by itself"),
-        pytest.param(SIZES["a writer that knew neither"], b"", 2, [LENGTH], id="counted first"),
+        pytest.param(
+            SIZES["a writer that knew neither size"], b"", 2, [LENGTH], id="counted first"
+        ),
         pytest.param(SIZES["smaller than the body"], b"", 2, [LENGTH], id="at odds with itself"),
         pytest.param(
             SIZES["both are true"], b"\0" * 9, 2, [LENGTH, LENGTH + 9], id="more than it says"
@@ -266,7 +268,9 @@ async def test_a_wav_body_is_accepted_although_its_http_headers_call_it_compress
         await fetched(Tape(zipped.chunks_of_body, 102))
 
 
-@pytest.mark.parametrize("sizes", [SIZES["both are true"], SIZES["a writer that knew neither"]])
+@pytest.mark.parametrize(
+    "sizes", [SIZES["both are true"], SIZES["a writer that knew neither size"]]
+)
 @pytest.mark.parametrize("announced", [LENGTH, None])
 async def test_a_recording_beyond_the_limit_is_refused_with_both_sizes(announced, sizes):
     body = pieces(sized(*sizes), 50)
@@ -326,7 +330,7 @@ async def test_a_recording_is_uploaded_unchanged_and_counted_by_variant(piece, r
 @pytest.mark.parametrize("later", [wav(170), wav(150)])
 async def test_a_body_that_changes_never_becomes_a_complete_upload(later):
     metrics, box = Metrics(), Box()
-    sizes = SIZES["a writer that knew neither"]
+    sizes = SIZES["a writer that knew neither size"]
     tape = Tape(pieces(sized(*sizes), 20), later=pieces(later, 20))
     with pytest.raises(RecordingChanged) as changed:
         await fetched(tape, box=box, metrics=metrics)

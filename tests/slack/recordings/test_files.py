@@ -43,7 +43,7 @@ def test_every_conversation_is_listed_once_with_its_first_message():
     ("file", "found"),
     [
         pytest.param(WHOLE, FileShares(), id="it is nowhere yet"),
-        pytest.param({}, FileShares(has_public_link=None), id="nothing is told of a link"),
+        pytest.param({}, FileShares(has_public_link=None), id="without a field about a link"),
         pytest.param(None, FileShares((), None, is_complete=False), id="there is no file"),
         pytest.param(
             {**WHOLE, "public_url_shared": True},

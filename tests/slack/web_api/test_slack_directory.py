@@ -60,7 +60,7 @@ def standing(*, enterprise_id=None, **changes):
         pytest.param(
             {"is_restricted": True, "is_ultra_restricted": MISSING},
             Standing.GUEST,
-            id="a guest of which kind is not told",
+            id="a guest of unknown kind",
         ),
         pytest.param({"is_restricted": MISSING}, Standing.UNKNOWN, id="guest flag missing"),
         pytest.param({"is_ultra_restricted": MISSING}, Standing.UNKNOWN, id="other one missing"),
@@ -95,7 +95,10 @@ def test_each_set_of_flags_has_its_standing(changes, expected):
             id="another org",
         ),
         pytest.param(
-            ORG, {**OF_ANOTHER_TEAM, "enterprise_user": {}}, Standing.EXTERNAL, id="no org told"
+            ORG,
+            {**OF_ANOTHER_TEAM, "enterprise_user": {}},
+            Standing.EXTERNAL,
+            id="without an organisation",
         ),
         pytest.param(
             ORG, {**OF_ANOTHER_TEAM, "enterprise_user": None}, Standing.EXTERNAL, id="empty org"
@@ -110,7 +113,7 @@ def test_each_set_of_flags_has_its_standing(changes, expected):
             ORG,
             {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_stranger": True},
             Standing.EXTERNAL,
-            id="a stranger whatever else is told",
+            id="a stranger with any other flags",
         ),
         pytest.param(ORG, {}, Standing.MEMBER, id="our own team needs no org"),
     ],

@@ -27,8 +27,12 @@ NOW = 1000.0
         pytest.param((), Since(), 12, 10, LASTS, id="no more than the limit"),
         pytest.param(((NOW + 5, 8),), Since(), 4, 2, 5, id="the rest"),
         pytest.param(((NOW + 5, 10),), Since(), 4, 0, 5, id="nothing until the oldest is over"),
-        pytest.param(((NOW, 10),), Since(), 4, 4, 0.01, id="what is over counts no more"),
-        pytest.param((), Since([NOW - 1] * 9), 4, 1, LASTS - 1, id="calls that were not told of"),
+        pytest.param(
+            ((NOW, 10),), Since(), 4, 4, 0.01, id="calls outside of the window do not count"
+        ),
+        pytest.param(
+            (), Since([NOW - 1] * 9), 4, 1, LASTS - 1, id="calls that the store has not counted"
+        ),
         pytest.param((), Since([NOW - 99] * 9), 4, 4, 0.01, id="if they still count"),
         pytest.param(
             ((NOW - 50 + LASTS, 10),),
