@@ -1,14 +1,16 @@
 """Builds the redaction checks and the canary."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bot.access_requests.freeze_warning import FreezeWarning
 from bot.polyai.client import PolyAIClient
 from bot.recordings.redaction.canary import CanaryCheck, canary_of
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
-from bot.recordings.redaction.checking import Notify, RedactionChecks
+from bot.recordings.redaction.checking import RedactionChecks
 from bot.recordings.redaction.gate import RedactionGate
 from bot.slack.admin.gateway import AdminGateway
 from bot.store.due_work import Due
@@ -22,11 +24,8 @@ class Redaction:
     checks: RedactionChecks
     store: CheckStore
     gate: RedactionGate
-    notify: Notify
-
-    async def run(self, due: Due) -> datetime | None:
-        """Run a stored check."""
-        return await self.checks.run(due, self.notify)
+    run: Callable[[Due], Awaitable[datetime | None]]
+    """Runs a stored check."""
 
 
 def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
@@ -34,7 +33,8 @@ def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
     store = CheckStore(database=core.database, clock=core.clock)
     checks = RedactionChecks(store=store, polyai=polyai, agents=core.agents, metrics=core.metrics)
     gate = RedactionGate(checks=checks, store=store)
-    return Redaction(checks, store, gate, AdminGateway(core.api).notify_checked)
+    run = partial(checks.run, notify=AdminGateway(core.api).notify_checked)
+    return Redaction(checks, store, gate, run)
 
 
 @dataclass(frozen=True, slots=True)
