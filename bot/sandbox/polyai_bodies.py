@@ -68,7 +68,7 @@ async def send_audio(
         if stop_at is not None and sent + len(piece) > stop_at:
             at, stop_at = stop_at - sent, None
             await response.write(piece[:at])
-            if not await _goes_on(halfway):
+            if not await _may_continue(halfway):
                 _end(request)
                 return response
         await response.write(piece[at:])
@@ -94,7 +94,7 @@ async def _send_to_the_end(
     return web.Response()
 
 
-async def _goes_on(halfway: tuple[Faults, Fault] | None) -> bool:
+async def _may_continue(halfway: tuple[Faults, Fault] | None) -> bool:
     if halfway is None:
         return False
     faults, fault = halfway

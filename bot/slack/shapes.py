@@ -91,7 +91,7 @@ class _Interaction(_Shape):
     container: _Container | None = None
 
     @model_validator(mode="after")
-    def _brings_what_its_kind_does(self) -> Self:
+    def _has_the_fields_of_its_kind(self) -> Self:
         brings = {
             "block_actions": (self.actions, self.trigger_id),
             # Bolt reads the view's type of every submission, and fails without one.

@@ -17,13 +17,13 @@ async def takes_writes(database: Database) -> bool:
     """
     if not database.health.wrote_lately:
         async with database.write(is_short=True) as session:
-            await session.execute(_writing_nothing(is_sqlite=database.is_sqlite))
+            await session.execute(_write_without_effect(is_sqlite=database.is_sqlite))
     return database.health.takes_writes
 
 
 @cache
-def _writing_nothing(*, is_sqlite: bool) -> Executable:
-    """Write a row under a key that no request has; it is deleted with the old ones."""
+def _write_without_effect(*, is_sqlite: bool) -> Executable:
+    """Build a write under a key that no request has; the row is deleted with the old ones."""
     statement = insert_into(RecentRequestRow, is_sqlite=is_sqlite).values(
         fingerprint="takes_writes", delivery_id="", requested_at=func.now()
     )

@@ -119,7 +119,7 @@ class _Chunks:
         form: _Form | None = None
         long_sizes: tuple[int, int] | None = None
         for name, content, size in self._walk():
-            if name == b"data" and (size or self._goes_on(content)):
+            if name == b"data" and (size or self._audio_follows(content)):
                 if form is None:
                     raise DamagedHeader(likely_cause="It does not say how its audio is to be read.")
                 return self._header(form, content, size, long_sizes)
@@ -140,7 +140,7 @@ class _Chunks:
             yield name, content, size
             offset = content + size + size % 2  # chunks start on even bytes
 
-    def _goes_on(self, content: int) -> bool:
+    def _audio_follows(self, content: int) -> bool:
         """Distinguish audio of unknown size from an empty chunk."""
         following = self._prefix[content : content + _NAME_BYTES]
         if len(following) < _NAME_BYTES and not self._is_complete:

@@ -36,7 +36,7 @@ class Destinations:
             raise ConversationArchived
         return conversation
 
-    async def go_to_own_messages(self, delivery: Delivery) -> Delivery:
+    async def redirect_to_direct_messages(self, delivery: Delivery) -> Delivery:
         """Redirect the delivery to the requester's direct messages with the bot.
 
         The requester named their own id as the channel; or made the request in direct messages with

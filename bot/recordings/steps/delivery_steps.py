@@ -96,7 +96,7 @@ class DeliverySteps:
         if delivery.outcome is not None:
             return delivery, None
         if not delivery.channel_id and delivery.asked_channel_id == delivery.user_id:
-            delivery = await self._destinations.go_to_own_messages(delivery)
+            delivery = await self._destinations.redirect_to_direct_messages(delivery)
         channel_id = delivery.channel_id or delivery.asked_channel_id
         # Read once, for the decision and for whether the bot can post there.
         reading = asyncio.ensure_future(self._destinations.read(channel_id))
@@ -113,7 +113,7 @@ class DeliverySteps:
             if delivery.channel_id or not is_direct_message(channel_id):
                 raise
             # A direct message between two other people: no bot can post there.
-            return await self.decide(await self._destinations.go_to_own_messages(delivery))
+            return await self.decide(await self._destinations.redirect_to_direct_messages(delivery))
         decision = evaluation.decision
         stored = await self._deliveries.change(
             delivery,

@@ -98,7 +98,7 @@ class ShareAttempts:
             if is_first and not await self._forget(delivery):
                 return ShareResult.UNCLEAR  # another worker's attempt may have succeeded
             raise
-        return await self._stands(delivery)
+        return await self._confirm_current(delivery)
 
     async def _forget(self, delivery: Delivery) -> bool:
         """Forget an attempt that had no effect; returns whether no other worker made one."""
@@ -122,7 +122,7 @@ class ShareAttempts:
         )
         return ShareResult.RETRY if changed else ShareResult.UNCLEAR
 
-    async def _stands(self, delivery: Delivery) -> ShareResult:
+    async def _confirm_current(self, delivery: Delivery) -> ShareResult:
         """Check after a share that the upload is still the current one; delete it otherwise.
 
         If a worker stalled between its decision and its share, another one may have taken over and
