@@ -229,9 +229,7 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
 @pytest.mark.parametrize(
     "standing", [Standing.GUEST, Standing.EXTERNAL, Standing.DEACTIVATED, Standing.UNKNOWN]
 )
-async def test_nobody_gets_a_grant_who_is_no_member_any_more_when_the_admin_decides(
-    setup, standing
-):
+async def test_a_requester_who_is_no_member_any_more_cannot_be_approved(setup, standing):
     request = await setup.ask()
     setup.standings[ASKER] = standing
 

@@ -13,7 +13,7 @@ from bot.recordings.references.typed_words import plain_word
 from bot.slack.recordings.command_text import channel_of
 
 MOST_COMPARED_WORDS: Final = 20
-"""Each is compared with a thousand names of zones, while nobody else is answered."""
+"""Each is compared with a thousand names of zones, which blocks all other answers."""
 
 
 class DigestUsage(UsageError):

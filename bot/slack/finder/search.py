@@ -17,7 +17,7 @@ LOOKBACK: Final = timedelta(days=30)
 
 FIRST_DAY: Final = date(2000, 1, 1)
 LAST_DAY: Final = date(2100, 1, 1)
-"""Slack's date picker offers the year 9999, which no arithmetic with times survives."""
+"""Slack's date picker offers the year 9999, in which calculations with times overflow."""
 
 
 @dataclass(frozen=True, slots=True)

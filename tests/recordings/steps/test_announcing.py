@@ -127,7 +127,9 @@ async def test_a_card_whose_answer_was_lost_is_looked_for_first(setup, found, ts
         pytest.param({"state": "failed"}, "2.0", [("withdraw", "C1", "2.0")], id="it ended"),
     ],
 )
-async def test_what_another_worker_stored_meanwhile_counts(setup, meanwhile, ts, withdrawn):
+async def test_the_card_or_the_end_stored_by_a_faster_worker_counts(
+    setup, meanwhile, ts, withdrawn
+):
     delivery = await setup.decided()
     setup.while_posting = lambda: setup.deliveries.change(delivery, meanwhile)
     assert await setup.announce_it(delivery) == ts

@@ -104,7 +104,7 @@ async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_cl
         pytest.param(Outcome.RAW, Outcome.REDACTED, "redacted", id="it may still be delivered"),
     ],
 )
-async def test_a_bot_that_was_removed_does_not_tell_people_that_they_are_not_there(
+async def test_after_the_bot_was_removed_requesters_do_not_read_that_they_are_missing(
     sqlite_url, decided, now, code
 ):
     database = Database(sqlite_url)

@@ -232,7 +232,7 @@ async def test_a_decision_is_stored_with_its_destination_and_the_facts_behind_it
         ),
     ],
 )
-async def test_what_is_asked_for_and_possible_is_decided_about(setup, changes, question):
+async def test_each_request_has_its_question_for_the_decision(setup, changes, question):
     setup.agents["sales"] = AGENTS["sales"]
     await setup.steps.decide(await setup.stored(**changes))
     assert setup.asked[0][0] == question
@@ -362,13 +362,13 @@ async def test_the_decided_variant_is_fetched_stored_and_decided_about_again(
     ]
 
 
-async def test_what_is_uploaded_is_not_fetched_again(setup):
+async def test_a_stored_upload_is_not_fetched_again(setup):
     delivery = await setup.decided(file_id="F0")
     assert await setup.steps.upload(delivery, None) == (delivery, None)
     assert (setup.fetched, setup.asked) == ([], [])
 
 
-async def test_a_card_that_is_there_is_used(setup):
+async def test_an_existing_card_is_used(setup):
     await setup.steps.upload(await setup.decided(card_ts="1.0"), None)
     assert setup.calls == []
 

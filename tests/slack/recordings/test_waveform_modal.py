@@ -8,7 +8,7 @@ from bot.slack.recordings import waveform_modal
 
 
 @pytest.mark.parametrize(("outcome", "word"), [("raw", "unredacted"), ("redacted", "redacted")])
-def test_the_variant_has_the_word_that_people_know(outcome, word):
+def test_the_modal_calls_the_variant_redacted_or_unredacted(outcome, word):
     view = waveform_modal.view(WaveformShown("CA0", outcome, "F0PICTURE0", 9.0, None))
     assert problems(view["blocks"], "modal") == []
     heading, picture = view["blocks"]

@@ -73,7 +73,7 @@ def test_nothing_is_allowed_while_slack_asks_to_wait():
         pytest.param(((NOW + LASTS, 10),), LASTS, id="held and spent"),
     ],
 )
-def test_a_clock_that_is_set_back_prolongs_nothing_beyond_its_own_length(calls, again):
+def test_a_clock_that_is_set_back_prolongs_no_wait_beyond_its_own_length(calls, again):
     held = hold(hold(Spent(calls), seconds=30, now=NOW), seconds=5, now=NOW + 10)
     back = NOW - 3600
 
