@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
@@ -59,11 +59,11 @@ max_client_conn = 200
             yield f"{pooled_url}?pgbouncer=true&schema=public"
         finally:
             process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            process.wait(DEADLINE_SECONDS)
 
 
 def _wait(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         try:
             psycopg.connect(url, connect_timeout=2).close()

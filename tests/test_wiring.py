@@ -17,7 +17,7 @@ from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from tests.loopback import http_client
-from tests.patience import until
+from tests.polling import until
 from tests.slack.conftest import ALICE, CHANNEL
 
 PLAIN, RAW = "plainKeyPlainKeyPlainKey00000001", "rawKeyRawKeyRawKeyRawKey00000002"

@@ -15,7 +15,7 @@ import httpx
 from bot.sandbox.socket_mode import EnvelopeKind, SocketModeServer
 
 _ACK_SECONDS = 3.0
-_PATIENCE_SECONDS = 10.0
+_DEADLINE_SECONDS = 10.0
 # The app is on loopback, so no certificates and no proxy are needed.
 _TRUSTING_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -76,7 +76,7 @@ class SignedPosts:
         headers = signature_headers(self._secret, body)
         headers["Content-Type"] = content_type
         client = httpx.AsyncClient(
-            verify=_TRUSTING_NOBODY, trust_env=False, timeout=_PATIENCE_SECONDS
+            verify=_TRUSTING_NOBODY, trust_env=False, timeout=_DEADLINE_SECONDS
         )
         async with client:
             began = time.perf_counter()

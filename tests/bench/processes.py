@@ -23,7 +23,7 @@ from tests.bench.contestants import cpu_seconds
 from tests.bench.rows import OURS, ROUNDS, Row
 from tests.bench.stores import POSTGRESQL, SQLITE, migrated, store_urls
 from tests.chaos.fleet import WEB, WORKER
-from tests.patience import until
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL

@@ -11,7 +11,7 @@ import httpx
 
 from bot.cli.serve import LOOPBACK
 from tests.loopback import http_client
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 
 
 async def start(
@@ -36,7 +36,7 @@ async def start(
 
 async def ready(port: int) -> dict[str, bool]:
     """Wait until the process on that port is ready; returns its answer."""
-    async with asyncio.timeout(PATIENCE_SECONDS), http_client() as http:
+    async with asyncio.timeout(DEADLINE_SECONDS), http_client() as http:
         while True:
             with suppress(httpx.TransportError):
                 response = await http.get(f"http://{LOOPBACK}:{port}/readyz")

@@ -32,7 +32,7 @@ from bot.wiring.application import Roles
 from tests.cli.process import ready, start
 from tests.loopback import http_client
 from tests.migrated import current_revision
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 
 COMPLETE = {
@@ -293,7 +293,7 @@ async def test_a_second_signal_does_not_interrupt_the_closing(standins, sqlite_u
         serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
         await ready(port)
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(serving, PATIENCE_SECONDS)
+        await asyncio.wait_for(serving, DEADLINE_SECONDS)
     finally:
         signal.signal(signal.SIGTERM, former)
     assert (closed, outside) == (["worker"], [])
@@ -312,13 +312,13 @@ async def test_metrics_are_served_at_their_own_address(standins, sqlite_url):
     assert "callaudio_relays_in_progress" in figures.text
     assert (refused.status_code, readiness.text) == (403, "ready\n")
     signal.raise_signal(signal.SIGTERM)
-    await asyncio.wait_for(serving, PATIENCE_SECONDS)
+    await asyncio.wait_for(serving, DEADLINE_SECONDS)
 
 
 async def test_python_m_bot_is_the_command_line_and_reads_a_file_env_in_its_folder(tmp_path):
     (tmp_path / ".env").write_text("DATABASE_URL='sqlite:///from-file.db'\r\n")
     process = await start("grants", "list", folder=tmp_path)
-    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    _, told = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
     assert process.returncode == 1
     assert f"There is no database file {tmp_path / 'from-file.db'}.".encode() in told
     assert list(tmp_path.glob("*.db")) == []

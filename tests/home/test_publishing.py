@@ -34,7 +34,7 @@ from tests.access.builders import (
 )
 from tests.access_requests.test_requests import new_request
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bot.jobs.background import in_background
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 
 PROGRAM = """
 import asyncio
@@ -33,7 +33,7 @@ async def test_work_that_fails_ends_the_process_with_an_exit_code_for_supervisor
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    out, err = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
 
     assert process.returncode == 1
     assert b"background_work_broke" in out + err

@@ -14,7 +14,7 @@ from bot.store.database import Database
 from bot.store.engines import sqlite_path
 from bot.store.enqueue import enqueue
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 
 CUT_OFF_THE_OTHERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

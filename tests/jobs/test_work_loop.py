@@ -18,7 +18,7 @@ from bot.jobs.work_kind import MOST_TAKEOVERS, SET_ASIDE, AdmissionControl, Work
 from bot.jobs.work_loop import LEASE, MOST_WAITING, POLL_SECONDS, RENEWALS_A_LEASE, WorkLoop
 from bot.store.due_work import SUSPECT_FROM, Due
 from tests.conftest import NOON
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 
 AWAY = OperationalError("SELECT", {}, Exception("server closed the connection"))
 LOOK_NEVER = 3600.0
@@ -281,7 +281,7 @@ async def test_a_worker_that_is_woken_and_cancelled_at_once_ends():
     loop.wake()
     await asyncio.sleep(0)  # the wake is on its way
     worker.cancel()
-    ended, _ = await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
+    ended, _ = await asyncio.wait({worker}, timeout=DEADLINE_SECONDS)
     worker.cancel()
 
     assert ended

@@ -18,10 +18,10 @@ from collections.abc import Awaitable, Callable
 
 from bot.sandbox.render.markup import Html
 from bot.slack.identifiers import Input
-from tests.patience import until
 from tests.pictures.demo_page import demo_page
 from tests.pictures.pages import channel_page, home_page, modal_page, thread_page
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story
+from tests.polling import until
 
 BETWEEN_SCENES = 10
 """Minutes: few, so that no reminder of a request left behind comes into another picture."""

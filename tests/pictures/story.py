@@ -22,7 +22,7 @@ from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow, DigestRunRow, DueWorkRow
-from tests.patience import until
+from tests.polling import until
 
 ANALYST, AGENT, ADMIN = "U0ANALYST0", "U0SUPPORT0", "U0ADMIN000"
 """Cleared; not cleared; decides."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from bot.sandbox.faults import Fault
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.sandbox.conftest import PUBLIC
 
 
@@ -50,7 +50,7 @@ async def test_a_held_request_does_not_block_the_server(api, slack):
     slack.faults.add(Fault("auth.test", hang=True))
     asking = asyncio.create_task(api("auth.test"))
     await slack.faults.reached("auth.test")
-    await asyncio.wait_for(slack.stop(), PATIENCE_SECONDS)
+    await asyncio.wait_for(slack.stop(), DEADLINE_SECONDS)
     with pytest.raises(httpx.TransportError):
         await asking
 

@@ -4,7 +4,7 @@ import hashlib
 import httpx
 import pytest
 
-from tests.patience import until
+from tests.polling import until
 from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
 from tests.tables import each_row
 

@@ -22,7 +22,7 @@ from bot.wiring.digests import OpenOutlets, build_outlets
 from bot.wiring.timings import Timings
 from tests.conftest import KINDS
 from tests.drawn import unheard
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import Scene
 
@@ -72,10 +72,10 @@ def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _patient_acks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise the time limits of answers, for busy machines; the limits have their own tests."""
-    monkeypatch.setattr(ack_window, "ANSWER_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(delivery, "_ACK_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(workspace, "TRIGGER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(ack_window, "ANSWER_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(delivery, "_ACK_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(delivery, "_DEADLINE_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(workspace, "TRIGGER_SECONDS", DEADLINE_SECONDS)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bot.sandbox.workspace import Workspace
 from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import BOSS, CHANNEL
 
 TEAM = "T0CALLAUDIO"

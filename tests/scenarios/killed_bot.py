@@ -54,7 +54,7 @@ from bot.wiring.clock import utc_now
 from bot.wiring.timings import DRAIN_SECONDS, Timings
 from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 from tests.scenarios.fork_server import ForkServer, serve
 from tests.scenarios.plain_digests import plain_outlets
@@ -89,7 +89,7 @@ TIMINGS = {
     "impatient": replace(QUICK, drain_seconds=0.5),  # a stop cuts off calls that hang
 }
 # A busy machine must not cancel an answer, unless the test is about that.
-ANSWER_SECONDS = dict.fromkeys(TIMINGS, PATIENCE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
+ANSWER_SECONDS = dict.fromkeys(TIMINGS, DEADLINE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     """Fork bots until no connection is left."""
     listener, template = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the children
-    ack_window.ANSWER_SECONDS = PATIENCE_SECONDS
+    ack_window.ANSWER_SECONDS = DEADLINE_SECONDS
     share_compiled_statements()
     with redirect_stdout(StringIO()):
         uvloop_run(_rehearse(template))
@@ -229,7 +229,7 @@ class Bot:
 
     async def is_up(self) -> None:
         """Wait until it listens, which is the last step of its start."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
                 assert self.is_alive, f"it ended as it started: {self.log.read_text()[-3000:]}"
                 with suppress(OSError):
@@ -256,7 +256,7 @@ class Bot:
         await self.is_gone()
 
     async def is_gone(self) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while self.is_alive:
                 await asyncio.sleep(0.01)
 

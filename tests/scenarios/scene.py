@@ -21,7 +21,7 @@ from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 
 CALL = "CA" + "0123456789abcdef" * 2
 ALICE = "U0ALICE00"

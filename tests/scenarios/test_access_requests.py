@@ -21,7 +21,7 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import expedite
 from bot.store.tables import AccessRequestRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, RAW_SPAN, Scene, Seen
 from tests.scenarios.thread import refused_presses

@@ -20,7 +20,7 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AccessRequestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.deliveries.rows import delivery_row
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene

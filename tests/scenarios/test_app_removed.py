@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.sandbox.faults import Fault
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 

@@ -20,7 +20,7 @@ from bot.store.database import Database
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.requests.builders import changed_request
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 

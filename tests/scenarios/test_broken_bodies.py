@@ -16,7 +16,7 @@ from bot.recordings.transfer.transfer_speed import MinimumSpeed
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene, assert_failed
 

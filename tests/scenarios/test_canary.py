@@ -20,7 +20,7 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.wiring.clock import utc_now
 from tests.loopback import http_client
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.scene import BOB, BOSS, CHANNEL, Scene, assert_failed, assert_redacted
 from tests.tables import each_row

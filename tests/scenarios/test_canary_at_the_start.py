@@ -6,7 +6,7 @@ from bot.cli.stage import AGENT_ID, PLAIN_KEY
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.scenarios.test_canary import AGREED, CANARY_CALL

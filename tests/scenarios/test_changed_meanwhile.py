@@ -12,7 +12,7 @@ from bot.network.retry import ATTEMPTS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, BOB, CHANNEL, RAW_SPAN, WHY, Scene, Seen, assert_raw
 from tests.scenarios.thread import card, press_for_more
 

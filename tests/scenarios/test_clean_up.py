@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.pruning.test_pruning import fill, left
 
 MINUTE = timedelta(minutes=1)

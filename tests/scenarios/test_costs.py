@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.sqlite_driver import BEGIN_READING, BEGIN_SHORT_READING
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, Seen
 
 DM = "D0ALICE00"

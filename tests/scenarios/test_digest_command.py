@@ -10,7 +10,7 @@ from bot.access.grants import Right
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.slack.identifiers import Action
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
 from tests.scenarios.plain_digests import plain_outlets

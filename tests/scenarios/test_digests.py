@@ -20,7 +20,7 @@ from bot.store.tables import DigestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.digest_scene import (
     EVERY_SECOND,

@@ -14,7 +14,7 @@ from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.application import Roles
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.digest_scene import EVERY_SECOND, add_digest, ask_for, ended, posts, runs
 from tests.scenarios.killed_bot import Bot, Street, open_street

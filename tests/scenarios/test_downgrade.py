@@ -13,7 +13,7 @@ from bot.sandbox.objects import File, Message
 from bot.slack.identifiers import Action
 from bot.store.tables import AuditEventRow, CanaryRow, DeliveryRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import WATCHFUL, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 from tests.scenarios.test_redaction_checks import leaking

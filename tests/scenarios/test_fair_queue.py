@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.sandbox.faults import Fault
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, BOB, CHANNEL, Scene
 from tests.scenarios.test_many_at_once import everything_ended
 

@@ -19,7 +19,7 @@ from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input, ModalCallback
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 

@@ -16,7 +16,7 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from tests.cli.process import ready, start
 from tests.contracts.test_project_files import text
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 from tests.ports import free_port
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
@@ -44,7 +44,7 @@ async def typed(line: str, folder: Path) -> tuple[int | None, str]:
     program, *arguments = shlex.split(line)
     assert program == "callaudio"
     process = await start(*arguments, folder=folder)
-    out, told = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    out, told = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
     assert told == b""
     return process.returncode, out.decode().strip()
 

@@ -9,7 +9,7 @@ from bot.sandbox.faults import Fault
 from bot.slack.identifiers import Action
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import WATCHFUL, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, SHARE, Scene, Seen
 from tests.scenarios.thread import card, press_for_more

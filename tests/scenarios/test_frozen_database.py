@@ -8,7 +8,7 @@ import pytest
 from bot.slack import ack_window
 from bot.slack.ack_window import ANSWER_SECONDS
 from bot.slack.identifiers import Action
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, CHANNEL, Scene, assert_raw
 from tests.scenarios.thread import card
 from tests.tcp_relay import DatabaseRelay

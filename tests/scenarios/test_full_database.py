@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
 from bot.wiring.timings import Timings
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 from tests.scenarios.test_from_outside import get

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.errors import Unexpected
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.scenarios.test_full_database import ask_until_refused, is_ready, lines, not_ready, taken
 

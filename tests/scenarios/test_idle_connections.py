@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bot.wiring.application import Roles
-from tests.patience import until
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import open_street
 from tests.scenarios.scene import ALICE, CHANNEL

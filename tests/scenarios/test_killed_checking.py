@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.store.tables import RedactionCheckRow
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, BOSS, BROKEN_OFF, CHANNEL, SHARE
 from tests.scenarios.test_killed import Moment, arm, faults_of

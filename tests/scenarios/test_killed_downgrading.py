@@ -11,7 +11,7 @@ import pytest
 
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL
 from tests.scenarios.test_killed import Moment, When, arm, faults_of

@@ -9,7 +9,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.killed_bot import Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import Moment, When, in_turn

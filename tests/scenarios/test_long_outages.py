@@ -11,7 +11,7 @@ from bot.sandbox.faults import Fault
 from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import QUICK, Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL

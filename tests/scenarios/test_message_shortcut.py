@@ -18,7 +18,7 @@ from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
 
 PRIVATE = "C0PRIVATE0"

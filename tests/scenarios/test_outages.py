@@ -22,7 +22,7 @@ from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
 from bot.wiring.timings import Timings
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CHANNEL, SHARE, Scene
 

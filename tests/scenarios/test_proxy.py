@@ -15,7 +15,7 @@ from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.wiring.timings import Timings
 from tests.forward_proxy import DOMAIN, ForwardProxy
-from tests.patience import until
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene, assert_raw
 from tests.tls import AUTHORITY, server_tls

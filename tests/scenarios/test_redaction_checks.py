@@ -15,7 +15,7 @@ from bot.sandbox import recordings
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
 from bot.wiring.timings import Timings
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.audio.test_wav_header_parser import chunk
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.scene import (

@@ -13,7 +13,7 @@ from bot.cli.stage import PLAIN_KEY, RAW_KEY
 from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
 from tests.contracts.test_docs import rows
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw, assert_redacted
 
 

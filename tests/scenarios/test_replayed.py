@@ -11,7 +11,7 @@ from bot.access.grants import Effect, Right
 from bot.sandbox.delivery import Ack
 from bot.slack.identifiers import Action
 from bot.store.tables import DigestRow, DigestRunRow, GrantRow
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene, on_both_databases, postgresql_at_length
 from tests.scenarios.digest_scene import add_digest
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene

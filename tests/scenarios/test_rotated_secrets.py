@@ -14,7 +14,7 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from tests.cli.process import ready, start
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
@@ -135,7 +135,7 @@ async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
 async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
     """Read a process's log up to an event; returns its line."""
     assert bot.stderr
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while f'"event": "{event}"' not in (line := (await bot.stderr.readline()).decode()):
             assert line, "the bot has ended"
     return line

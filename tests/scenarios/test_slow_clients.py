@@ -8,7 +8,7 @@ import pytest
 
 from bot.cli.loopback_server import LOOPBACK
 from tests.loopback import http_client
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
@@ -71,7 +71,7 @@ async def _answers(port: int, path: str = "/healthz") -> bool:
 
 
 async def _text(port: int, path: str) -> str:
-    async with http_client(timeout=PATIENCE_SECONDS) as http:
+    async with http_client(timeout=DEADLINE_SECONDS) as http:
         response = await http.get(f"http://{LOOPBACK}:{port}{path}")
         assert response.status_code == 200
         return response.text

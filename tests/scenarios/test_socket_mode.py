@@ -11,7 +11,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 from tests.scenarios.thread import (

@@ -10,7 +10,7 @@ from bot.access.standings import STANDING_VALID_FOR
 from bot.slack.identifiers import Action
 from bot.store.tables import StandingRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
 from tests.scenarios.scene import (
     ALICE,

@@ -14,7 +14,7 @@ from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 from tests.tcp_relay import DatabaseRelay
@@ -318,7 +318,7 @@ async def test_one_missing_answer_deletes_nothing(new_scene):
         seen = await raw(scene)
         scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
 
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not (await scene.row(seen.delivery.id)).unverified_since:
                 await asyncio.sleep(0.02)
             while (await scene.row(seen.delivery.id)).unverified_since:

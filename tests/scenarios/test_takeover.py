@@ -14,8 +14,8 @@ from bot.sandbox.faults import Fault
 from bot.settings.database_url import for_drivers
 from bot.store.tables import DueWorkRow
 from bot.wiring.application import Roles
-from tests.patience import until
 from tests.pgbouncer import needs_pgbouncer, pooled
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL

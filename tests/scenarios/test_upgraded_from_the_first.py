@@ -17,7 +17,7 @@ from bot.store.engines import async_url
 from bot.store.schema import upgrade
 from bot.wiring.clock import utc_now
 from tests.conftest import KINDS
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.digest_scene import digest_messages, ended
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL

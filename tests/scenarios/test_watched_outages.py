@@ -14,7 +14,7 @@ from bot.sandbox.faults import Fault
 from bot.wiring.application import Roles
 from tests.contracts.test_monitoring import ALERTS, PROMTOOL
 from tests.contracts.test_project_files import ROOT
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import QUICK, Bot, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
@@ -108,7 +108,7 @@ async def test_the_alerts_name_the_stopped_dependency_and_the_time(
         DatabaseRelay(url) as relay,
     ):
         street.environment["DATABASE_URL"] = relay.url
-        street.probe_seconds = PATIENCE_SECONDS  # a busy machine is not an outage
+        street.probe_seconds = DEADLINE_SECONDS  # a busy machine is not an outage
         web = await street.start(Roles(listens=True, works=False))
         worker = await street.start(Roles(listens=False, works=True), port=free_port())
         city = City(street, relay, web, worker)

@@ -23,7 +23,7 @@ from bot.sandbox.polyai_calls import Recording
 from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.audio.test_wav_header_parser import chunk, riff
 from tests.scenarios.conftest import WATCHFUL, some_at_length
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, SHARE, Scene, Seen

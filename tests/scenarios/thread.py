@@ -8,7 +8,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.objects import Ephemeral, Message
 from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow
-from tests.patience import until
+from tests.polling import until
 from tests.scenarios.scene import ALICE, Scene
 
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bot.slack import ack_window
 from bot.slack.ack_window import AnswerTooSlow, within_ack_window
-from tests.patience import until
+from tests.polling import until
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from bot.slack.rejected_requests import RejectionCause
 from bot.store.database import Database
 from bot.wiring.application import Application
 from tests.access.builders import nobody_cleared
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 
 FOREVER = 3600.0
 LONG = Limits(connections=8, request_seconds=FOREVER, answer_seconds=FOREVER, idle_seconds=3600)
@@ -64,13 +64,13 @@ class Client:
 
     async def answer(self) -> bytes:
         """Return the status line of the answer."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             head = await self.reader.readuntil(b"\r\n\r\n")
         return head.split(b"\r\n")[0]
 
     async def is_let_go(self) -> bool:
         """Wait until the server closes the connection."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             try:
                 return await self.reader.read() == b""
             except ConnectionError:
@@ -151,7 +151,7 @@ async def test_an_incomplete_request_is_closed_after_a_while(sent):
     async with place(Limits(request_seconds=QUICK)) as here:
         client = await here.client(*sent)
         await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) == 1)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await client.reader.read()
         assert await here.get() == b"HTTP/1.1 200 OK"
 
@@ -176,14 +176,14 @@ async def test_a_client_that_does_not_read_the_answer_is_closed():
         client = await here.client(get("/large"))
         await until(lambda: here.rejected_requests(RejectionCause.TOO_SLOW) >= 1)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await asyncio.wait_for(client.reader.readexactly(32 * 2**20), PATIENCE_SECONDS)
+            await asyncio.wait_for(client.reader.readexactly(32 * 2**20), DEADLINE_SECONDS)
 
 
 async def test_an_idle_connection_is_closed_without_an_error():
     async with place(Limits(idle_seconds=1)) as here:
         client = await here.client(get())
         assert await client.answer() == b"HTTP/1.1 200 OK"
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await client.reader.read()
         assert here.rejected_requests(RejectionCause.TOO_SLOW) == 0
 

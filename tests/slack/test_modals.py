@@ -16,7 +16,7 @@ from bot.slack.error_answers import ErrorAnswers
 from bot.slack.modals import Modals, TooManyModals
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.response_urls import ResponseUrls
-from tests.patience import until
+from tests.polling import until
 from tests.slack.conftest import ALICE
 
 

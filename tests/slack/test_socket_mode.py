@@ -13,7 +13,7 @@ from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
 from bot.slack.socket_mode import CLOSE_SECONDS, SocketMode
 from bot.slack.web_api.api import build_client, build_session
-from tests.patience import until
+from tests.polling import until
 from tests.polyai.scripted_server import ScriptedServer, answer
 from tests.tcp_relay import LOOPBACK, TcpRelay
 

@@ -37,7 +37,7 @@ from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.references.test_agents import AGENTS
 
 SECRET = "Zq7vB2nL9xK4signing"

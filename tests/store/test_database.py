@@ -16,7 +16,7 @@ from bot.store.enqueue import enqueue
 from bot.store.failures import is_away
 from bot.store.tables import RecentRequestRow, StandingRow
 from tests.conftest import NOON
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 
 
 async def count(database: Database, table=StandingRow) -> int:
@@ -88,7 +88,7 @@ async def test_a_write_on_sqlite_holds_the_lock_from_its_first_statement_on(sqli
 
 async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_url):
     database = Database(sqlite_url)
-    async with asyncio.timeout(PATIENCE_SECONDS), database.write() as session:
+    async with asyncio.timeout(DEADLINE_SECONDS), database.write() as session:
         await session.execute(bot("U1"))
         assert await count(database) == 0
     await database.close()
@@ -123,7 +123,7 @@ async def test_a_stalled_transaction_on_postgresql_is_ended_and_releases_its_loc
     async def stand_still() -> None:
         async with still.write() as session:
             await session.execute(delete(StandingRow))
-            async with asyncio.timeout(PATIENCE_SECONDS), other.write() as meanwhile:
+            async with asyncio.timeout(DEADLINE_SECONDS), other.write() as meanwhile:
                 await meanwhile.execute(update(StandingRow).values(user_id="U2"))
             await session.execute(bot("U3"))
 

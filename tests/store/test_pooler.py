@@ -17,8 +17,8 @@ from bot.store.schema import sync_engine, upgrade
 from bot.store.tables import StandingRow
 from tests.conftest import NOON
 from tests.migrated import current_revision
-from tests.patience import PATIENCE_SECONDS
 from tests.pgbouncer import needs_pgbouncer, pooled
+from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 
 
@@ -67,7 +67,7 @@ async def test_behind_a_pooler_the_time_limit_applies_to_its_transaction_only(
             await session.execute(select(StandingRow))
 
     with pytest.raises(DBAPIError):
-        await asyncio.wait_for(stand_still(), PATIENCE_SECONDS)
+        await asyncio.wait_for(stand_still(), DEADLINE_SECONDS)
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(StandingRow)) == 0
     await database.close()
@@ -142,7 +142,7 @@ async def test_a_connection_outside_of_transactions_receives_notifications(migra
         async with database.write() as session:
             await session.execute(text("NOTIFY callaudio_test"))
         heard = [
-            each.channel async for each in driver.notifies(timeout=PATIENCE_SECONDS, stop_after=1)
+            each.channel async for each in driver.notifies(timeout=DEADLINE_SECONDS, stop_after=1)
         ]
         assert heard == ["callaudio_test"]
     for _ in range(3):

@@ -11,7 +11,7 @@ from bot.store.due_work import Due, DueWork
 from bot.store.enqueue import enqueue
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 
 
 async def test_a_worker_does_not_claim_work_of_a_later_version(database):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.store.database import Database
 from bot.store.sqlite_driver import ROWS_WITH_STATEMENT
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 
 COUNTING = text(
     "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < :most)"
@@ -171,7 +171,7 @@ async def test_a_cancelled_writer_stops_waiting_for_the_lock(database, monkeypat
         writing = asyncio.create_task(write())
         await asyncio.sleep(0.05)  # it stands at the lock by then
         writing.cancel()
-        ended, _ = await asyncio.wait({writing}, timeout=PATIENCE_SECONDS)
+        ended, _ = await asyncio.wait({writing}, timeout=DEADLINE_SECONDS)
     assert ended == {writing}
     assert writing.cancelled()
 

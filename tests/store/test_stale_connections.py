@@ -11,7 +11,7 @@ from bot.store.database import Database
 from bot.store.revision import is_migrated
 from bot.store.tables import StandingRow
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.tcp_relay import DatabaseRelay
 
 END_EVERYBODY_ELSE = text(

@@ -8,7 +8,7 @@ from bot.sandbox import recordings
 from bot.sandbox.objects import File
 from bot.sandbox.workspace import Workspace
 
-PATIENCE_SECONDS: Final = 20.0
+DEADLINE_SECONDS: Final = 20.0
 POLL_SECONDS: Final = 0.1
 
 
@@ -41,7 +41,7 @@ class ChannelRecordings:
 
 async def until(holds: Callable[[], bool]) -> bool:
     """Wait until the condition holds, for a while; returns whether it does."""
-    for _ in range(round(PATIENCE_SECONDS / POLL_SECONDS)):
+    for _ in range(round(DEADLINE_SECONDS / POLL_SECONDS)):
         if holds():
             return True
         await asyncio.sleep(POLL_SECONDS)

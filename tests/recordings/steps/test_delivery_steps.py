@@ -39,7 +39,7 @@ from bot.recordings.transfer.relay import Measured, Source
 from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.recordings.references.test_agents import AGENTS
 from tests.recordings.requests.builders import changed_request
 from tests.recordings.requests.test_request_store import (
@@ -474,7 +474,7 @@ async def test_an_upload_overtaken_by_another_worker_is_dropped(sqlite_store, me
 
     setup = StepsSetup(sqlite_store, gate)
     setup.while_deciding = take_long_to_decide_and_to_stop
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         now, evaluation = await setup.steps.upload(await setup.decided(), None)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert (now.file_id, evaluation) == (meanwhile.get("file_id"), None)

@@ -13,10 +13,10 @@ from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.steps import progress as progress_module
 from bot.recordings.steps.progress import Progress, ProgressIntervals
-from tests.patience import PATIENCE_SECONDS, until
+from tests.polling import DEADLINE_SECONDS, until
 
 TICK = 0.01
-BEYOND_PATIENCE_SECONDS = 2 * PATIENCE_SECONDS
+BEYOND_DEADLINE_SECONDS = 2 * DEADLINE_SECONDS
 
 
 def delivery(number: int = 1, **changes):
@@ -112,8 +112,8 @@ async def test_the_end_waits_for_an_update_under_way():
 async def test_an_update_that_hangs_is_cancelled_and_tried_again(monkeypatch):
     monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
-    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
-    async with asyncio.timeout(PATIENCE_SECONDS), wall.transfer() as watch:
+    wall.takes_seconds = BEYOND_DEADLINE_SECONDS
+    async with asyncio.timeout(DEADLINE_SECONDS), wall.transfer() as watch:
         watch(bytes(10))
         await wall.until_tried()
         wall.takes_seconds = 0
@@ -207,21 +207,21 @@ async def test_a_failing_transfer_raises_its_own_error_and_ends_its_progress():
 
 
 async def test_a_shutdown_does_not_wait_for_an_update(monkeypatch):
-    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_PATIENCE_SECONDS)
+    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_DEADLINE_SECONDS)
     wall = Wall()
-    wall.takes_seconds = BEYOND_PATIENCE_SECONDS
+    wall.takes_seconds = BEYOND_DEADLINE_SECONDS
 
     async def transfer() -> None:
         async with wall.transfer() as watch:
             watch(bytes(10))
-            await asyncio.sleep(BEYOND_PATIENCE_SECONDS)
+            await asyncio.sleep(BEYOND_DEADLINE_SECONDS)
 
     task = asyncio.create_task(transfer())
     await wall.until_tried()
     task.cancel()
     # The order matters: the time-out also cancels what it surrounds.
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await task
     assert wall.said == []
 

@@ -16,7 +16,7 @@ from bot.recordings.deliveries.slack_port import NewFile, UploadTicket
 from bot.recordings.steps.uploading import Uploading
 from bot.recordings.transfer.relay import Measured, Source
 from bot.store.tables import DeliveryRow
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.recordings.references.test_agents import AGENTS, CALL
 
 SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=True)
@@ -150,7 +150,7 @@ def test_recordings_and_transcripts_that_wait_for_a_slot_are_counted_together():
 
 async def test_the_upload_url_is_requested_while_the_card_is_posted():
     setup = UploadingSetup()
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         async with uploading(setup).transcript(TRANSCRIPT, SOURCE, setup.announce) as upload:
             assert (upload.file_id, upload.measured) == ("F1", Measured(len(TEXT), None))
             assert (upload.picture, upload.sha256) == (None, None)

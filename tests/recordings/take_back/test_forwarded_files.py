@@ -22,7 +22,7 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.access.outside import Channel
 from tests.conftest import NOON
-from tests.patience import until
+from tests.polling import until
 from tests.recordings.take_back.test_take_back import (
     ALICE,
     BOB,

@@ -27,7 +27,7 @@ from bot.sandbox import recordings
 from bot.sandbox.polyai_calls import Recording, Shape, wav_header
 from bot.sandbox.polyai_server import PolyAISandbox
 from tests.conftest import NOON
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.recordings.references.test_agents import AGENTS, CALL
 
 HEADER_BYTES = 44
@@ -401,7 +401,7 @@ class Deaf(Box):
 async def test_a_source_that_is_too_slow_loses_its_slot(quick, pause_seconds, is_announced):
     announced = MEGABYTE + HEADER_BYTES if is_announced else None
     tape = Trickle([], announced, quick=quick, pause_seconds=pause_seconds)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         with pytest.raises(SourceTooSlow) as slow:
             await fetched(tape, minimum_speed=QUICK, max_bytes=2 * MEGABYTE)
     assert slow.value.retryable
@@ -410,7 +410,7 @@ async def test_a_source_that_is_too_slow_loses_its_slot(quick, pause_seconds, is
 
 async def test_a_slack_that_accepts_no_bytes_is_reported_as_slacks_fault():
     tape, minimum_speed = Tape(pieces(wav(), 20), LENGTH), MinimumSpeed(grace_seconds=1)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         with pytest.raises(UploadTooSlow):
             await fetched(tape, box=Deaf(), minimum_speed=minimum_speed)
     assert tape.playing == 0

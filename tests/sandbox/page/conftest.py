@@ -14,7 +14,7 @@ from bot.cli.demo_script import ENVIRONMENT, set_up
 from bot.cli.demo_worker import WorkerProcess, database_in, open_killable
 from bot.cli.stage import Stage, open_stage
 from tests.loopback import http_client
-from tests.patience import until
+from tests.polling import until
 
 
 @dataclass

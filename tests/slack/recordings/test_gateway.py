@@ -26,12 +26,12 @@ from bot.recordings.deliveries.slack_port import (
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import history
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused
-from tests.patience import PATIENCE_SECONDS
+from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 from tests.slack.conftest import ALICE, BOB, CHANNEL
 
 CALL = "CA" + "0123456789abcdef" * 2
-BEYOND_PATIENCE_SECONDS = 2 * PATIENCE_SECONDS
+BEYOND_DEADLINE_SECONDS = 2 * DEADLINE_SECONDS
 BODY = b"RIFF" + bytes(range(256)) * 8
 FILE = NewFile("CA-redacted.wav", len(BODY))
 ANNOUNCEMENT = Announcement("d0123456789abcdef0123", CHANNEL, ALICE, CALL)
@@ -328,7 +328,7 @@ class Slow:
             yield BODY[:1000]
             yield BODY[1000 : len(BODY) // 2 + 1]
             self.is_waited_for.set()
-            await asyncio.sleep(BEYOND_PATIENCE_SECONDS)
+            await asyncio.sleep(BEYOND_DEADLINE_SECONDS)
         finally:
             self.is_closed = True
 
@@ -340,7 +340,7 @@ BREAKS = [{"drop_connection": True}, {"status": 500}, {"status": 413, "body": b"
 async def test_an_upload_cut_while_it_waits_for_the_source_closes_the_source(gateway, slack, fault):
     ticket, source = await gateway.start_upload(FILE), Slow()
     slack.faults.add(Fault("upload", when="halfway", **fault))
-    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source.pieces()) as body:
+    async with asyncio.timeout(DEADLINE_SECONDS), aclosing(source.pieces()) as body:
         with pytest.raises(UploadRefused):
             await gateway.send(ticket, FILE, body)
     assert source.is_closed
@@ -357,7 +357,7 @@ async def test_a_shutdown_during_an_upload_is_raised_as_a_shutdown(gateway):
     await source.is_waited_for.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await sending
     assert source.is_closed
 

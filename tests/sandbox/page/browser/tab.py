@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from playwright.async_api import Locator, Page
 
 from bot.sandbox.objects import File
-from tests.patience import until
+from tests.polling import until
 from tests.sandbox.page.conftest import OpenSandbox
 
 DESKTOP = {"width": 1400, "height": 900}

@@ -4,7 +4,7 @@ import pytest
 
 from bot.cli.demo_script import ADMIN, GENERAL, NOT_CLEARED, SUPPORT, call_of_today
 from bot.sandbox import recordings
-from tests.patience import until
+from tests.polling import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

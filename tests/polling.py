@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
-PATIENCE_SECONDS = 60.0
+DEADLINE_SECONDS = 60.0
 
 Found = TypeVar("Found")
 
@@ -17,7 +17,7 @@ async def until(
 async def until(look: Callable[[], Found | None], every_seconds: float = 0.02) -> Found: ...
 async def until(look: Callable[[], object], every_seconds: float = 0.02) -> object:
     """Call ``look`` repeatedly until it returns something true, and return that."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             found = look()
             if isinstance(found, Awaitable):
