@@ -46,9 +46,10 @@ COMPLETE = {
 
 @pytest.fixture
 def set_up(empty_environment, tmp_path):
-    """A complete environment with a database that does not exist yet."""
+    """A complete environment with a database that does not exist yet, and a free port."""
     url = f"sqlite:///{tmp_path}/new.db"
-    for name, value in {**COMPLETE, "DATABASE_URL": url}.items():
+    environ = {**COMPLETE, "DATABASE_URL": url, "PORT": str(free_port())}
+    for name, value in environ.items():
         empty_environment.setenv(name, value)
     return url
 
