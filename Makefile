@@ -20,10 +20,10 @@ help: ## list the targets
 demo: .venv/.runtime-stamp ## deliver sample recordings, with stand-ins for Slack and PolyAI on this machine
 	@$(BIN)/python -m bot demo
 
-# Tests wait now and then, so five processes keep two cores busy. Each further process costs seven
-# seconds of a core to load and collect the suite. With more than five cores, one process for each.
+# Three processes keep two cores busy, as tests wait now and then. Each further process costs seven
+# seconds of a core to load and collect the suite. With more than three cores, one process for each.
 CORES := $(shell nproc 2>/dev/null)
-WORKERS ?= $(if $(filter-out 1 2 3 4,$(CORES)),$(CORES),5)
+WORKERS ?= $(if $(filter-out 1 2 3,$(CORES)),$(CORES),3)
 
 # Otherwise each of these processes, and each bot they start, would compile every module again.
 test test-long cover: export PYTHONDONTWRITEBYTECODE =
