@@ -23,12 +23,11 @@ def thaw(
     reason: Annotated[str, typer.Option("--reason", help="Kept in the audit log as typed.")],
 ) -> None:
     """Lift every freeze; ends with 1 if there is none."""
-    if not reason.strip():
-        raise console.complain("--reason is empty.", code=console.BAD_USAGE)
+    why = console.given_reason(reason)
 
     async def work() -> int:
         async with console.store() as database:
             store = CanaryStore(database=database, clock=utc_now)
-            return await store.thaw(operator(), reason.strip())
+            return await store.thaw(operator(), why)
 
     console.say(f"Thawed: {console.run_async(work())}.")

@@ -45,6 +45,13 @@ def say(text: str) -> None:
     typer.echo(printable(text))
 
 
+def given_reason(text: str) -> str:
+    """Return a reason without the blanks around it; an empty one ends the command with 2."""
+    if not text.strip():
+        raise complain("--reason is empty.", code=BAD_USAGE)
+    return text.strip()
+
+
 def settings() -> Settings:
     """Read the settings; all problems are printed and end the command with 2."""
     return _read(load_settings)

@@ -102,7 +102,7 @@ async def _write(
         right=right,
         effect=effect,
         given_by=operator(),
-        reason=reason,
+        reason=console.given_reason(reason),
         now=now,
         expires_at=now + parse_duration(lasting) if lasting else None,
     )

@@ -108,8 +108,13 @@ def test_bad_usage_changes_nothing_and_is_reported(run, command, who):
     assert listed(run, "--ended") == []
 
 
-def test_a_reason_must_be_given(run):
-    assert run("grants", "add", *WHO).exit_code == 2
+@each_row("why", [(), ("--reason", ""), ("--reason", "  ")])
+@each_row("command", ["add", "deny"])
+def test_a_reason_must_be_given(run, command, why):
+    result = run("grants", command, *WHO, *why)
+    assert result.exit_code == 2
+    assert "--reason" in result.stderr
+    assert listed(run, "--ended") == []
 
 
 def test_lists_are_printed_as_tables(run, empty_environment):
