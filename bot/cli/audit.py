@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -15,12 +15,11 @@ from psycopg import DataError
 from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
 from bot.cli import audit_proof, console
+from bot.cli.dates import Since, Until
 from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.tables import AuditEventRow
 from bot.text.characters import printable
 
-Since = Annotated[datetime | None, typer.Option("--since", help="UTC, included")]
-Until = Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")]
 User = Annotated[str | None, typer.Option("--user", help="Who acted, or whom it was about.")]
 Delivery = Annotated[str | None, typer.Option("--delivery", help="Reference id.")]
 Conversation = Annotated[str | None, typer.Option("--conversation", help="PolyAI's id.")]
@@ -126,8 +125,8 @@ def _filter(
     conversation: str | None,
 ) -> AuditFilter:
     return AuditFilter(
-        since=since.replace(tzinfo=UTC) if since else None,
-        until=until.replace(tzinfo=UTC) if until else None,
+        since=since,
+        until=until,
         actor_id=user,
         delivery_id=delivery,
         conversation_id=conversation,

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -17,7 +17,9 @@ from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
 from bot.cli import console
+from bot.cli.dates import Before
 from bot.cli.grants import operator
+from bot.cli.slack_ids import Team
 from bot.slack.wording import counted
 from bot.text.characters import printable
 from bot.wiring.clock import utc_now
@@ -97,21 +99,18 @@ class _Proof:
         return "".join(f"{line}\n" for line in lines)
 
 
-def seal_(
-    team: Annotated[str, typer.Option("--team", help="Workspace id, T…")],
-    before: Annotated[datetime, typer.Option("--before", help="UTC")],
-) -> None:
+def seal_(team: Team, before: Before) -> None:
     """Remove events older than a date; a sealed checkpoint keeps the rest provable.
 
     First verify with your anchors. Then write down the anchor that this command prints.
     """
-    now, older_than = utc_now(), before.replace(tzinfo=UTC)
-    if older_than > now:
+    now = utc_now()
+    if before > now:
         raise console.complain("--before is in the future.", code=console.BAD_USAGE)
 
     async def work() -> Sealed | None:
         async with console.store() as database, database.write() as session:
-            return await seal(session, team, before=older_than, by=operator(), now=now)
+            return await seal(session, team, before=before, by=operator(), now=now)
 
     sealed = console.run_async(work())
     if sealed is None:
@@ -124,7 +123,9 @@ def seal_(
 def _anchor(text: str) -> Head:
     read = ANCHOR.fullmatch(text)
     if not read:
-        raise console.complain("An anchor reads T…:number:hash.", code=console.BAD_USAGE)
+        raise console.complain(
+            f"--anchor: `{text}` does not read T…:number:hash.", code=console.BAD_USAGE
+        )
     return Head(read["team"], int(read["seq"]), read["hash"].lower())
 
 

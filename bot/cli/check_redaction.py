@@ -8,6 +8,7 @@ import typer
 
 from bot.cli import console
 from bot.cli.grants import operator
+from bot.errors import UsageError
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
@@ -41,29 +42,36 @@ def check_redaction(
         must_be_muted = [Span(*parse_time_span(each)) for each in span or ()]
     except ValueError as error:
         raise console.complain(f"--span: {error}.", code=console.BAD_USAGE) from None
-    found = console.run_async(_compare(conversation, direction, must_be_muted))
+    try:
+        reference = parse_reference(conversation)
+    except UsageError as error:
+        raise console.unusable("CONVERSATION", error) from None
+    found = console.run_async(_compare(reference, direction, must_be_muted))
     console.print_rows([_shown(conversation, found)], COLUMNS, as_json=as_json)
     if found.verdict is not Verdict.PROVEN:
         raise typer.Exit(console.FAILED)
 
 
 async def _compare(
-    conversation: str, direction: Direction, must_be_muted: list[Span]
+    reference: Reference, direction: Direction, must_be_muted: list[Span]
 ) -> Comparison:
     settings = console.settings()
     level = logging.WARNING  # only the answer is printed, no log of the calls
     configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
-    reference: Reference = parse_reference(conversation)
     async with AsyncExitStack() as stack:
         try:
             core = await open_core(stack, settings, utc_now)
         except DatabaseNotMigrated:
             raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
+        try:
+            agent = choose_agent(core.agents, reference)
+        except UsageError as error:
+            raise console.unusable("CONVERSATION", error) from None
         redaction = build_redaction(core, PolyAIClient(HttpGet(core.http, clock=utc_now)))
         check = new_check(
             await core.identity.team_id(),
             CheckCause.ASKED,
-            choose_agent(core.agents, reference).name,
+            agent.name,
             reference.conversation_id,
             asked_by=operator(),
             direction=direction,

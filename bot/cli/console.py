@@ -15,7 +15,7 @@ from rich.table import Table
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, UsageError
 from bot.settings.environment import load_database_url, load_first_admins, load_settings
 from bot.settings.model import Settings, SettingsError
 from bot.store.database import Database
@@ -32,12 +32,23 @@ WIDEST_TABLE: Final = 10_000
 MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` first."
 
 
+def warn(*lines: str) -> None:
+    """Print to standard error; the command continues."""
+    console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+    for line in lines:
+        console.print(printable(line))
+
+
 def complain(*lines: str, code: int) -> typer.Exit:
     """Print to standard error; raise the returned exception to exit with the code."""
-    console = Console(stderr=True, soft_wrap=True)
-    for line in lines:
-        console.print(escape(printable(line)), highlight=False)
+    warn(*lines)
     return typer.Exit(code)
+
+
+def unusable(option: str, error: UsageError) -> typer.Exit:
+    """Print why the value of an option is unusable; raise what is returned, to exit with 2."""
+    lines = (f"{option}: {error.what}", error.likely_cause, error.operator_fix)
+    return complain(*filter(None, lines), code=BAD_USAGE)
 
 
 def say(text: str) -> None:
@@ -125,7 +136,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
     if as_json:
         typer.echo(json.dumps(list(rows), default=str))
         return
-    console, table = Console(), Table(*columns)
+    console, table = Console(emoji=False), Table(*columns)
     for row in rows:
         table.add_row(*(escape(_shown(row.get(column))) for column in columns))
     any_width = console.options.update(width=WIDEST_TABLE)

@@ -31,14 +31,16 @@ COLUMNS: Final = ("who, where", "does", "gets, why", "in the thread", "")
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the WAVs are left to listen to.")] = Path(
-        "callaudio-demo"
-    ),
+    folder: Annotated[
+        Path, typer.Option(file_okay=False, help="Where the WAVs are left to listen to.")
+    ] = Path("callaudio-demo"),
     *,
     once: Annotated[
         bool, typer.Option("--once", help="End after the story, without the page.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Where the page listens; 0 picks a port.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where the page listens; 0 picks a port.")
+    ] = 0,
 ) -> None:
     """Deliver sample recordings on stand-ins; exits with 0 only if they match the rules."""
     configure_logging("console")

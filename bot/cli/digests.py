@@ -5,10 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli import console
-from bot.cli.grants import AsJson, Team, operator
+from bot.cli.grants import AsJson, operator
+from bot.cli.slack_ids import Channel, OnlyTeam, Owner, Team
 from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
 from bot.digests.digest_administration import listed
 from bot.digests.digest_draft import (
+    AgentNotWanted,
+    DigestAgentUnknown,
     DigestPreview,
     Draft,
     new_digest,
@@ -19,14 +22,14 @@ from bot.digests.digest_draft import (
 from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
+from bot.digests.zone_names import ZoneUnknown
+from bot.errors import UsageError
 from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
-Channel = Annotated[str, typer.Option("--channel", help="Channel id, C…")]
 At = Annotated[str, typer.Option("--at", help='"09:00 mon-fri", or five fields of cron.')]
 Zone = Annotated[str, typer.Option("--zone", help="Time zone, such as Europe/London.")]
-Owner = Annotated[str, typer.Option("--owner", help="User id, U…: notified of a pause.")]
 Kind = Annotated[DigestKind, typer.Option("--kind", help="Its subject.")]
 Agent = Annotated[str | None, typer.Option("--agent", help="Name in POLYAI_AGENTS.")]
 DigestId = Annotated[str, typer.Argument(help="As `digests list` shows it.")]
@@ -60,13 +63,8 @@ def add(  # noqa: PLR0917 - one parameter per option
     as_json: AsJson = False,
 ) -> None:
     """Preview a digest and save it; a worker checks the channel before each post."""
-    _check_ids(team, channel, owner)
     draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
-
-    async def check() -> DigestPreview:
-        return preview(draft, _agents(agent), utc_now())
-
-    shown = console.run_async(check())
+    shown = _preview(draft, _agents(agent))
     if not as_json:
         _notify(shown)
     if not yes and not typer.confirm("Save it?", err=as_json):
@@ -84,11 +82,7 @@ def add(  # noqa: PLR0917 - one parameter per option
         console.say(f"Saved as {row['id']}.")
 
 
-def list_(
-    team: Annotated[str | None, typer.Option("--team", help="Only this workspace.")] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+def list_(team: OnlyTeam = None, *, as_json: AsJson = False) -> None:
     """List digests with their next runs."""
 
     async def work() -> list[dict[str, Any]]:
@@ -132,14 +126,16 @@ def _agents(named: str | None) -> set[str]:
     return {DEFAULT_AGENT, *(console.settings().polyai_agents if named else ())}
 
 
-def _check_ids(team: str, channel: str, owner: str) -> None:
-    patterns = ((team, "T"), (channel, "CG"), (owner, "UW"))
-    if not all(
-        each[:1] in starts and each.isalnum() and each.isupper() for each, starts in patterns
-    ):
-        raise console.complain(
-            "Ids look like T012ABCDEF, C012ABCDEF and U012ABCDEF.", code=console.BAD_USAGE
-        )
+def _preview(draft: Draft, agents: set[str]) -> DigestPreview:
+    """Check the options; one that is unusable ends the command with 2."""
+    try:
+        return preview(draft, agents, utc_now())
+    except ZoneUnknown as error:
+        raise console.unusable("--zone", error) from None
+    except (AgentNotWanted, DigestAgentUnknown) as error:
+        raise console.unusable("--agent", error) from None
+    except UsageError as error:
+        raise console.unusable("--at", error) from None
 
 
 def _notify(shown: DigestPreview) -> None:

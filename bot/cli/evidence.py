@@ -1,6 +1,5 @@
 """`evidence`: the audit events of a conversation or a period, as a verifiable pack."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
 from bot.cli import console
+from bot.cli.dates import Since, Until
 from bot.recordings.evidence.evidence_pack import Packed, pack
 
 DEFAULT_FILE = Path("callaudio-evidence.zip")
@@ -18,18 +18,14 @@ NOTHING_PACKED = "No event is in it: check the id, the dates and DATABASE_URL, a
 def evidence(
     conversation: Annotated[str | None, typer.Argument(help="PolyAI's id of a call.")] = None,
     *,
-    since: Annotated[datetime | None, typer.Option("--since", help="UTC, included")] = None,
-    until: Annotated[datetime | None, typer.Option("--until", help="UTC, excluded")] = None,
+    since: Since = None,
+    until: Until = None,
     out: Annotated[Path, typer.Option("--out", help="Not written over.")] = DEFAULT_FILE,
 ) -> None:
     """Pack the audit events of a call or period; ends with 1 if there are none or on any fault."""
     if conversation is None and since is None and until is None:
         raise console.complain("Name a conversation or a period.", code=console.BAD_USAGE)
-    wanted = AuditFilter(
-        since=since.replace(tzinfo=UTC) if since else None,
-        until=until.replace(tzinfo=UTC) if until else None,
-        conversation_id=conversation,
-    )
+    wanted = AuditFilter(since=since, until=until, conversation_id=conversation)
 
     async def work() -> Packed:
         async with console.store() as database, snapshot(database) as session:

@@ -1,7 +1,7 @@
 """`grants add|deny|revoke|list`: rights, from the machine that runs the bot."""
 
 import getpass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -12,12 +12,10 @@ from bot.access.grant_pages import list_grants
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
+from bot.cli.slack_ids import Group, OnlyTeam, Team, User
 from bot.errors import UsageError
 from bot.wiring.clock import utc_now
 
-Team = Annotated[str, typer.Option("--team", help="Workspace id, T…")]
-User = Annotated[str | None, typer.Option("--user", help="User id, U…")]
-Group = Annotated[str | None, typer.Option("--group", help="User group id, S…")]
 WhichRight = Annotated[Right, typer.Option("--right", help="pii: hear raw; admin: administer")]
 Why = Annotated[str, typer.Option("--reason", help="Kept with the grant as typed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON array.")]
@@ -48,7 +46,13 @@ def add(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Grant a right."""
     subject = _subject(team, user, group)
-    console.run_async(_write(subject, right, Effect.GRANT, reason, for_))
+    lasting = None
+    if for_ is not None:
+        try:
+            lasting = parse_duration(for_)
+        except UsageError as error:
+            raise console.unusable("--for", error) from None
+    console.run_async(_write(subject, right, Effect.GRANT, reason, lasting))
 
 
 def deny(
@@ -75,7 +79,7 @@ def revoke_(
 
 
 def list_(
-    team: Annotated[str | None, typer.Option("--team", help="Only this workspace.")] = None,
+    team: OnlyTeam = None,
     *,
     ended: Annotated[bool, typer.Option("--ended", help="Also what has ended.")] = False,
     as_json: AsJson = False,
@@ -94,7 +98,7 @@ def list_(
 
 
 async def _write(
-    subject: Subject, right: Right, effect: Effect, reason: str, lasting: str | None
+    subject: Subject, right: Right, effect: Effect, reason: str, lasting: timedelta | None
 ) -> None:
     now = utc_now()
     new = NewGrant(
@@ -104,7 +108,7 @@ async def _write(
         given_by=operator(),
         reason=console.given_reason(reason),
         now=now,
-        expires_at=now + parse_duration(lasting) if lasting else None,
+        expires_at=now + lasting if lasting else None,
     )
     named = _named(right)
     async with console.store() as database:
@@ -122,18 +126,9 @@ def _named(right: Right) -> AdminFacts:
 def _subject(team: str, user: str | None, group: str | None) -> Subject:
     if (user is None) == (group is None):
         raise console.complain("Name one of --user and --group.", code=console.BAD_USAGE)
-    kind = SubjectKind.USER if user else SubjectKind.GROUP
-    subject_id = user or group or ""
-    if not _is_subject_id(kind, subject_id) or not team.startswith("T"):
-        raise console.complain(
-            "Ids look like T012ABCDEF, U012ABCDEF and S012ABCDEF.", code=console.BAD_USAGE
-        )
-    return Subject(team, kind, subject_id)
-
-
-def _is_subject_id(kind: SubjectKind, subject_id: str) -> bool:
-    starts = ("U", "W") if kind is SubjectKind.USER else ("S",)
-    return subject_id.startswith(starts) and subject_id.isalnum() and subject_id.isupper()
+    if user:
+        return Subject(team, SubjectKind.USER, user)
+    return Subject(team, SubjectKind.GROUP, group or "")
 
 
 def operator() -> str:

@@ -25,12 +25,13 @@ def test_ids_stay_whole_in_a_terminal_of_any_width(width, monkeypatch, capsys):
 
 
 def test_a_listed_reason_cannot_control_the_terminal(capsys):
-    row = {**ROW, "reason": "ok\x1b]0;owned\x07\nT0000 forged row"}
+    row = {**ROW, "reason": "ok\x1b]0;owned\x07\nT0000 forged row :x:"}
     console.print_rows([row], COLUMNS, as_json=False)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "\\x1b" in printed
     assert "\nT0000" not in printed
+    assert "forged row :x:" in printed, "no picture replaces it"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from contextlib import closing
 
 import pytest
 
-from tests.tables import each_row
-
 TEAM, CHANNEL, BOSS = "T0CALLAUDIO", "C0QUALITY0", "U0BOSS000"
 WHERE = ("--team", TEAM, "--channel", CHANNEL, "--owner", BOSS, "--zone", "Europe/London")
 
@@ -87,22 +85,3 @@ def test_an_unknown_digest_id_is_reported(run, verb):
     result = run("digests", verb, "g0")
     assert result.exit_code == 1
     assert "There is no such digest" in result.stderr
-
-
-@each_row(
-    ("changed", "code", "says"),
-    [
-        (("--at", "* * * * *"), 1, "every 15 minutes"),
-        (("--at", "soon"), 1, "I cannot read"),
-        (("--at", "09:00", "--zone", "Mars/Olympus"), 1, "the time zone"),
-        (("--at", "09:00", "--channel", "quality"), 2, "C012ABCDEF"),
-        (("--at", "09:00", "--owner", "boss"), 2, "U012ABCDEF"),
-        (("--at", "09:00", "--kind", "weather"), 2, "weather"),
-    ],
-)
-def test_invalid_input_is_reported_and_nothing_is_saved(run, changed, code, says):
-    result = run("digests", "add", *WHERE, "--yes", *changed)
-    assert result.exit_code == code
-    assert says in result.stderr
-    assert "Traceback" not in result.output
-    assert listed(run) == []
