@@ -7,6 +7,7 @@ import typer
 from bot.cli import console
 from bot.cli.grants import AsJson, operator
 from bot.cli.slack_ids import Channel, OnlyTeam, Owner, Team
+from bot.cli.workspace_warning import warn_of_unused_workspace
 from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
 from bot.digests.digest_administration import listed
 from bot.digests.digest_draft import (
@@ -73,6 +74,8 @@ def add(  # noqa: PLR0917 - one parameter per option
     async def work() -> dict[str, Any]:
         async with console.store() as database:
             digest = await _store(database).add(new_digest(draft, team, owner), operator())
+            undo = f"callaudio digests remove {digest.id}"
+            await warn_of_unused_workspace(database, team, undo=undo)
         return _shown(digest)
 
     row = console.run_async(work())

@@ -13,6 +13,7 @@ from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKi
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.cli.slack_ids import Group, OnlyTeam, Team, User
+from bot.cli.workspace_warning import warn_of_unused_workspace
 from bot.errors import UsageError
 from bot.wiring.clock import utc_now
 
@@ -25,13 +26,18 @@ COLUMNS = (
     "revoked_by", "revoked_at",
 )  # fmt: skip
 
+EXAMPLE = (
+    "`callaudio doctor` prints this line with your ids:\n\n"
+    'callaudio grants add --team T… --user U… --reason "call quality review"'
+)
+
 
 def build() -> typer.Typer:
     """Build the subcommands."""
     cli = typer.Typer(help="Grant, deny, revoke and list rights.", no_args_is_help=True)
-    cli.command("add")(add)
-    cli.command("deny")(deny)
-    cli.command("revoke")(revoke_)
+    cli.command("add", no_args_is_help=True, epilog=EXAMPLE)(add)
+    cli.command("deny", no_args_is_help=True)(deny)
+    cli.command("revoke", no_args_is_help=True)(revoke_)
     cli.command("list")(list_)
     return cli
 
@@ -113,8 +119,14 @@ async def _write(
     named = _named(right)
     async with console.store() as database:
         grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
-    end = grant.expires_at.isoformat() if grant.expires_at else "no end"
-    console.say(f"{effect.value} {grant.id}: {right.value} for {subject.id}, {end}.")
+        end = grant.expires_at.isoformat() if grant.expires_at else "no end"
+        whom = f"{subject.id} in workspace {subject.team_id}"
+        console.say(f"{effect.value} {grant.id}: {right.value} for {whom}, {end}.")
+        undo = (
+            f"callaudio grants revoke --team {subject.team_id} --{subject.kind.value} {subject.id} "
+            f"--right {right.value}"
+        )
+        await warn_of_unused_workspace(database, subject.team_id, undo=undo)
 
 
 def _named(right: Right) -> AdminFacts:

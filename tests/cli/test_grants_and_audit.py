@@ -1,10 +1,12 @@
 """`callaudio grants` and `callaudio audit`: rights from the machine the bot runs on."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from tests.recordings.deliveries.rows import delivery_row
 from tests.tables import each_row
 
 TEAM, ALICE, GROUP = "T0CALLAUDIO", "U0ALICE00", "S0QUALITY"
@@ -20,7 +22,10 @@ def listed(run, *arguments):
 
 def test_a_grant_is_given_listed_and_audited(run):
     given = run("grants", "add", *WHO, *WHY)
-    assert (given.exit_code, given.stdout) == (0, f"grant 1: pii for {ALICE}, no end.\n")
+    assert (given.exit_code, given.stdout) == (
+        0,
+        f"grant 1: pii for {ALICE} in workspace {TEAM}, no end.\n",
+    )
     (grant,) = listed(run)
     assert grant.pop("starts_at").endswith("+00:00")
     assert grant == {
@@ -99,6 +104,40 @@ def test_a_reason_must_be_given(run, command):
     assert result.exit_code == 2
     assert "--reason" in result.stderr
     assert listed(run, "--ended") == []
+
+
+@pytest.mark.parametrize("width", ["80", "300"])
+def test_without_options_the_help_ends_with_a_line_to_paste(run, empty_environment, width):
+    empty_environment.setenv("COLUMNS", width)
+    result = run("grants", "add")
+    *_, doctor, _, line = result.output.rstrip().splitlines()
+    assert result.exit_code == 2
+    assert doctor.strip() == "`callaudio doctor` prints this line with your ids:"
+    assert line.strip() == (
+        'callaudio grants add --team T… --user U… --reason "call quality review"'
+    )
+
+
+async def test_a_right_in_a_workspace_where_nobody_uses_the_bot_is_given_with_a_warning(
+    run, sqlite_store
+):
+    async def added(team, *options):
+        # Commands run an event loop of their own.
+        return await asyncio.to_thread(run, "grants", *options, *WHY, "--team", team)
+
+    first = await added(TEAM, "add", "--user", ALICE)
+    async with sqlite_store.write() as session:
+        session.add(delivery_row("d1", "C0QUALITY0", team_id=TEAM, user_id=ALICE))
+    usual = await added(TEAM, "deny", "--group", GROUP)
+    mistyped = await added("T0CALLAUDOI", "deny", "--user", ALICE)
+
+    assert [each.exit_code for each in (first, usual, mistyped)] == [0, 0, 0]
+    assert [each.stderr for each in (first, usual)] == ["", ""]
+    assert mistyped.stderr == (
+        "In workspace T0CALLAUDOI nobody has requested a recording yet, only in T0CALLAUDIO.\n"
+        "If the id is wrong, run `callaudio grants revoke --team T0CALLAUDOI --user U0ALICE00 "
+        "--right pii`, and repeat this command with the right id.\n"
+    )
 
 
 def test_lists_are_printed_as_tables(run, empty_environment):

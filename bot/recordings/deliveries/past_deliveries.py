@@ -72,6 +72,11 @@ async def all_deliveries(session: AsyncSession) -> tuple[Delivery, ...]:
     return tuple(delivery_of(each) for each in await session.scalars(select(DeliveryRow)))
 
 
+async def workspaces_with_deliveries(session: AsyncSession) -> frozenset[str]:
+    """Return the workspaces in which recordings were requested."""
+    return frozenset(await session.scalars(select(DeliveryRow.team_id).distinct()))
+
+
 def _past(row: DeliveryRow) -> PastDelivery:
     return PastDelivery(
         id=row.id,
