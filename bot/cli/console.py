@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -128,19 +128,29 @@ def database_errors_shown() -> Iterator[None]:
         raise complain(f"The database cannot be used: {says}.", fix, detail, code=FAILED) from None
 
 
+def width() -> int | None:
+    """Return the width of the terminal, or COLUMNS; None: a file or a pipe, as wide as needed."""
+    console = Console()
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+
+
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
     """Print rows as one JSON array, or as a table.
 
-    If the table is too wide for the terminal, each row is printed as a paragraph.
+    If a row of the table is too wide for the terminal, each is printed as a paragraph: rich would
+    cut its cells.
     """
     if as_json:
         typer.echo(json.dumps(list(rows), default=str))
         return
-    console, table = Console(emoji=False), Table(*columns)
+    if not rows:
+        say("There are none.")
+        return
+    console, table = Console(width=width() or WIDEST_TABLE), Table(*columns)
     for row in rows:
-        table.add_row(*(escape(_shown(row.get(column))) for column in columns))
+        table.add_row(*(Text(_shown(row.get(column))) for column in columns))
     any_width = console.options.update(width=WIDEST_TABLE)
-    if Measurement.get(console, any_width, table).minimum <= console.width:
+    if Measurement.get(console, any_width, table).maximum <= console.width:
         console.print(table)
         return
     for row in rows:

@@ -11,17 +11,30 @@ ROW = {
     "subject": "U0123456789",
     "given_by": "cli:operator",
     "starts_at": "2026-06-03T12:00:00+00:00",
-    "reason": "call quality review of the whole spring",
+    "reason": "call quality review [of] the :key: spring",
 }
 
 
-@pytest.mark.parametrize("width", [200, 80, 40])
-def test_ids_stay_whole_in_a_terminal_of_any_width(width, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", str(width))
+@pytest.mark.parametrize(
+    ("width", "is_table"), [(None, True), (200, True), (120, False), (80, False), (40, False)]
+)
+def test_cells_stay_whole_in_a_terminal_of_any_width_and_in_a_file(
+    width, is_table, monkeypatch, capsys
+):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if width:
+        monkeypatch.setenv("COLUMNS", str(width))
     console.print_rows([ROW, ROW], COLUMNS, as_json=False)
     printed = capsys.readouterr().out
-    for whole in ("T0123456789", "U0123456789", "cli:operator", "2026-06-03T12:00:00+00:00"):
-        assert printed.count(whole) == 2
+    assert [printed.count(str(whole)) for whole in ROW.values() if whole != 7] == [2] * 5
+    assert ("┃" in printed) is is_table
+
+
+def test_an_empty_list_says_so(capsys):
+    console.print_rows([], COLUMNS, as_json=False)
+    assert capsys.readouterr().out == "There are none.\n"
+    console.print_rows([], COLUMNS, as_json=True)
+    assert capsys.readouterr().out == "[]\n"
 
 
 def test_a_listed_reason_cannot_control_the_terminal(capsys):
