@@ -2,7 +2,6 @@
 
 import logging
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +17,7 @@ from bot.cli.checks.rights import check_rights
 from bot.cli.checks.slack import check_slack
 from bot.cli.checks.store import check_store, read_store
 from bot.cli.checks.zones import check_zones
+from bot.cli.doctor_report import COLUMNS, report
 from bot.concurrency.gather import both, every
 from bot.network.outbound import outbound_of
 from bot.observability.logs import configure_logging
@@ -25,11 +25,10 @@ from bot.polyai.transport import build_http_client
 from bot.recordings.references.agents import build_agents, choose_agent
 from bot.recordings.references.reference import Reference, parse_reference
 from bot.settings.environment import ENV_FILE, load_settings
-from bot.settings.model import Settings, SettingsError
+from bot.settings.model import NOT_SET, SettingProblem, Settings, SettingsError
 from bot.wiring.clock import utc_now
 
 EXAMPLE: Final = Path(".env.example")
-COLUMNS = ("state", "what", "says", "fix")
 NEEDED = ("database", "migrations")
 """What has to be in order before anything is read from the store."""
 
@@ -43,13 +42,16 @@ def doctor(
     blocks: Annotated[
         bool, typer.Option("--blocks", help="Have Slack judge one of each message; posts nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+    shows_all: Annotated[
+        bool, typer.Option("--all", help="Also what is ok, and what is for information.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, of all.")] = False,
 ) -> None:
     """Check settings, database, Slack and PolyAI; ends with 1 if something is wrong."""
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
-        _print(_of_settings(error.problems), as_json=as_json)
+        _print(_of_settings(error.found), shows_all=shows_all, as_json=as_json)
         raise typer.Exit(console.BAD_USAGE) from None
     # The findings show the result of each call; log lines would be printed between them.
     level = logging.WARNING
@@ -60,13 +62,13 @@ def doctor(
         return await examine(settings, reference, tries_messages=blocks)
 
     findings = console.run_async(work())
-    _print(findings, as_json=as_json)
+    _print(findings, shows_all=shows_all, as_json=as_json)
     if any(each.state is Status.WRONG for each in findings):
         raise typer.Exit(console.FAILED)
 
 
-def _of_settings(problems: tuple[str, ...]) -> list[Finding]:
-    found = [Finding("settings", Status.WRONG, each) for each in problems]
+def _of_settings(problems: tuple[SettingProblem, ...]) -> list[Finding]:
+    found = [_of_setting(each) for each in problems]
     if not ENV_FILE.exists():
         says = f"there is no file {ENV_FILE} in this folder, and the environment does not hold all"
         fix = (
@@ -78,24 +80,18 @@ def _of_settings(problems: tuple[str, ...]) -> list[Finding]:
     return found
 
 
-def what_to_do(findings: list[Finding]) -> str:
-    """Return the next step: the first fault to fix, else the first item to set up."""
-    for each in findings:
-        if each.state is Status.WRONG:
-            return f"Fix this first: {each.what}. {each.fix or each.says}"
-    for each in findings:
-        if each.state is Status.SET and each.fix:
-            return f"Next: {each.what}. {each.fix}"
-    return (
-        "Everything is set up. While callaudio runs, type /callaudio and a conversation id in a "
-        "channel with the bot."
-    )
+def _of_setting(problem: SettingProblem) -> Finding:
+    verb = "Set" if problem.fault == NOT_SET else "Correct"
+    says, fix = f"{problem.name} {problem.fault}", f"{verb} {problem.name}: {problem.fix}"
+    return Finding("settings", Status.WRONG, says, fix)
 
 
-def _print(findings: list[Finding], *, as_json: bool) -> None:
-    console.print_rows([asdict(each) for each in findings], COLUMNS, as_json=as_json)
-    if not as_json:
-        console.say(what_to_do(findings))
+def _print(findings: list[Finding], *, shows_all: bool, as_json: bool) -> None:
+    if as_json:
+        rows = [{name: getattr(each, name) for name in COLUMNS} for each in findings]
+        console.print_rows(rows, COLUMNS, as_json=True)
+    else:
+        typer.echo(report(findings, width=console.width(), shows_all=shows_all))
 
 
 async def examine(
@@ -141,7 +137,7 @@ async def examine(
         if missing
         else await every(read_store(settings.database_url, each) for each in stored)
     )
-    rule_is = Finding("audience rule", Status.SET, rule)
+    rule_is = Finding("audience rule", Status.SET, rule, is_always_shown=True)
     parts = (
         check_outside(settings),
         in_store,

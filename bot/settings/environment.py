@@ -10,7 +10,7 @@ import pydantic
 from dotenv.parser import parse_stream
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bot.settings.model import SECRET_NAMES, Settings, SettingsError
+from bot.settings.model import NOT_SET, SECRET_NAMES, SettingProblem, Settings, SettingsError
 from bot.settings.value_types import AdminIds, check_database_url, shown
 
 ENV_FILE: Final = Path(".env")
@@ -44,11 +44,14 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     except FileNotFoundError:
         return
     except (OSError, ValueError):  # ValueError: not UTF-8
-        raise SettingsError((f"{path} is not a text file that this user may read.",)) from None
+        fault = "is not a text file that this user may read"
+        fix = "save it as UTF-8, and let this user read it."
+        raise SettingsError((SettingProblem(str(path), fault, fix),)) from None
     broken = [each.original.line for each in found if each.error]
     if broken:
         lines = ", ".join(str(line) for line in broken)
-        raise SettingsError((f"{path}: a line is not NAME=value: {lines}.",))
+        fault = "has a line that is not NAME=value"
+        raise SettingsError((SettingProblem(str(path), fault, f"see line {lines}."),))
     given = dict(environ)
     for each in found:
         if not each.key or each.value is None:
@@ -79,7 +82,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     problems.sort(key=lambda problem: names.index(problem[0]))
     problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
     if settings is None or problems:  # raised here, so that its cause contains no values
-        raise SettingsError(tuple(sentence for _, sentence in problems))
+        raise SettingsError(tuple(problem for _, problem in problems))
     return settings
 
 
@@ -95,11 +98,11 @@ def load_database_url(environ: Mapping[str, str]) -> str:
     try:
         url = check_database_url(values.get("DATABASE_URL", field.default))
     except PydanticCustomError as error:
-        problems.append(("", f"DATABASE_URL {error.message()}: use {field.description}."))
+        problems.append(_refused("DATABASE_URL", error.message()))
     except ValueError:
-        problems.append(("", f"DATABASE_URL is not valid: use {field.description}."))
+        problems.append(_refused("DATABASE_URL", "is not valid"))
     if url is None or problems:
-        raise SettingsError(tuple(sentence for _, sentence in problems))
+        raise SettingsError(tuple(problem for _, problem in problems))
     return url
 
 
@@ -112,27 +115,27 @@ def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
     name = "CALLAUDIO_ADMINS"
     values, problems = _read(environ, [name])
     if problems:
-        raise SettingsError(tuple(sentence for _, sentence in problems))
+        raise SettingsError(tuple(problem for _, problem in problems))
     if name not in values:
         return frozenset()
     try:
         return pydantic.TypeAdapter(AdminIds).validate_python(values[name])
     except pydantic.ValidationError as error:
         fault = error.errors(include_url=False)[0]["msg"]
-        use = Settings.model_fields[name.lower()].description
-        raise SettingsError((f"{name} {fault}: use {use}.",)) from None
+        raise SettingsError((_refused(name, fault)[1],)) from None
 
 
 def _read(
     environ: Mapping[str, str], names: list[str]
-) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the usable values that are set, and a (name, sentence) for each that is not."""
+) -> tuple[dict[str, str], list[tuple[str, SettingProblem]]]:
+    """Return the usable values that are set, and (setting, problem) for each that is not."""
     values = {name: text for name in names if (text := _set(environ, name))}
     problems = []
     for name in names:
         path = environ.get(f"{name}_FILE", "").strip() if name in SECRET_NAMES else ""
         if path and name in values:
-            problems.append((name, f"{name} and {name}_FILE are both set: keep one of them."))
+            fault = f"and {name}_FILE are both set"
+            problems.append((name, SettingProblem(name, fault, "remove one of the two.")))
         elif path:
             try:
                 with Path(path).open(encoding="utf-8") as file:
@@ -143,11 +146,13 @@ def _read(
                 values[name] = text
             else:
                 place = "a file" if re.search(r"xox|xapp", path) else repr(path)
-                use = "name a readable text file that contains only the secret"
-                problems.append((name, f"{name}_FILE is {place}, unreadable or empty: {use}."))
+                fault = f"is {place}, unreadable or empty"
+                fix = "name a readable text file that contains only the secret."
+                problems.append((name, SettingProblem(f"{name}_FILE", fault, fix)))
     for name in [each for each, text in values.items() if text[0] in QUOTES or text[-1] in QUOTES]:
         del values[name]
-        problems.append((name, f"{name} has quotes around its value: remove the quotes."))
+        fault = "has quotes around its value"
+        problems.append((name, SettingProblem(name, fault, "remove the quotes.")))
     return values, problems
 
 
@@ -164,8 +169,8 @@ def _set(environ: Mapping[str, str], name: str) -> str:
     return next((text for each in names if (text := environ.get(each, "").strip())), "")
 
 
-def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
-    """Turn one error into (name, sentence), without any part of a secret."""
+def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, SettingProblem]:
+    """Turn one error into (setting, problem), without any part of a secret."""
     field, *rest = (str(each) for each in error["loc"])
     name = field.upper()
     if error["type"] == "worded":
@@ -179,15 +184,21 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, str]:
             key = "name" if len(rest) > 1 else "value"
         fault = f"entry {entry} {faults.get(error['type'], f'has an unusable {key}')}"
     elif name not in values:
-        fault = "is not set"
+        fault = NOT_SET
     elif name in SECRET_NAMES or name.endswith("_URL"):  # a URL may hold a password
         fault = "is not valid"
     else:
         fault = f"is {shown(values[name])}"
-    return name, f"{name} {fault}: use {Settings.model_fields[field].description}."
+    return _refused(name, fault)
 
 
-def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, str]]:
+def _refused(name: str, fault: str) -> tuple[str, SettingProblem]:
+    """Return (setting, problem) for a value; the fix says what a usable value is."""
+    use = Settings.model_fields[name.lower()].description
+    return name, SettingProblem(name, fault, f"use {use}.")
+
+
+def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, SettingProblem]]:
     """Report variables with our prefixes that are not settings, and variables that are forbidden.
 
     A typing error would otherwise weaken a rule silently.
@@ -199,10 +210,11 @@ def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, st
         if not _is_service_link(name, environ[name]):
             near = _nearest(name, known)
             fix = f"did you mean {near}?" if near else "remove it."
-            problems.append((name, f"{name} is unknown: {fix}"))
+            problems.append((name, SettingProblem(name, "is unknown", fix)))
     if all(environ.get(name) for name in FORBIDDEN):
         named = " and ".join(FORBIDDEN)
-        problems.append((named, f"{named} would switch an OAuth flow on: remove them."))
+        fault = "would switch an OAuth flow on"
+        problems.append((named, SettingProblem(named, fault, "remove them.")))
     return problems
 
 

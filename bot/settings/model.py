@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -42,12 +43,29 @@ SECRET_NAMES: Final = (  # each may also be set as NAME_FILE
 )
 
 
-class SettingsError(Exception):
-    """The settings cannot be used; ``problems`` has one sentence per problem, without secrets."""
+NOT_SET: Final = "is not set"
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """Why a setting, or the file ``.env``, cannot be used, and what to do; without secrets."""
+
+    name: str
+    fault: str
+    fix: str
+
+    def __str__(self) -> str:
+        """Return both in one sentence."""
+        return f"{self.name} {self.fault}: {self.fix}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``problems`` has one sentence for each of ``found``."""
+
+    def __init__(self, found: tuple[SettingProblem, ...]) -> None:
+        self.found = found
+        self.problems = tuple(str(each) for each in found)
+        super().__init__("\n".join(self.problems))
 
 
 class Settings(BaseSettings):

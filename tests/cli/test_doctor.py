@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.polyai import NAME_A_CALL
 from bot.cli.checks.samples import messages, views
-from bot.cli.doctor import examine, what_to_do
+from bot.cli.checks.store import NO_TABLES
+from bot.cli.doctor import examine
+from bot.cli.doctor_report import report
 from bot.cli.stage import (
     ACCOUNT_ID,
     AGENT_ID,
@@ -75,6 +77,11 @@ async def found(
     return {each.what: each for each in await examine(settings, reference)}
 
 
+def next_step(findings: Mapping[str, Finding]) -> str:
+    """Return the last line of what is printed."""
+    return report([*findings.values()], width=None, shows_all=False).splitlines()[-1]
+
+
 async def test_nothing_is_wrong_with_a_complete_set_up(environ):
     findings = await found(environ)
 
@@ -117,32 +124,6 @@ async def test_a_right_of_another_workspace_or_a_denied_or_ended_one_does_not_co
     assert findings["who may hear raw"].says == "nobody yet: every recording is redacted"
 
 
-@pytest.mark.parametrize(
-    ("findings", "told"),
-    [
-        pytest.param(
-            [("a", Status.SET, "later"), ("b", Status.WRONG, "now"), ("c", Status.WRONG, "then")],
-            "Fix this first: b. now",
-            id="the first that is wrong",
-        ),
-        pytest.param(
-            [("a", Status.OK, ""), ("b", Status.SET, ""), ("c", Status.SET, "do it")],
-            "Next: c. do it",
-            id="an item that is not set up yet",
-        ),
-        pytest.param(
-            [("settings", Status.WRONG, ""), ("b", Status.WRONG, "then")],
-            "Fix this first: settings. says",
-            id="a fault that says itself what to do",
-        ),
-        pytest.param([("a", Status.OK, "")], "Everything is set up.", id="nothing"),
-    ],
-)
-def test_the_last_line_is_the_next_step(findings, told):
-    given = [Finding(what, state, "says", fix) for what, state, fix in findings]
-    assert what_to_do(given).startswith(told)
-
-
 async def test_a_complete_set_up_is_reported_although_no_call_compares_the_keys(
     environ, polyai, workspace, run
 ):
@@ -152,28 +133,42 @@ async def test_a_complete_set_up_is_reported_although_no_call_compares_the_keys(
     await asyncio.to_thread(run, "grants", "add", *given)
     findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
     assert findings["redaction for default"].state is Status.SET
-    assert what_to_do([*findings.values()]).startswith("Everything is set up.")
+    assert next_step(findings).startswith("Everything is set up.")
 
 
 async def test_a_missing_database_file_is_named_and_not_created(environ, tmp_path):
     findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     missing = findings["database"]
     assert missing.state is Status.SET
-    assert f"there is no file {tmp_path}/new.db" in missing.says
-    assert what_to_do([*findings.values()]).startswith(
-        "Next: database. Start `callaudio run`, which creates the file"
+    assert missing.says == f"{NO_TABLES}; the file {tmp_path}/new.db does not exist"
+    assert next_step(findings) == (
+        "Next: database. Start `callaudio run`; it creates the file. "
+        "If callaudio has run before, check DATABASE_URL and the current folder."
     )
     assert findings["admins"].says == "fix first: database"
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 
 
-async def test_a_new_sqlite_file_is_no_fault_and_the_start_command_is_named(environ, tmp_path):
+@pytest.mark.parametrize(
+    ("is_postgresql", "fix"),
+    [
+        (False, "Start `callaudio run`; it creates the tables, as `callaudio migrate` does."),
+        (True, "Run `callaudio migrate`; it creates the tables."),
+    ],
+)
+async def test_a_database_without_tables_is_no_fault_and_what_creates_them_is_named(
+    environ, tmp_path, postgresql, is_postgresql, fix
+):
     (tmp_path / "new.db").touch()
-    findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
-    new = findings["migrations"]
-    assert (new.state, new.fix) == (Status.SET, "Start `callaudio run`.")
-    assert what_to_do([*findings.values()]) == "Next: migrations. Start `callaudio run`."
+    url = postgresql() if is_postgresql else f"sqlite:///{tmp_path}/new.db"
+    findings = await found(environ, DATABASE_URL=url)
+    assert findings["migrations"] == Finding("migrations", Status.SET, NO_TABLES, fix)
+    assert next_step(findings) == f"Next: migrations. {fix}"
     assert findings["admins"].says == "fix first: migrations"
+
+    # A fault comes before what is to be set up.
+    findings = await found(environ, DATABASE_URL=url, SLACK_BOT_TOKEN="xoxb-1")
+    assert next_step(findings).startswith("Fix this first: Slack. ")
 
 
 async def test_a_read_only_database_file_is_found(environ):
@@ -282,7 +277,8 @@ async def test_slack_validates_one_of_each_message_and_nothing_is_posted(workspa
     settings = load_settings(environ)
     findings = {each.what: each for each in await examine(settings, tries_messages=True)}
 
-    assert findings["messages"] == Finding("messages", Status.OK, "Slack takes one of each")
+    taken = Finding("messages", Status.OK, "Slack takes one of each", is_always_shown=True)
+    assert findings["messages"] == taken
     assert len(workspace.called("blocks.validate")) == len(messages()) + len(views())
     assert workspace.violations == []
     assert [m for channel in workspace.channels for m in workspace.messages(channel)] == []
@@ -527,6 +523,7 @@ async def test_swapped_keys_are_found_by_the_recordings_they_return(
     assert finding.state is state
     assert says in finding.says
     assert fix in finding.fix
+    assert finding.is_always_shown is bool(conversation or says == UNTOLD)
     assert not [key for key in (PLAIN_KEY, RAW_KEY, "AnotherRawKey") if key in str(findings)]
 
 
@@ -578,7 +575,7 @@ async def test_a_recording_too_long_to_compare_is_reported(environ, monkeypatch)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_settings_that_cannot_be_used_are_findings_too(run, empty_environment, *, as_json):
+def test_settings_that_cannot_be_used_are_findings_with_a_fix(run, empty_environment, *, as_json):
     for name, value in {
         "SLACK_BOT_TOKEN": "xoxb-1",
         "SLACK_SIGNING_SECRET": '"5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e"',
@@ -589,28 +586,39 @@ def test_settings_that_cannot_be_used_are_findings_too(run, empty_environment, *
     result = run("doctor", *(["--json"] if as_json else []))
 
     assert result.exit_code == 2
-    assert "SLACK_SIGNING_SECRET has quotes around its value: remove the quotes." in result.stdout
-    assert "`foo`" in result.stdout
+    for told in (
+        "SLACK_SIGNING_SECRET has quotes around its value",
+        "Correct SLACK_SIGNING_SECRET: remove the quotes.",
+        "POLYAI_REGION is not set",
+        "Set POLYAI_REGION: use us, eu, uk or studio.",
+        "`foo`",
+        "cp .env.example .env",
+    ):
+        assert told in result.stdout
     assert not [each for each in ("5ca1ab1e", "hunter2") if each in result.output]
-    assert "cp .env.example .env" in result.stdout
     if as_json:
         rows = json.loads(result.stdout)
         assert {row["state"] for row in rows} == {"wrong"}
+        assert {tuple(row) for row in rows} == {("state", "what", "says", "fix")}
+        assert all(row["fix"] for row in rows)
 
 
-def test_without_an_example_file_doctor_says_how_to_write_it(run, empty_environment, tmp_path):
-    empty_environment.chdir(tmp_path)
-    result = run("doctor")
-    assert "Fix this first: settings. Write a file .env here, with a line" in result.stdout
-    assert "SLACK_BOT_TOKEN is not set" in result.stdout
-
-
-def test_with_an_unusable_env_file_the_first_problem_is_the_next_step(
-    run, empty_environment, tmp_path
+@pytest.mark.parametrize(
+    ("has_file", "next_step"),
+    [
+        (False, "Write a file .env here, with a line NAME=value for each setting below."),
+        (
+            True,
+            "Set SLACK_BOT_TOKEN: use the bot token of the installed app; it starts with xoxb-.",
+        ),
+    ],
+)
+def test_the_next_step_is_the_fix_of_the_first_setting_or_an_env_file(
+    run, empty_environment, tmp_path, has_file, next_step
 ):
     empty_environment.chdir(tmp_path)
-    (tmp_path / ".env").touch()
-    assert run("doctor").stdout.splitlines()[-1] == (
-        "Fix this first: settings. SLACK_BOT_TOKEN is not set: use the bot token of the installed "
-        "app; it starts with xoxb-."
-    )
+    if has_file:
+        (tmp_path / ".env").touch()
+    told = run("doctor").stdout
+    assert "[wrong] settings: SLACK_BOT_TOKEN is not set\n" in told
+    assert told.splitlines()[-1] == f"Fix this first: settings. {next_step}"

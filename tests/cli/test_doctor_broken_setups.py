@@ -149,12 +149,6 @@ def app_removed(bench: Bench) -> None:
     bench.workspace.has_app = False
 
 
-def new_postgresql_database(bench: Bench) -> None:
-    on_postgresql("CREATE DATABASE {name}_new")(bench)
-    path, query = bench.environ["DATABASE_URL"].partition("?")[::2]
-    bench.environ["DATABASE_URL"] = f"{path}_new?{query}"
-
-
 def disk_nearly_full(bench: Bench) -> None:
     bench.patch.setattr("bot.cli.checks.store.LEAST_FREE_BYTES", 2**62)
 
@@ -214,17 +208,31 @@ NAMES_OF_NOBODY = {
 }
 TRUSTED = {"SSL_CERT_FILE": str(AUTHORITY)}
 BOTH = ("server", "server")
-SETTINGS = {"what": "settings", "fix": "", "exit_code": 2}
+SETTINGS = {"what": "settings", "exit_code": 2}
 
 ROWS = {
     # All problems with settings are reported together, each in a sentence.
-    "a variable is missing": Row(setting(POLYAI_AGENT_ID=""), **SETTINGS),
-    "a token of another kind": Row(setting(SLACK_BOT_TOKEN="xapp-1-hunter2"), **SETTINGS),
-    "quotes around a value": Row(setting(SLACK_SIGNING_SECRET="'hunter2'"), **SETTINGS),
-    "an unknown name": Row(setting(CALLAUDIO_AUDIENC="requester"), **SETTINGS),
-    "one key twice": Row(setting(POLYAI_PII_API_KEY=PLAIN_KEY), **SETTINGS),
-    "a file that is not there": Row(setting(POLYAI_AGENTS_FILE="{folder}/no"), **SETTINGS),
-    "a URL without TLS": Row(setting(POLYAI_API_URL="http://polyai.test"), **SETTINGS),
+    "a variable is missing": Row(
+        setting(POLYAI_AGENT_ID=""), fix="Set POLYAI_AGENT_ID: use", **SETTINGS
+    ),
+    "a token of another kind": Row(
+        setting(SLACK_BOT_TOKEN="xapp-1-hunter2"), fix="Correct SLACK_BOT_TOKEN: use", **SETTINGS
+    ),
+    "quotes around a value": Row(
+        setting(SLACK_SIGNING_SECRET="'hunter2'"), fix="remove the quotes.", **SETTINGS
+    ),
+    "an unknown name": Row(
+        setting(CALLAUDIO_AUDIENC="requester"), fix="did you mean CALLAUDIO_AUDIENCE?", **SETTINGS
+    ),
+    "one key twice": Row(
+        setting(POLYAI_PII_API_KEY=PLAIN_KEY), fix="Correct POLYAI_PII_API_KEY: use", **SETTINGS
+    ),
+    "a file that is not there": Row(
+        setting(POLYAI_AGENTS_FILE="{folder}/no"), fix="name a readable text file", **SETTINGS
+    ),
+    "a URL without TLS": Row(
+        setting(POLYAI_API_URL="http://polyai.test"), fix="Correct POLYAI_API_URL: use", **SETTINGS
+    ),
     # The proxy and the authorities.
     "a company's own authority": Row(
         setting(), "trusted authorities", FIXES[CERTIFICATE_UNKNOWN], OF_CALLS, tls=BOTH
@@ -281,9 +289,6 @@ ROWS = {
         "database",
         failures.NO_SUCH_DATABASE.fix,
         OF_STORE | {"migrations", "writing to the database"},
-    ),
-    "a new database": Row(
-        new_postgresql_database, "migrations", "Run `callaudio migrate`.", OF_STORE
     ),
     "an older revision": Row(revision("0001"), "migrations", "Run `callaudio migrate`.", OF_STORE),
     "a newer version's revision": Row(

@@ -81,7 +81,7 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path,
             assert code == 0
             return told.splitlines()[-1]
 
-        first = "Start `callaudio run`, which creates the file, or check DATABASE_URL."
+        first = "Start `callaudio run`; it creates callaudio.db here."
         assert await next_step() == f"Next: database. {first}"
         bot = await start("run", folder=tmp_path)
         try:

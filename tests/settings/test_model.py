@@ -602,9 +602,9 @@ def test_a_missing_env_file_is_no_problem(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (f"PORT=1\nSLACK_BOT_TOKEN='xoxb-{SECRET}\n".encode(), "a line is not NAME=value: 2."),
-        (b"\xff\xfe\x00", "is not a text file that this user may read."),
-        (None, "is not a text file that this user may read."),
+        (f"PORT=1\nSLACK_BOT_TOKEN='xoxb-{SECRET}\n".encode(), "is not NAME=value: see line 2."),
+        (b"\xff\xfe\x00", "is not a text file that this user may read: save it as UTF-8, and let"),
+        (None, "is not a text file that this user may read: save it as UTF-8, and let"),
     ],
 )
 def test_an_unreadable_settings_file_is_reported_without_its_content(tmp_path, content, said):

@@ -33,7 +33,8 @@ def _findings(states: tuple[CanaryState, ...], setting: str | None) -> Iterator[
         elif each.conversation == named:
             yield _last_check(each)
     if named and not any(each.conversation == named for each in states):
-        yield Finding(WHAT, Status.SET, "no worker has checked it yet")
+        says = "no worker has checked it yet"
+        yield Finding(WHAT, Status.SET, says, is_always_shown=True)
 
 
 def _last_check(state: CanaryState) -> Finding:
@@ -42,4 +43,4 @@ def _last_check(state: CanaryState) -> Finding:
         return Finding(WHAT, Status.OK, f"the plain key returned the moments muted at {at}")
     held = f"{state.held_at:%Y-%m-%d %H:%M} UTC" if state.held_at else "never"
     says = f"unknown at {at} ({state.found}); last good check: {held}"
-    return Finding(WHAT, Status.SET, says)
+    return Finding(WHAT, Status.SET, says, is_always_shown=True)

@@ -28,12 +28,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One checked item; ``fix`` says what to do if it is wrong or not set up yet."""
+    """One checked item.
+
+    Attributes:
+        fix: what to do if it is wrong or not set up yet.
+        is_always_shown: it is printed without ``--all`` although there is nothing to do, because
+            it is unknown or was asked for.
+    """
 
     what: str
     state: Status
     says: str
     fix: str = ""
+    is_always_shown: bool = False
 
 
 def unchecked(what: str, because: str) -> Finding:

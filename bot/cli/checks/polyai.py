@@ -103,7 +103,8 @@ class AgentChecks:
 
         async def check() -> Finding:
             if conversation_id:
-                return Finding(what, *_SAYS[await self._keys.compare(agent, conversation_id)])
+                compared = await self._keys.compare(agent, conversation_id)
+                return _compared(what, compared, is_asked=True)
             verdict = None
             for each in await self._recent_calls(agent):
                 verdict = await self._verdict(agent, each) or verdict
@@ -111,8 +112,8 @@ class AgentChecks:
                     break
             if verdict is None:
                 says = f"no recent call has a recording; {NAME_A_CALL}"
-                return Finding(what, Status.SET, says)
-            return Finding(what, *_SAYS[verdict])
+                return Finding(what, Status.SET, says, is_always_shown=True)
+            return _compared(what, verdict)
 
         return await checked(what, check, seconds=COMPARED_SECONDS)
 
@@ -137,3 +138,8 @@ class AgentChecks:
         calls = sorted(screen.calls, key=lambda call: call.length_seconds or 0)
         spoken = [call for call in calls if not call.in_progress and call.length_seconds != 0]
         return [call.conversation_id for call in spoken[:COMPARED_CALLS]]
+
+
+def _compared(what: str, verdict: KeyVerdict, *, is_asked: bool = False) -> Finding:
+    is_shown = is_asked or verdict is KeyVerdict.INCONCLUSIVE
+    return Finding(what, *_SAYS[verdict], is_always_shown=is_shown)

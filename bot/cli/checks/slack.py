@@ -116,7 +116,8 @@ def _scopes(scopes: frozenset[str]) -> Finding:
 
 def _clock(answered_at: datetime | None, now: datetime) -> Finding:
     if answered_at is None:
-        return Finding("clock", Status.SET, "Slack did not send the time")
+        says = "Slack did not send the time"
+        return Finding("clock", Status.SET, says, is_always_shown=True)
     skew_seconds = round((now - answered_at).total_seconds())
     if abs(skew_seconds) <= MOST_SKEW_SECONDS:
         return Finding("clock", Status.OK, "as Slack's")

@@ -13,11 +13,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status, unchecked
 from bot.jobs.work_loop import POLL_SECONDS
+from bot.settings.environment import ENV_FILE
 from bot.store.database import Database
 from bot.store.engines import missing_file, sqlite_path
 from bot.store.failures import DISK_FULL, READ_ONLY, why
 from bot.store.revision import is_newer, newest_revision, revisions
 
+NO_TABLES: Final = "there are no tables yet"
 CHANNEL: Final = "callaudio_doctor"
 NOTIFIED_WITHIN_SECONDS: Final = 2.0
 AFTER_DATABASE: Final = ("migrations", "writing to the database")
@@ -44,16 +46,15 @@ async def check_store(database_url: str) -> list[Finding]:
     found: list[Finding] = []
     path = missing_file(database.url)
     if path and os.access(path.parent, os.W_OK):  # a check must not create the file
-        says = f"there is no file {path}: `callaudio run` or `callaudio migrate` creates it"
-        fix = "Start `callaudio run`, which creates the file, or check DATABASE_URL."
-        missing = Finding("database", Status.SET, says, fix)
+        says = f"{NO_TABLES}; the file {path} does not exist"
+        missing = Finding("database", Status.SET, says, _creates(path))
         return [missing, *(unchecked(each, "database") for each in AFTER_DATABASE)]
     what = "database"
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             at = await revisions(database)
             found.append(Finding(what, Status.OK, "answers"))
-            found.append(_migrations(at, is_file=database.is_sqlite))
+            found.append(_migrations(at, sqlite_path(database.url)))
             what = "writing to the database"
             found.append(await _writing(what, database))
             if not database.is_sqlite:
@@ -68,10 +69,23 @@ async def check_store(database_url: str) -> list[Finding]:
     return found
 
 
-def _migrations(at: list[str], *, is_file: bool) -> Finding:
-    if not at and is_file:
-        says = "a new file: `callaudio run` creates its tables"
-        return Finding("migrations", Status.SET, says, "Start `callaudio run`.")
+def _creates(missing: Path) -> str:
+    """Say what creates a file; in another folder than this one it may exist already."""
+    if missing.parent == Path.cwd() and ENV_FILE.exists():
+        return f"Start `callaudio run`; it creates {missing.name} here."
+    again = "If callaudio has run before, check DATABASE_URL and the current folder."
+    return f"Start `callaudio run`; it creates the file. {again}"
+
+
+def _migrations(at: list[str], file: Path | None) -> Finding:
+    if not at:
+        # On PostgreSQL several processes may start at once, and none of them migrates.
+        fix = (
+            "Start `callaudio run`; it creates the tables, as `callaudio migrate` does."
+            if file
+            else "Run `callaudio migrate`; it creates the tables."
+        )
+        return Finding("migrations", Status.SET, NO_TABLES, fix)
     if at == [newest_revision()]:
         return Finding("migrations", Status.OK, "newest revision")
     if is_newer(at):
