@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bot.audit.verify import verify
 from bot.errors import Unexpected
 from bot.sandbox.objects import Ephemeral, File, Message
+from bot.store.tables import DeliveryRow
 from tests.chaos.people import MIXED, OTHERS, TEAM
 from tests.chaos.story import Asked, Story
 from tests.scenarios.digest_scene import posts
@@ -29,9 +30,12 @@ class Verdict:
         for file in scene.workspace.recordings:
             self._files[file.name[:34]].append(file)
         self._notes = notes_of(scene)
+        self._deliveries: dict[str, list[DeliveryRow]] = defaultdict(list)
 
     async def findings(self) -> list[str]:
         """Everything that is wrong."""
+        for row in await self._scene.deliveries():
+            self._deliveries[row.conversation_id].append(row)
         found = [
             *(line for each in self._story.asked.values() for line in self._of_command(each)),
             *self._of_presses(),
@@ -59,7 +63,8 @@ class Verdict:
         if not at_least <= outcomes <= at_most:
             yield (
                 f"{asked.call} ({asked.wish}, {asked.user}, taken: {asked.was_taken}): "
-                f"{len(shared)} files, notes {[each.text[:90] for each in notes]}, {asked.said}"
+                f"{len(shared)} files, notes {[each.text[:90] for each in notes]}, {asked.said}, "
+                f"{[described(each) for each in self._deliveries[asked.call]]}"
             )
         for said in asked.said:
             if Unexpected.what in said:
@@ -142,6 +147,12 @@ class Verdict:
 
     def _audio(self, call: str) -> list[File]:
         return [file for file in self._files[call] if file.name.endswith(".wav")]
+
+
+def described(row: DeliveryRow) -> str:
+    """Describe a delivery in a finding; the log lines about it are printed below the finding."""
+    ended = f"{row.ended_at:%H:%M:%S}" if row.ended_at else "never"
+    return f"{row.id} {row.state}, requested {row.requested_at:%H:%M:%S}, ended {ended}"
 
 
 def is_there(file: File) -> bool:
