@@ -14,8 +14,9 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import CheckCause, new_check
-from bot.recordings.redaction.outcome import Comparison, Verdict
+from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference, parse_reference

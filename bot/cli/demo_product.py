@@ -18,7 +18,7 @@ from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import AGENT_ID, Stage
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.past_deliveries import deliveries_of_message
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.sandbox import recordings
 from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionShown, Rule, Scene
 from bot.sandbox.person import SlackPerson

@@ -88,6 +88,7 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "forwarded": "it was forwarded to a conversation where it may not be heard",
         "public_link": "a public link to it was created",
         "doubt": "Slack no longer says who can hear it",
+        "redaction_differs": "something can be heard in it that should be muted",
     }
 )
 
@@ -108,6 +109,7 @@ GONE: Final = MappingProxyType(
         DeliveryKind.TRANSCRIPT: "The transcript can no longer be read in Slack",
     }
 )
+REDACTED_GONE: Final = "The redacted recording can no longer be heard in Slack"
 
 NOT_SHOWN_YET: Final = "Slack does not show the file yet; it may still be scanning it."
 

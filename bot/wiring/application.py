@@ -12,7 +12,7 @@ from bot.access.clearance import Clearances
 from bot.observability.metrics import Metrics
 from bot.observability.service_availability import ServiceAvailability, watch_services
 from bot.recordings.deliveries.backlog import Backlog
-from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.settings.model import Settings
 from bot.slack.operations import Operations, Probe
 from bot.slack.rejected_requests import RejectedRequests
@@ -98,7 +98,7 @@ async def open_application(
             metrics=core.metrics,
             probes=probes,
             notices={
-                "redacted_deliveries": _thawed(Freeze(core.database)),
+                "redacted_deliveries": _thawed(RedactionSafety(core.database)),
                 **{name: service.probe for name, service in _services(core).items()},
             },
             measure=_measuring(core),
@@ -135,9 +135,9 @@ def _services(core: Core) -> dict[str, ServiceAvailability]:
     return watch_services(core.metrics, hosts)
 
 
-def _thawed(freeze: Freeze) -> Probe:
+def _thawed(safety: RedactionSafety) -> Probe:
     async def probe() -> bool:
-        return not await freeze.is_on()
+        return not await safety.is_frozen()
 
     return probe
 

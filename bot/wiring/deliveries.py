@@ -9,7 +9,7 @@ from bot.polyai.calls import CallReader
 from bot.polyai.client import PolyAIClient
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
-from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.redaction.gate import RedactionGate
 from bot.recordings.redaction.sampling import Sampling
 from bot.recordings.steps.completion import Completion
@@ -57,7 +57,7 @@ def build_deliveries(
         evaluator=core.policy_evaluator,
         clock=core.clock,
         fact_retry_window=timings.fact_retry_window,
-        freeze=Freeze(core.database),
+        safety=RedactionSafety(core.database),
     )
     sharing = Sharing(
         deliveries=core.deliveries,

@@ -11,8 +11,9 @@ from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.seal import seal
 from bot.audit.verify import ChainFault, verify
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
-from bot.recordings.redaction.outcome import Comparison, Verdict
+from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
 from tests.audit.chains import OPS, overrule

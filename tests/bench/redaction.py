@@ -7,9 +7,9 @@ from bot.observability.metrics import Metrics
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import RedactionChecks
-from bot.recordings.redaction.outcome import Verdict
 from bot.wiring.clock import utc_now
 from tests.bench.relay import agent, measure, relaying, source_of, upload_of
 from tests.bench.rows import OURS, ROUNDS, Row, medians

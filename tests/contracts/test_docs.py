@@ -12,7 +12,7 @@ from bot.access.policy import Reason
 from bot.audit.events import AuditTag
 from bot.audit.walk import ChainFault
 from bot.observability.metrics import Metrics
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.settings.model import Settings
 from bot.store.tables import Base
 from tests.tables import each_row

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bot.observability.metrics import Metrics
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.slack.rejected_requests import RejectionCause
 from tests.contracts.test_project_files import ROOT, text
 from tests.tables import each_row

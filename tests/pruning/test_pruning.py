@@ -25,9 +25,10 @@ from bot.digests.counted_periods import CountedPeriods
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.evidence.evidence_pack import pack
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
-from bot.recordings.redaction.outcome import Comparison, Verdict
+from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import AccessRequestRow, AuditEventRow, DeliveryRow, RedactionCheckRow

@@ -94,7 +94,9 @@ async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened):
         call = scene.another_call(recording=leaking())
         seen = await scene.ask(call)
 
-        assert_failed(seen, "redaction_differs", "something can be heard in it", "check-redaction")
+        assert_failed(
+            seen, "redaction_differs", "something can be heard in it", "/callaudio-admin check"
+        )
         (told,) = [event for event in seen.audit if event.tag == OF_CHECKS[1]]
         assert told.payload["verdict"] == "differs"
         assert told.payload["heard_seconds"] == pytest.approx(0.5, abs=0.02)
@@ -144,9 +146,10 @@ async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened):
 
 
 @postgresql_at_length
-async def test_a_sample_is_checked_after_its_delivery(opened):
+async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it_is_proven(opened):
     async with opened("sample") as scene:
-        seen = await scene.ask(f"{scene.another_call(recording=leaking())} redacted")
+        call = scene.another_call(recording=leaking())
+        seen = await scene.ask(f"{call} redacted")
         check = await ended_check(scene)
 
         assert seen.delivery.state == "delivered"
@@ -156,7 +159,22 @@ async def test_a_sample_is_checked_after_its_delivery(opened):
             "sample",
             seen.delivery.id,
         )
-        assert [e.tag for e in await scene.audit(seen.delivery.id)] == [*DELIVERED_TAGS, *OF_CHECKS]
+        gone = "The redacted recording can no longer be heard in Slack: something can be heard"
+        await until(lambda: any(gone in m.text for m in scene.everything_posted()))
+        assert scene.every_visible_file() == []
+        tags = [e.tag for e in await scene.audit(seen.delivery.id)]
+        assert tags == [*DELIVERED_TAGS, *OF_CHECKS, "retention:file:taken_back"]
+
+        scene.workspace.join(CHANNEL, BOB)
+        again = await scene.ask(f"{call} redacted", user=BOB)
+        assert_failed(again, "redaction_differs", "something can be heard in it")
+        assert again.audio_requests == []
+        assert (await scene.ask(scene.another_call())).delivery.state == "delivered"
+
+        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
+        await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
+        await until(lambda: any("Proven" in m.text for m in scene.everything_posted()))
+        assert (await scene.ask(call)).delivery.state == "delivered"
 
 
 async def test_with_the_setting_off_nothing_is_checked(opened):

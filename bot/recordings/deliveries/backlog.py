@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, selec
 
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.deletable_files import deletable
-from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import LARGEST_CLOCK_SKEW
@@ -32,7 +32,7 @@ class Backlog:
         canary: str | None = None,
     ) -> None:
         self._database = database
-        self._freeze = Freeze(database)
+        self._safety = RedactionSafety(database)
         self._metrics = metrics
         self._clock = clock
         self._keep_raw = keep_raw
@@ -59,7 +59,7 @@ class Backlog:
             slot = await session.scalar(_oldest_slot())
             overdue = await session.scalar(_overdue(now, self._keep_raw))
             held_at = await session.scalar(_canary_held(self._canary)) if self._canary else None
-        frozen = await self._freeze.is_on()
+        frozen = await self._safety.is_frozen()
         for kind, waiting, held, due_at in kinds:
             metrics.work_waiting.labels(kind=kind).set(waiting)
             metrics.work_held.labels(kind=kind).set(held)

@@ -22,7 +22,11 @@ def deletable() -> tuple[ColumnElement[bool], ...]:
     undeleted = and_(DeliveryRow.state == State.FAILED.value, DeliveryRow.recheck_at.is_not(None))
     return (
         or_(DeliveryRow.state.in_(VISIBLE), undeleted),
-        or_(DeliveryRow.outcome == Outcome.RAW.value, DeliveryRow.delete_asked_by.is_not(None)),
+        or_(
+            DeliveryRow.outcome == Outcome.RAW.value,
+            DeliveryRow.delete_asked_by.is_not(None),
+            DeliveryRow.taken_back_cause.is_not(None),
+        ),
         DeliveryRow.taken_back_at.is_(None),
     )
 

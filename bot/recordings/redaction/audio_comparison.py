@@ -9,10 +9,11 @@ import numpy as np
 from bot.recordings.audio.codecs import Codec, Samples, codec_of
 from bot.recordings.audio.spans import Span
 from bot.recordings.audio.wav_header import PCM, WavHeader
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.blocks import CONTEXT_SECONDS, EDGE_SECONDS, audible, compare_block
 from bot.recordings.redaction.body import Body
 from bot.recordings.redaction.likeness import likeness
-from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty, Verdict
+from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty
 from bot.recordings.redaction.span_marks import SpanMarks, within
 from bot.recordings.redaction.spread import SEGMENT_SECONDS, Spread
 

@@ -15,8 +15,9 @@ from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.recordings.audio.spans import Span
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
-from bot.recordings.redaction.outcome import Comparison, Verdict
+from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference, parse_reference
 from bot.store.due_work import Due

@@ -12,6 +12,8 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.ids import new_id
 from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.differing_recordings import order_take_back
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.store.database import Database
@@ -115,19 +117,18 @@ class CheckStore:
             await record(session, self._event(check, AuditTag.REDACTION_RAW_REQUESTED, {}))
 
     async def end(self, check: Check, found: Comparison) -> bool:
-        """Store the outcome once; returns whether this call did."""
+        """Store the outcome once, and order what follows; returns whether this call did."""
         row, now = RedactionCheckRow, self.clock()
         outcome = {"ended_at": now, "verdict": found.verdict.value, "says": described(found)}
         ended = update(row).where(row.id == check.id, row.ended_at.is_(None)).values(**outcome)
         async with self._database.write() as session:
             if await session.scalar(ended.returning(row.id)) is None:
                 return False
-            event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
-            await record(session, event)
+            await self._record_outcome(session, check, found, now)
         return True
 
     async def add_ended(self, check: Check, found: Comparison) -> None:
-        """Store a finished check."""
+        """Store a finished check, and order what follows from its outcome."""
         async with self._database.write() as session:
             row = _row_of(check, self.clock())
             row.ended_at, row.verdict, row.says = (
@@ -136,8 +137,22 @@ class CheckStore:
                 described(found),
             )
             session.add(row)
-            event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
-            await record(session, event)
+            await self._record_outcome(session, check, found, row.requested_at)
+
+    async def _record_outcome(
+        self, session: AsyncSession, check: Check, found: Comparison, now: datetime
+    ) -> None:
+        """Record the outcome; if the recording differs, order the deletion of its posted files."""
+        if found.verdict is Verdict.DIFFERS:
+            await order_take_back(
+                session,
+                team_id=check.team_id,
+                agent_name=check.agent_name,
+                conversation_id=check.conversation_id,
+                now=now,
+            )
+        event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
+        await record(session, event)
 
     def _event(self, check: Check, tag: AuditTag, facts: dict[str, PayloadValue]) -> AuditEvent:
         return AuditEvent(

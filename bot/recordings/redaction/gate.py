@@ -5,21 +5,14 @@ from dataclasses import replace
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.redaction_safety import RedactionDiffers
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks
-from bot.recordings.redaction.outcome import Uncertainty, Verdict, inconclusive
+from bot.recordings.redaction.outcome import Uncertainty, inconclusive
 from bot.recordings.steps.uploading import Upload
 
 log = get_logger(__name__)
-
-
-class RedactionDiffers(CallAudioError):
-    """Something is audible in the redacted recording that should be muted."""
-
-    code = "redaction_differs"
-    what = "The recording was not posted: something can be heard in it that should be muted."
-    likely_cause = "PolyAI's redaction missed something, or muted only a part of it."
-    fix = "Ask the callaudio operator to examine it with `callaudio check-redaction`."
 
 
 class RedactionGate:

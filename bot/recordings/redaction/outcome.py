@@ -5,20 +5,9 @@ from enum import StrEnum
 from typing import Final
 
 from bot.recordings.audio.spans import SpanSummary
+from bot.recordings.deliveries.redaction_verdict import Verdict
 
 NO_SPANS: Final = SpanSummary(0, 0.0, ())
-
-
-class Verdict(StrEnum):
-    """The verdict on a redacted recording."""
-
-    PROVEN = "proven"
-    """It is the raw recording, sample by sample, with some moments muted."""
-    NOTHING_MUTED = "nothing_muted"
-    """It is the raw recording: there was nothing to mute, or nothing was muted."""
-    DIFFERS = "differs"
-    """Something can be heard that should be muted."""
-    INCONCLUSIVE = "cannot_tell"
 
 
 class Uncertainty(StrEnum):

@@ -4,7 +4,8 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict
+from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.redaction.outcome import Comparison, Uncertainty
 from bot.text.time_spans import format_time
 
 MOST_SHOWN: Final = 10
@@ -30,7 +31,7 @@ UNCERTAINTIES: Final = MappingProxyType(
 
 
 def described(found: Comparison) -> str:
-    """Word the outcome in one or two sentences."""
+    """Word the outcome in one to three sentences."""
     match found.verdict:
         case Verdict.PROVEN:
             return (
@@ -42,7 +43,8 @@ def described(found: Comparison) -> str:
         case Verdict.DIFFERS:
             return (
                 f"It differs: {_listed(found.heard)} can be heard in the redacted recording and "
-                f"should not be. The loudest sample there is at {found.heard_db:g} dB."
+                f"should not be. The loudest sample there is at {found.heard_db:g} dB. "
+                "It is deleted from Slack, and not delivered until a check proves it."
             )
         case Verdict.INCONCLUSIVE:
             why = UNCERTAINTIES[found.uncertainty or Uncertainty.BROKEN_OFF]

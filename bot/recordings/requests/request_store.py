@@ -57,7 +57,8 @@ class RequestStore:
 
         The same Slack trigger is always the same request (Slack may deliver it twice). The same
         words by the same person in the same place are the same request while the first is being
-        delivered, and within ``DOUBLE_SUBMIT_WINDOW``, unless it was refused or failed before.
+        delivered, and within ``DOUBLE_SUBMIT_WINDOW``, unless it was refused, failed or taken back
+        before.
 
         Raises:
             TooManyWaiting: the person has the maximum of unfinished deliveries. Two processes that

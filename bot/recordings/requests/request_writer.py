@@ -191,11 +191,11 @@ def _claiming(*, is_sqlite: bool) -> UpdateBase:
     first = select(DeliveryRow.id).where(DeliveryRow.id == row.delivery_id).correlate(row)
     is_on_its_way = first.where(DeliveryRow.ended_at.is_(None)).exists()
     # The person has read why, and asks again because the cause is gone.
-    brought_nothing = first.where(
-        or_(*(DeliveryRow.state == each.value for each in (State.REFUSED, State.FAILED))),
-        DeliveryRow.ended_at < bindparam("sent_at", type_=row.requested_at.type),
-    ).exists()
-    is_over = or_(brought_nothing, and_(is_old, ~is_on_its_way))
+    sent_at = bindparam("sent_at", type_=row.requested_at.type)
+    unanswered = or_(*(DeliveryRow.state == each.value for each in (State.REFUSED, State.FAILED)))
+    brought_nothing = and_(unanswered, DeliveryRow.ended_at < sent_at)
+    has_nothing = first.where(or_(brought_nothing, DeliveryRow.taken_back_at < sent_at)).exists()
+    is_over = or_(has_nothing, and_(is_old, ~is_on_its_way))
     return statement.on_conflict_do_update(
         index_elements=[row.fingerprint],
         # Writing the row's own values back locks it, and makes RETURNING name the holder.

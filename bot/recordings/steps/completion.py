@@ -14,6 +14,7 @@ from bot.audit.events import AuditTag
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.differing_recordings import schedule_ordered
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
 from bot.recordings.steps.notification import is_card_enough
 from bot.recordings.steps.sharing import Sharing
@@ -95,13 +96,16 @@ class Completion:
             self._count(delivery, str(delivery.outcome), str(delivery.reason))
         return state
 
-    def _after(
-        self, now: datetime, *, is_raw: bool
-    ) -> Callable[[AsyncSession, Row[Any]], None] | None:
+    def _after(self, now: datetime, *, is_raw: bool) -> Callable[[AsyncSession, Row[Any]], None]:
         """Schedule the work that an end makes necessary."""
         if is_raw:
             return partial(watch_file, now=now, check_schedule=self._check_schedule)
-        return partial(self._sample, now=now) if self._sample else None
+        return partial(self._after_redacted, now=now)
+
+    def _after_redacted(self, session: AsyncSession, row: Row[Any], *, now: datetime) -> None:
+        schedule_ordered(session, row, now)
+        if self._sample:
+            self._sample(session, row, now)
 
     async def refuse(self, delivery: Delivery) -> None:
         """End a delivery that the decision refused."""

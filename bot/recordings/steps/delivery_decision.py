@@ -10,7 +10,7 @@ from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.freeze import Freeze
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.deliveries.slack_errors import ConversationUnseen
 
 
@@ -51,12 +51,12 @@ class DeliveryDecider:
         evaluator: PolicyEvaluator,
         clock: Callable[[], datetime],
         fact_retry_window: FactRetryWindow,
-        freeze: Freeze | None = None,
+        safety: RedactionSafety | None = None,
     ) -> None:
         self._evaluator = evaluator
         self._clock = clock
         self._fact_retry_window = fact_retry_window
-        self._freeze = freeze
+        self._safety = safety
 
     async def decide(
         self,
@@ -76,12 +76,13 @@ class DeliveryDecider:
             ConversationUnseen: the bot was removed from the destination after the first decision.
             DeliveriesFrozen: it would be redacted, or its upload is, and the plain key may return
                 raw.
+            RedactionDiffers: the same, and a check found that its recording is not redacted.
         """
         with collect_unknown_facts() as noted:
             evaluation = await self._evaluator.evaluate(question, conversation)
         if delivery.outcome is Outcome.REDACTED:
             # Its upload came with the plain key, whatever the rights allow by now.
-            await self._refuse_frozen()
+            await self._refuse_unsafe(delivery)
         if delivery.outcome is not None and evaluation.decision.outcome is Outcome.REFUSED:
             # Otherwise the requester would read that they are not in the conversation.
             _raise_unseen(noted)
@@ -98,12 +99,12 @@ class DeliveryDecider:
                 evaluation = replace(evaluation, decision=Decision(outcome, Reason.FACT_UNKNOWN))
         is_redacted = evaluation.decision.outcome is Outcome.REDACTED
         if is_redacted and delivery.outcome is not Outcome.REDACTED:
-            await self._refuse_frozen()
+            await self._refuse_unsafe(delivery)
         return replace(evaluation, taken_at=self._clock())
 
-    async def _refuse_frozen(self) -> None:
-        if self._freeze:
-            await self._freeze.refuse()
+    async def _refuse_unsafe(self, delivery: Delivery) -> None:
+        if self._safety:
+            await self._safety.require(delivery)
 
 
 def _raise_unseen(errors: Iterable[CallAudioError]) -> None:

@@ -10,7 +10,7 @@ from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.shares import FileShares, SharedIn, elsewhere
 from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.recordings.deliveries.slack_port import SlackPort
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 
 log = get_logger(__name__)
 

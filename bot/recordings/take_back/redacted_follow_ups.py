@@ -17,10 +17,10 @@ from bot.audit.events import SYSTEM_ACTOR, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.take_back_causes import RAW_IS_NOT_ALLOWED
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.fair_queue import flow_of, read_fair_queue, requester_key
 from bot.recordings.requests.new_request import NewRequest, delivery_id_of, request_event, row_of
-from bot.recordings.take_back.causes import RAW_IS_NOT_ALLOWED
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import DeliveryRow

@@ -22,7 +22,7 @@ from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.deliveries.slack_errors import FileUnseen
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import SlackPort, TakenBack
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.forwarded_files import ForbiddenShare, ForwardedFiles
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps

@@ -1,6 +1,6 @@
 """Stores which visible files have to be deleted, why, and that they are deleted.
 
-A raw file may be taken back at any time; a redacted one is deleted only on request.
+A raw file may be taken back at any time; a redacted one is deleted on request, or if it differs.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from bot.recordings.deliveries.orphaned_files import (
     store_orphaned,
 )
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
 from bot.store.database import Database

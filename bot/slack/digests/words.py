@@ -62,6 +62,7 @@ TAKEN_BACK: Final = MappingProxyType(
         "public_link": "public link",
         "doubt": "Slack did not answer",
         "unfinished": "delivery failed",
+        "redaction_differs": "redaction differs",
     }
 )
 

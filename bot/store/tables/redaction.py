@@ -15,7 +15,8 @@ class RedactionCheckRow(Base):
     """
 
     __tablename__ = "redaction_checks"
-    __table_args__ = (Index(None, "team_id", "ended_at"),)
+    # By conversation, because a recording that differs is refused before each delivery.
+    __table_args__ = (Index(None, "team_id", "ended_at"), Index(None, "conversation_id"))
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     team_id: Mapped[str]

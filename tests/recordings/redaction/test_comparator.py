@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.recordings.audio.spans import Span
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
 from bot.recordings.redaction.blocks import EDGE_SECONDS
 from bot.recordings.redaction.comparator import compare_streams
-from bot.recordings.redaction.outcome import Uncertainty, Verdict
+from bot.recordings.redaction.outcome import Uncertainty
 from bot.sandbox import recordings
 from tests.examples import examples
 from tests.recordings.audio.test_wav_header_parser import chunk, fmt, riff

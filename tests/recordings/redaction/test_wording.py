@@ -3,7 +3,8 @@
 import pytest
 
 from bot.recordings.audio.spans import Span, SpanSummary
-from bot.recordings.redaction.outcome import Comparison, Uncertainty, Verdict, inconclusive
+from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
 from bot.recordings.redaction.wording import described
 from tests.tables import each_row
 
@@ -29,7 +30,8 @@ MANY = SpanSummary(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
             Comparison(Verdict.DIFFERS, heard=CARD, heard_db=-12.5),
             (
                 "It differs: 1 span of 0.6 s (1:01.0-1:01.6) can be heard in the redacted "
-                "recording and should not be. The loudest sample there is at -12.5 dB."
+                "recording and should not be. The loudest sample there is at -12.5 dB. It is "
+                "deleted from Slack, and not delivered until a check proves it."
             ),
         ),
     ],

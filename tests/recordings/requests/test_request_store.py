@@ -61,10 +61,14 @@ class RequestStoreSetup:
         return await self.requests.store(request)
 
     async def end(self, stored: StoredRequest, state: str = "delivered") -> None:
+        """``taken_back``: it was delivered at noon, and its file was deleted now."""
         row = DeliveryRow
         ended = update(row).where(row.id == stored.delivery_id)
+        values = {"state": state, "ended_at": self.now}
+        if state == "taken_back":
+            values = {"state": "delivered", "ended_at": NOON, "taken_back_at": self.now}
         async with self.database.write() as session:
-            await session.execute(ended.values(state=state, ended_at=self.now))
+            await session.execute(ended.values(**values))
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.database.read() as session:
@@ -158,8 +162,8 @@ async def test_the_same_words_join_a_finished_request_only_within_the_window(set
     ]
 
 
-@pytest.mark.parametrize("state", ["refused", "failed"])
-async def test_the_same_words_after_a_refused_or_failed_request_are_a_new_request(setup, state):
+@pytest.mark.parametrize("state", ["refused", "failed", "taken_back"])
+async def test_the_same_words_are_a_new_request_if_nothing_is_left_of_the_first(setup, state):
     first = await setup.store()
     setup.now = NOON + timedelta(seconds=2)
     await setup.end(first, state)

@@ -12,7 +12,7 @@ from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import ConversationUnseen
-from bot.recordings.deliveries.freeze import DeliveriesFrozen
+from bot.recordings.deliveries.redaction_safety import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
@@ -131,7 +131,7 @@ async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
 class Frozen:
     """Deliveries are frozen."""
 
-    async def refuse(self) -> None:
+    async def require(self, _delivery: Delivery) -> None:
         raise DeliveriesFrozen
 
 
@@ -167,7 +167,7 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
         evaluator=Evaluator(now, error),
         clock=lambda: NOON,
         fact_retry_window=FACT_RETRY_WINDOW,
-        freeze=Frozen(),
+        safety=Frozen(),
     )
 
     assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code

@@ -12,7 +12,7 @@ from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.shares import FileShares
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
 from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED
 from bot.slack.web_api.errors import ScopeMissing, SlackCallInvalid, SlackError, SlackTokenRejected

@@ -9,8 +9,8 @@ from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.requests.fair_queue import flow_of
-from bot.recordings.take_back.causes import TakeBackCause
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database

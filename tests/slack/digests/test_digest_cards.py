@@ -15,7 +15,7 @@ from bot.digests.notable import Mark, NotableCall
 from bot.digests.report import AccessReport, Figures, Gap, NameCount, PersonTally
 from bot.digests.slack_port import Slot
 from bot.recordings.deliveries.delivery import Problem
-from bot.recordings.take_back.causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.sandbox.block_limits import problems
 from bot.slack.digests import cards, words
 from bot.slack.identifiers import Action

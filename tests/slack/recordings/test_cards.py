@@ -270,7 +270,17 @@ def test_the_card_of_a_file_that_was_taken_back_offers_the_redacted_variant_at_m
     assert problems(message["blocks"]) == []
     assert_harmless(message)
     drawn = [each["action_id"] for each in buttons(message)]
-    assert drawn == ([Action.REDACTED_INSTEAD] if kind is DeliveryKind.AUDIO else [])
+    offers = kind is DeliveryKind.AUDIO and cause != "redaction_differs"
+    assert drawn == ([Action.REDACTED_INSTEAD] if offers else [])
+
+
+def test_the_card_of_a_redacted_recording_that_differs_does_not_say_that_it_was_unredacted():
+    message = cards.taken_back(TakenBack(announcement(), "redaction_differs"))
+    assert message["text"] == (
+        "The redacted recording can no longer be heard in Slack: something can be heard in it that "
+        "should be muted."
+    )
+    assert "unredacted" not in shown(message)
 
 
 @each_row("cause", wording.WHY_TAKEN_BACK)

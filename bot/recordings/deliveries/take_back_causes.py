@@ -5,7 +5,7 @@ from typing import Final
 
 
 class TakeBackCause(StrEnum):
-    """Why a raw recording was taken back."""
+    """Why a recording was taken back."""
 
     TIME_OVER = "time_over"
     RIGHT_ENDED = "right_ended"
@@ -16,12 +16,14 @@ class TakeBackCause(StrEnum):
     PUBLIC_LINK = "public_link"
     UNVERIFIED = "doubt"
     UNFINISHED = "unfinished"
+    REDACTION_DIFFERS = "redaction_differs"
     ASKED = "asked"
 
 
 RAW_IS_NOT_ALLOWED: Final = frozenset(TakeBackCause) - {
     TakeBackCause.TIME_OVER,
     TakeBackCause.UNFINISHED,
+    TakeBackCause.REDACTION_DIFFERS,
     TakeBackCause.ASKED,
 }
 """Causes after which the redacted recording follows: only raw is not allowed."""

@@ -1,0 +1,97 @@
+"""Refuses redacted deliveries that may be raw: all while frozen, and recordings known to differ."""
+
+from functools import cache
+from typing import Final
+
+from sqlalchemy import Executable, and_, bindparam, literal, or_, select, union_all
+
+from bot.errors import CallAudioError
+from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.store.database import Database
+from bot.store.tables import CanaryRow, RedactionCheckRow
+
+FROZEN: Final = "frozen"
+
+
+class DeliveriesFrozen(CallAudioError):
+    """Deliveries are frozen: a redacted recording may be a raw one."""
+
+    code = "deliveries_frozen"
+    what = "Redacted recordings are not delivered at the moment."
+    likely_cause = "The key for redacted recordings was found to return unredacted ones."
+    fix = "Ask an admin of callaudio to check it; `callaudio doctor` shows the finding."
+
+
+class RedactionDiffers(CallAudioError):
+    """Something is audible in the redacted recording that should be muted."""
+
+    code = "redaction_differs"
+    what = "The recording was not posted: something can be heard in it that should be muted."
+    likely_cause = "PolyAI's redaction missed something, or muted only a part of it."
+    fix = (
+        "Ask an admin of callaudio to check it with `/callaudio-admin check`: once a check proves "
+        "it, it is delivered again."
+    )
+
+
+class RedactionSafety:
+    """Reads from the store, which all processes share, which redacted deliveries are refused."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def is_frozen(self) -> bool:
+        """Return whether deliveries are frozen now."""
+        return bool(await self._database.rows(_frozen()))
+
+    async def require(self, delivery: Delivery) -> None:
+        """Refuse a redacted delivery while deliveries are frozen, or if its recording differs.
+
+        A recording differs until a later check proves it, in its direction or in both.
+
+        Raises:
+            DeliveriesFrozen: deliveries are frozen.
+            RedactionDiffers: the last conclusive check found that it differs.
+        """
+        recording = {
+            "team": delivery.team_id,
+            "agent": delivery.agent_name,
+            "conversation": delivery.conversation_id,
+            "side": delivery.direction.value,
+        }
+        found = {each.found for each in await self._database.rows(_refusing(), recording)}
+        if FROZEN in found:
+            raise DeliveriesFrozen
+        if Verdict.DIFFERS in found:
+            raise RedactionDiffers
+
+
+# Built once: building it costs SQLAlchemy as much as running it, in each redacted delivery.
+@cache
+def _frozen() -> Executable:
+    return select(CanaryRow.conversation).where(CanaryRow.frozen_at.is_not(None)).limit(1)
+
+
+@cache
+def _refusing() -> Executable:
+    check = RedactionCheckRow
+    proves = and_(
+        check.verdict == Verdict.PROVEN.value,
+        or_(check.direction == bindparam("side"), check.direction == Direction.COMBINED.value),
+    )
+    last = (
+        select(check.verdict.label("found"))
+        .where(
+            check.conversation_id == bindparam("conversation"),
+            check.agent_name == bindparam("agent"),
+            check.team_id == bindparam("team"),
+            or_(check.verdict == Verdict.DIFFERS.value, proves),
+        )
+        .order_by(check.ended_at.desc(), check.verdict)
+        .limit(1)
+        .subquery()
+    )
+    frozen = select(literal(FROZEN).label("found")).where(CanaryRow.frozen_at.is_not(None))
+    return union_all(frozen, select(last.c.found))

@@ -1,0 +1,147 @@
+"""A recording that a check found to differ is deleted, and refused until a check proves it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.polyai.payloads import Direction
+from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.differing_recordings import order_take_back, schedule_ordered
+from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
+from bot.store.tables import DeliveryRow, DueWorkRow, RedactionCheckRow
+from tests.conftest import NOON
+from tests.recordings.deliveries.rows import delivery_row
+
+pytestmark = pytest.mark.postgresql_at_length
+
+TEAM, CHANNEL, CALL = "T0QUALITY0", "C0QUALITY0", "CA1"
+
+
+def check(
+    at: int,
+    direction: str,
+    verdict: str | None,
+    conversation_id: str = CALL,
+    agent_name: str = "default",
+    team_id: str = TEAM,
+) -> RedactionCheckRow:
+    """A check that ended so many minutes after noon."""
+    return RedactionCheckRow(
+        id=f"k-{at}-{verdict}",
+        team_id=team_id,
+        asked_by="system",
+        cause="asked",
+        agent_name=agent_name,
+        conversation_id=conversation_id,
+        direction=direction,
+        requested_at=NOON,
+        ended_at=NOON + timedelta(minutes=at) if verdict else None,
+        verdict=verdict,
+    )
+
+
+@pytest.mark.parametrize(
+    ("checks", "refused"),
+    [
+        pytest.param([], "", id="nothing is known"),
+        pytest.param([(1, "combined", None)], "", id="its check has not ended"),
+        pytest.param([(1, "combined", "cannot_tell")], "", id="inconclusive"),
+        pytest.param([(1, "combined", "nothing_muted")], "", id="nothing was muted"),
+        pytest.param([(1, "combined", "differs")], "both user agent", id="it differs"),
+        pytest.param(
+            [(1, "agent", "differs")], "both user agent",
+            id="one side differs, and the other is not known",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "proven")], "", id="proven later"
+        ),
+        pytest.param(
+            [(1, "combined", "proven"), (2, "combined", "differs")], "both user agent",
+            id="proven before",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (1, "combined", "proven")],
+            "both user agent",
+            id="both at the same time",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "user", "proven")], "both agent",
+            id="one side is proven, which says nothing of the other",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "cannot_tell")],
+            "both user agent", id="an inconclusive check proves nothing",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "nothing_muted")],
+            "both user agent", id="that nothing is muted proves nothing",
+        ),
+        pytest.param([(1, "combined", "differs", "CA2")], "", id="another call"),
+        pytest.param([(1, "combined", "differs", CALL, "sales")], "", id="another agent's call"),
+        pytest.param(
+            [(1, "combined", "differs", CALL, "default", "T0OTHER00")], "", id="another workspace"
+        ),
+    ],
+)  # fmt: skip
+async def test_a_recording_is_refused_until_a_later_check_proves_it(database, checks, refused):
+    async with database.write() as session:
+        session.add(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
+        session.add_all([check(*each) for each in checks])
+    async with database.read() as session:
+        delivery = delivery_of(await session.get(DeliveryRow, "1"))
+    safety = RedactionSafety(database)
+
+    found = []
+    for name, direction in zip(("both", "user", "agent"), Direction, strict=True):
+        try:
+            await safety.require(replace(delivery, direction=direction))
+        except RedactionDiffers:
+            found.append(name)
+
+    assert found == refused.split()
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_ordered"),
+    [
+        pytest.param({}, True, id="visible"),
+        pytest.param({"state": "unconfirmed"}, True, id="it may become visible"),
+        pytest.param({"direction": "agent"}, True, id="one side of the same call"),
+        pytest.param({"state": "uploaded", "ended_at": None}, True, id="under way"),
+        pytest.param({"outcome": "raw"}, False, id="raw is allowed there"),
+        pytest.param({"outcome": None, "state": "received"}, False, id="not yet decided"),
+        pytest.param({"state": "failed"}, False, id="failed"),
+        pytest.param({"taken_back_at": NOON}, False, id="already deleted"),
+        pytest.param({"conversation_id": "CA2"}, False, id="another call"),
+        pytest.param({"agent_name": "sales"}, False, id="another agent's call"),
+        pytest.param({"team_id": "T0OTHER00"}, False, id="another workspace"),
+    ],
+)
+async def test_each_redacted_recording_of_the_call_is_deleted(database, columns, is_ordered):
+    usual = {"team_id": TEAM, "user_id": "U0ALICE", "outcome": "redacted", "conversation_id": CALL}
+    async with database.write() as session:
+        session.add(delivery_row("1", CHANNEL, **{**usual, **columns}))
+    async with database.write() as session:
+        await order_take_back(
+            session, team_id=TEAM, agent_name="default", conversation_id=CALL, now=NOON
+        )
+    async with database.read() as session:
+        row = await session.get(DeliveryRow, "1")
+        due = list(await session.scalars(select(DueWorkRow.kind)))
+
+    cause = "redaction_differs" if is_ordered else None
+    assert (row.taken_back_cause, due) == (cause, ["take_back"] if is_ordered else [])
+
+
+async def test_a_deletion_ordered_during_the_delivery_is_due_at_its_end(database):
+    due = []
+    for delivery_id, cause in (("1", None), ("2", "redaction_differs")):
+        row = delivery_row(delivery_id, CHANNEL, taken_back_cause=cause)
+        async with database.write() as session:
+            schedule_ordered(session, row, NOON)
+        async with database.read() as session:
+            due.append(list(await session.scalars(select(DueWorkRow.key))))
+
+    assert due == [[], ["2"]]
