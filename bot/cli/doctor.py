@@ -8,14 +8,16 @@ from typing import Annotated, Final
 import typer
 
 from bot.cli import console
+from bot.cli.checks.admins import check_admins
 from bot.cli.checks.blame import without_consequences
 from bot.cli.checks.canary import check_canary
 from bot.cli.checks.finding import Finding, Status, unchecked
 from bot.cli.checks.outside import check_outside
 from bot.cli.checks.polyai import AgentChecks
-from bot.cli.checks.rights import check_rights
+from bot.cli.checks.rights import CountedGrants, check_raw, count_grants
 from bot.cli.checks.slack import check_slack
-from bot.cli.checks.store import check_store, read_store
+from bot.cli.checks.store import WAKING, check_store, read_store
+from bot.cli.checks.worker import check_worker
 from bot.cli.checks.zones import check_zones
 from bot.cli.doctor_report import COLUMNS, report
 from bot.concurrency.gather import both, every
@@ -31,6 +33,7 @@ from bot.wiring.clock import utc_now
 EXAMPLE: Final = Path(".env.example")
 NEEDED = ("database", "migrations")
 """What has to be in order before anything is read from the store."""
+OF_THE_STORE = ("worker", "canary", "time zones")
 
 
 def doctor(
@@ -124,28 +127,41 @@ async def examine(
             both(check_store(settings.database_url), slack), polyai
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    stored = (
-        lambda store: check_canary(store, settings.callaudio_canary),
-        check_zones,
-        lambda store: check_rights(store, settings, in_slack.team_id, utc_now),
-    )
-    missing = [
-        each.what for each in in_store if each.what in NEEDED and each.state is not Status.OK
-    ]
-    canary, zones, rights = (
-        [[unchecked(each, missing[0])] for each in ("canary", "time zones", "admins")]
-        if missing
-        else await every(read_store(settings.database_url, each) for each in stored)
-    )
-    rule_is = Finding("audience rule", Status.SET, rule, is_always_shown=True)
+    stored, grants = await _read_stored(settings, in_store, in_slack.team_id)
+    admins = check_admins(settings.callaudio_admins, in_slack.first_admins, grants)
+    raw = check_raw(grants.pii, settings, in_slack.team_id) if grants else []
     parts = (
         check_outside(settings),
+        [admins],
         in_store,
-        canary,
-        zones,
+        stored,
         in_slack.findings,
-        *in_polyai,
-        rights,
-        [rule_is],
+        *(each.access for each in in_polyai),
+        raw,
+        # What a recording has to show comes last: there may be no call yet.
+        [each.compared for each in in_polyai],
+        [Finding("audience rule", Status.SET, rule, is_always_shown=True)],
     )
     return without_consequences([each for part in parts for each in part])
+
+
+async def _read_stored(
+    settings: Settings, in_store: list[Finding], team_id: str | None
+) -> tuple[list[Finding], CountedGrants | None]:
+    """Read what the store shows, if it is in order, and how many hold rights; None: unknown."""
+    missing = [each for each in in_store if each.what in NEEDED and each.state is not Status.OK]
+    if missing:
+        none = CountedGrants() if missing[0].state is Status.SET else None
+        return [unchecked(each, missing[0].what) for each in OF_THE_STORE], none
+    is_direct = any(each.what == WAKING and each.state is Status.OK for each in in_store)
+    reads = (
+        lambda store: check_worker(store, utc_now, hears_notifications=is_direct),
+        lambda store: check_canary(store, settings.callaudio_canary),
+        check_zones,
+    )
+    url, first_admins = settings.database_url, settings.callaudio_admins
+    found, grants = await both(
+        every(read_store(url, each) for each in reads),
+        read_store(url, lambda store: count_grants(store, first_admins, team_id, utc_now)),
+    )
+    return [each for part in found for each in part or ()], grants

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy import text
+
 from bot.observability.log_throttle import LogThrottle
 from bot.observability.logs import get_logger
 from bot.store.database import Database
@@ -19,6 +21,13 @@ log = get_logger(__name__)
 
 READ_VERSION_SECONDS: Final = 0.25
 LISTEN_AGAIN_SECONDS: Final = 5.0
+_SESSIONS: Final = text(
+    """
+    SELECT count(*) FILTER (WHERE query = :listens),
+    count(*) FILTER (WHERE query = '<insufficient privilege>' OR state = 'disabled')
+    FROM pg_stat_activity WHERE datname = current_database() AND usesysid IS NOT NULL
+    """
+)
 NOTHING_ELSE: Final[Mapping[str, Callable[[str], None]]] = MappingProxyType({})
 
 
@@ -42,7 +51,7 @@ async def listen(
         try:
             async with database.engine.connect() as connection:
                 autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                for channel in (CHANNEL, *hear):
+                for channel in (*hear, CHANNEL):  # the last one shows that a worker listens
                     await autocommit.exec_driver_sql(f"LISTEN {channel}")
                 pooled = await autocommit.get_raw_connection()
                 driver = pooled.driver_connection
@@ -60,6 +69,17 @@ async def listen(
         except Exception as error:  # noqa: BLE001 - logged, and tried again
             _note(throttle, "not_listening", error)
         await asyncio.sleep(began_at + again_seconds - time.monotonic())
+
+
+async def is_listened(database: Database) -> bool | None:
+    """Return whether a worker listens to this PostgreSQL; None: its sessions cannot be seen.
+
+    A session shows its last statement, for a listening one that is ``LISTEN``, to its own role only
+    (docs: PostgreSQL, "pg_stat_activity").
+    """
+    (found,) = await database.rows(_SESSIONS, {"listens": f"LISTEN {CHANNEL}"})
+    listening, hidden = found
+    return True if listening else None if hidden else False
 
 
 async def watch(

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.cli.checks.admins import MOST_ASKED
 from bot.cli.checks.finding import Finding, Status
-from bot.cli.checks.polyai import NAME_A_CALL
+from bot.cli.checks.polyai import NOT_SHOWN
 from bot.cli.checks.samples import messages, views
 from bot.cli.checks.store import NO_TABLES
 from bot.cli.doctor import examine
@@ -27,6 +29,7 @@ from bot.cli.stage import (
     environment_of,
     platform_environment_of,
 )
+from bot.jobs.sole_worker import SoleWorker
 from bot.recordings.references.reference import parse_reference
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording
@@ -48,7 +51,9 @@ SPOKEN = {"recording": Recording.speech(), "started_at": YESTERDAY}
 
 @pytest.fixture
 def workspace() -> Workspace:
-    return Workspace(scopes=REQUIRED | set(WITHOUT))
+    workspace = Workspace(scopes=REQUIRED | set(WITHOUT))
+    workspace.add_user("U0FIRST000")
+    return workspace
 
 
 @pytest.fixture
@@ -62,11 +67,16 @@ async def polyai() -> AsyncIterator[PolyAISandbox]:
 
 
 @pytest.fixture
-async def environ(
-    workspace: Workspace, polyai: PolyAISandbox, sqlite_url: str
-) -> AsyncIterator[dict[str, str]]:
+async def slack(workspace: Workspace) -> AsyncIterator[SlackSandbox]:
     async with SlackSandbox(workspace) as slack:
-        yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
+        yield slack
+
+
+@pytest.fixture
+def environ(
+    workspace: Workspace, slack: SlackSandbox, polyai: PolyAISandbox, sqlite_url: str
+) -> dict[str, str]:
+    return {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
 
 
 async def found(
@@ -92,7 +102,9 @@ async def test_nothing_is_wrong_with_a_complete_set_up(environ):
 
 
 async def test_findings_are_in_the_order_of_the_set_up(environ):
-    order = ["proxy", "database", "Slack", "plain key of default", "who may hear raw"]
+    before = ["proxy", "admins", "database", "worker", "Slack", "conversations"]
+    after = ["plain key of default", "who may hear raw", "redaction for default"]
+    order = [*before, *after]
     assert [name for name in await found(environ) if name in order] == order
 
 
@@ -124,20 +136,38 @@ async def test_a_right_of_another_workspace_or_a_denied_or_ended_one_does_not_co
     assert findings["who may hear raw"].says == "nobody yet: every recording is redacted"
 
 
-async def test_a_complete_set_up_is_reported_although_no_call_compares_the_keys(
+async def test_each_step_is_named_and_last_that_a_call_has_to_show_the_keys(
     environ, polyai, workspace, run
 ):
     polyai.calls.clear()
+
+    async def step(*call: str) -> str:
+        return next_step(await found(environ, *call))
+
+    assert (await step()).startswith("Next: admins. Set CALLAUDIO_ADMINS to your own id")
+    environ["CALLAUDIO_ADMINS"] = "U0FIRST000"
+    assert await step() == (
+        "Next: worker. Start `callaudio run`, or `callaudio web` and `callaudio worker`."
+    )
+    worker = SoleWorker.claim(Path(environ["DATABASE_URL"].removeprefix("sqlite:///")))
+    assert (await step()).startswith("Next: conversations. Type `/invite @callaudio`")
     workspace.add_channel("C0HERE0000", is_private=True)
-    given = ("--team", "T0CALLAUDIO", "--user", "U0BOB0000", "--reason", "review")
-    await asyncio.to_thread(run, "grants", "add", *given)
-    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
-    assert findings["redaction for default"].state is Status.SET
-    assert next_step(findings).startswith("Everything is set up.")
+    grant = await step()
+    assert grant.startswith("Next: who may hear raw. callaudio grants add ")
+    _, *arguments = shlex.split(grant.partition(". ")[2])
+    assert (await asyncio.to_thread(run, *arguments)).exit_code == 0
+    assert await step() == (
+        "Next: redaction for default. Once there is a call in which something is muted, run "
+        "`callaudio doctor --conversation CA…`."
+    )
+    polyai.add_call("CALL-1", agent_id=AGENT_ID, **SPOKEN)
+    assert (await step("CALL-1")).startswith("Everything is set up.")
+    worker.release()
 
 
 async def test_a_missing_database_file_is_named_and_not_created(environ, tmp_path):
-    findings = await found(environ, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
+    new = f"sqlite:///{tmp_path}/new.db"
+    findings = await found(environ, DATABASE_URL=new, CALLAUDIO_ADMINS="U0FIRST000")
     missing = findings["database"]
     assert missing.state is Status.SET
     assert missing.says == f"{NO_TABLES}; the file {tmp_path}/new.db does not exist"
@@ -145,7 +175,8 @@ async def test_a_missing_database_file_is_named_and_not_created(environ, tmp_pat
         "Next: database. Start `callaudio run`; it creates the file. "
         "If callaudio has run before, check DATABASE_URL and the current folder."
     )
-    assert findings["admins"].says == "fix first: database"
+    assert findings["worker"].says == "fix first: database"
+    assert findings["admins"].state is Status.OK
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 
 
@@ -161,10 +192,15 @@ async def test_a_database_without_tables_is_no_fault_and_what_creates_them_is_na
 ):
     (tmp_path / "new.db").touch()
     url = postgresql() if is_postgresql else f"sqlite:///{tmp_path}/new.db"
-    findings = await found(environ, DATABASE_URL=url)
+    of_new = {"DATABASE_URL": url, "CALLAUDIO_ADMINS": "U0FIRST000"}
+    findings = await found(environ, **of_new)
     assert findings["migrations"] == Finding("migrations", Status.SET, NO_TABLES, fix)
     assert next_step(findings) == f"Next: migrations. {fix}"
-    assert findings["admins"].says == "fix first: migrations"
+    assert findings["worker"].says == "fix first: migrations"
+
+    # The settings come first, so that nothing has to be started twice.
+    findings = await found(environ, **{**of_new, "CALLAUDIO_ADMINS": ""})
+    assert next_step(findings).startswith("Next: admins. ")
 
     # A fault comes before what is to be set up.
     findings = await found(environ, DATABASE_URL=url, SLACK_BOT_TOKEN="xoxb-1")
@@ -226,10 +262,78 @@ async def test_an_admin_by_grant_and_by_setting_is_one_admin(environ, run):
     assert findings["admins"].says == "2 by grant or by CALLAUDIO_ADMINS"
 
 
+async def test_a_first_admin_to_whom_the_right_is_denied_is_none(environ, run):
+    denied = ("--team", "T0CALLAUDIO", "--user", "U0FIRST000", "--right", "admin")
+    await asyncio.to_thread(run, "grants", "deny", *denied, "--reason", "left the team")
+    admins = (await found(environ, CALLAUDIO_ADMINS="U0FIRST000"))["admins"]
+    assert (admins.state, "nobody can give rights in Slack" in admins.says) == (Status.SET, True)
+    assert "`callaudio grants revoke`" in admins.fix
+
+
 async def test_without_an_admin_doctor_says_where_to_find_the_user_id(environ):
-    findings = await found(environ, CALLAUDIO_ADMINS="")
-    assert findings["admins"].state is Status.SET
-    assert "Copy member ID" in findings["admins"].fix
+    admins = (await found(environ, CALLAUDIO_ADMINS=""))["admins"]
+    assert admins.state is Status.SET
+    assert admins.says == "CALLAUDIO_ADMINS is empty: nobody can give rights in Slack"
+    assert "Copy member ID" in admins.fix
+
+
+@pytest.mark.parametrize(
+    ("flags", "state", "says"),
+    [
+        pytest.param({}, Status.OK, "2 by grant or by CALLAUDIO_ADMINS", id="a member"),
+        pytest.param({"is_restricted": True}, Status.OK, "2 by grant", id="a guest, by name"),
+        pytest.param(None, Status.WRONG, "Slack knows no U0SECOND00", id="nobody"),
+        pytest.param({"is_bot": True}, Status.WRONG, "U0SECOND00 is a bot", id="a bot"),
+        pytest.param({"deleted": True}, Status.WRONG, "U0SECOND00 is deactivated", id="who left"),
+        pytest.param(
+            {"team_id": "T0OTHER00"}, Status.WRONG, "of another organisation", id="an outsider"
+        ),
+        pytest.param(
+            {"omit": frozenset({"deleted"})},
+            Status.UNCHECKED,
+            "Slack did not say who U0SECOND00 is",
+            id="a flag is missing",
+        ),
+    ],
+)
+async def test_slack_is_asked_who_each_first_admin_is(environ, workspace, flags, state, says):
+    if flags is not None:
+        workspace.add_user("U0SECOND00", **flags)
+    admins = (await found(environ, CALLAUDIO_ADMINS="U0FIRST000,U0SECOND00"))["admins"]
+    assert (admins.state, says in admins.says) == (state, True)
+    assert "U0FIRST000" not in admins.says
+    assert ("Copy member ID" in admins.fix) is (state is Status.WRONG)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault("users.info", hang=True, times=9), id="no answer"),
+        pytest.param(Fault("users.info", error="fatal_error", times=9), id="an error of Slack's"),
+    ],
+)
+async def test_an_admin_about_whom_slack_does_not_answer_is_not_ok(
+    environ, slack, monkeypatch, fault
+):
+    monkeypatch.setattr("bot.cli.checks.finding.CHECK_SECONDS", 0.3)
+    slack.faults.add(fault)
+    admins = (await found(environ, CALLAUDIO_ADMINS="U0FIRST000"))["admins"]
+    assert (admins.state, admins.says) == (Status.UNCHECKED, "Slack did not say who U0FIRST000 is")
+
+
+async def test_of_a_long_list_of_admins_only_as_many_are_looked_up_as_slack_allows(
+    environ, workspace
+):
+    ids = [f"U0MANY{number:03}" for number in range(MOST_ASKED + 1)]
+    for user_id in ids:
+        workspace.add_user(user_id)
+    admins = (await found(environ, CALLAUDIO_ADMINS=",".join(ids)))["admins"]
+    assert len(workspace.called("users.info")) == MOST_ASKED
+    assert (admins.state, ids[-1] in admins.says, ids[0] in admins.says) == (
+        Status.UNCHECKED,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -398,6 +502,8 @@ async def test_behind_a_pooler_doctor_says_that_notifications_do_not_arrive(
     assert findings["database"].state is Status.OK
     waking = findings["waking workers"]
     assert waking.state is Status.SET
+    says = "whether one runs cannot be seen from here"
+    assert findings["worker"] == Finding("worker", Status.SET, says, is_always_shown=True)
     assert "pooler in transaction mode" in waking.says
     assert "every 5 s" in waking.says
 
@@ -476,7 +582,7 @@ async def test_the_token_of_socket_mode_is_checked(environ, workspace, *, is_rig
 
 
 ALIKE = Recording.of(b"RIFF nothing to mute", b"RIFF nothing to mute")
-UNTOLD = f"this call does not show it; {NAME_A_CALL}"
+NAME_A_CALL = "`callaudio doctor --conversation CA…`"
 
 
 @pytest.mark.parametrize(
@@ -504,9 +610,13 @@ UNTOLD = f"this call does not show it; {NAME_A_CALL}"
             "without PII access",
             id="two raw keys",
         ),
-        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, UNTOLD, "", id="plain"),
+        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, NOT_SHOWN, "", id="plain"),
         pytest.param(
-            {"POLYAI_PII_API_KEY": "AnotherPlainKey"}, Status.SET, UNTOLD, "", id="two plain keys"
+            {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
+            Status.SET,
+            NOT_SHOWN,
+            NAME_A_CALL,
+            id="two plain keys",
         ),
     ],
 )
@@ -523,19 +633,20 @@ async def test_swapped_keys_are_found_by_the_recordings_they_return(
     assert finding.state is state
     assert says in finding.says
     assert fix in finding.fix
-    assert finding.is_always_shown is bool(conversation or says == UNTOLD)
+    assert bool(fix) is bool(finding.fix)
+    assert finding.is_always_shown is bool(conversation or says == NOT_SHOWN)
     assert not [key for key in (PLAIN_KEY, RAW_KEY, "AnotherRawKey") if key in str(findings)]
 
 
 async def test_a_call_in_which_nothing_is_muted_proves_nothing(environ, polyai):
     polyai.add_call("CALL-1", agent_id=AGENT_ID, **{**SPOKEN, "recording": ALIKE})
     finding = (await found(environ))["redaction for default"]
-    assert (finding.state, finding.says) == (Status.SET, UNTOLD)
+    assert (finding.state, finding.says) == (Status.SET, NOT_SHOWN)
 
     # Another call of the list shows the difference.
     polyai.add_call("CALL-2", agent_id=AGENT_ID, **SPOKEN)
     assert (await found(environ))["redaction for default"].state is Status.OK
-    assert (await found(environ, "CALL-1"))["redaction for default"].says == UNTOLD
+    assert (await found(environ, "CALL-1"))["redaction for default"].says == NOT_SHOWN
 
 
 async def test_a_recording_that_changes_between_two_requests_proves_nothing(environ, polyai):
@@ -545,7 +656,7 @@ async def test_a_recording_that_changes_between_two_requests_proves_nothing(envi
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]
 
-    assert (finding.state, finding.says) == (Status.SET, UNTOLD)
+    assert (finding.state, finding.says) == (Status.SET, NOT_SHOWN)
 
 
 async def test_without_a_recording_the_keys_are_not_compared_and_a_named_call_says_why(
@@ -554,11 +665,12 @@ async def test_without_a_recording_the_keys_are_not_compared_and_a_named_call_sa
     polyai.calls.clear()
     polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
 
-    finding = (await found(environ))["redaction for default"]
-    assert (finding.state, finding.says) == (
-        Status.SET,
-        f"no recent call has a recording; {NAME_A_CALL}",
-    )
+    sales = {"agent_id": AGENT_ID, "region": "us", "api_key": PLAIN_KEY}
+    findings = await found(environ, POLYAI_AGENTS=json.dumps({"sales": sales}))
+    finding = findings["redaction for default"]
+    assert (finding.state, finding.says) == (Status.SET, "no recent call has a recording")
+    assert NAME_A_CALL in finding.fix
+    assert "`callaudio doctor --conversation sales:CA…`" in findings["redaction for sales"].fix
 
     finding = (await found(environ, "CALL-1"))["redaction for default"]
     assert finding.state is Status.WRONG

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Executable, insert, text
+from sqlalchemy import Executable, insert, text, update
 
 from bot.cli.stage import (
     ACCOUNT_ID,
@@ -39,16 +39,19 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store import failures
 from bot.store.database import Database
-from bot.store.tables import CanaryRow, DigestRow
+from bot.store.due_work_kinds import DueWorkKind
+from bot.store.enqueue import enqueue
+from bot.store.tables import CanaryRow, DigestRow, DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.forward_proxy import DOMAIN, ForwardProxy
 from tests.ports import free_port
+from tests.recordings.deliveries.rows import delivery_row
 from tests.tls import AUTHORITY, server_tls
 
 APPROVALS = "C0APPROVE0"
 SECRETS = (PLAIN_KEY, RAW_KEY, PLATFORM_KEY, "hunter2", "wrongKey", "xoxb-1", "xapp-1")
-OF_SLACK = {"scopes", "clock", "conversations", "approvals channel"}
-OF_STORE = {"canary", "time zones", "admins"}
+OF_SLACK = {"scopes", "clock", "conversations", "approvals channel", "admins"}
+OF_STORE = {"canary", "time zones", "worker"}
 OF_AGENT = {"raw key of default", "redaction for default"}
 OF_CALLS = {"Slack", *OF_SLACK, "plain key of default", *OF_AGENT}
 REINSTALL = "Install App → Reinstall"
@@ -191,6 +194,33 @@ def digest_in_a_zone_of_nowhere(bench: Bench) -> object:
     return bench.store(insert(DigestRow).values(row))
 
 
+def asked_without_a_worker(*, claimed_by: str | None = None) -> Callable[[Bench], object]:
+    """Store a request; a worker that died may still hold its work."""
+
+    async def apply(bench: Bench) -> None:
+        who = {"team_id": "T0CALLAUDIO", "user_id": "U0BOSS000", "requested_at": utc_now()}
+        asked = delivery_row("d1", "C0QUALITY0", **who, state="requested", ended_at=None)
+        database = Database(bench.environ["DATABASE_URL"])
+        async with database.write() as session:
+            session.add(asked)
+            enqueue(session, DueWorkKind.DELIVER, "d1", now=utc_now())
+        await database.close()
+        await bench.store(update(DueWorkRow).values(claim=claimed_by))
+
+    return apply
+
+
+def admin(user_id: str, **flags: object) -> Callable[[Bench], None]:
+    """Name one more admin; without ``flags`` Slack does not know the person."""
+
+    def apply(bench: Bench) -> None:
+        bench.environ["CALLAUDIO_ADMINS"] += f",{user_id}"
+        if flags:
+            bench.workspace.add_user(user_id, **flags)
+
+    return apply
+
+
 def not_a_database(bench: Bench) -> None:
     file = bench.folder / "notes.db"
     file.write_text("these are notes " * 100)
@@ -308,6 +338,12 @@ ROWS = {
     "a plain key that returned raw": Row(
         canary_frozen, "canary", '`callaudio canary thaw --reason "plain key replaced"`'
     ),
+    "a request that no worker takes": Row(
+        asked_without_a_worker(), "worker", "Start `callaudio worker` if `callaudio web` runs"
+    ),
+    "a request whose worker died": Row(
+        asked_without_a_worker(claimed_by="w-1"), "worker", "else `callaudio run`"
+    ),
     "a digest's zone that this machine lacks": Row(
         digest_in_a_zone_of_nowhere, "time zones", "pip install --upgrade tzdata"
     ),
@@ -328,7 +364,7 @@ ROWS = {
     "a closed port in the place of Slack": Row(
         setting(SLACK_API_URL="http://127.0.0.1:{port}/api/"), "Slack", FIXES[REFUSED], OF_SLACK
     ),
-    "a scope that is missing": Row(scopes_without("users:read"), "scopes", REINSTALL),
+    "a scope that is missing": Row(scopes_without("users:read"), "scopes", REINSTALL, {"admins"}),
     "scopes without which channels cannot be listed": Row(
         scopes_without("channels:read", "groups:read"), "scopes", REINSTALL, {"conversations"}
     ),
@@ -349,6 +385,14 @@ ROWS = {
     "approvals in an unknown channel": Row(approvals(), "approvals channel", "/invite"),
     "a workspace that does not take a kind of block": Row(
         without_charts, "messages", "Update callaudio."
+    ),
+    "an admin whom Slack does not know": Row(admin("U0NOBODY0"), "admins", "Copy member ID"),
+    "a bot as admin": Row(admin("U0BOT0000", is_bot=True), "admins", "Correct CALLAUDIO_ADMINS"),
+    "an admin who has left": Row(
+        admin("U0LEFT000", deleted=True), "admins", "Correct CALLAUDIO_ADMINS"
+    ),
+    "an admin of another organisation": Row(
+        admin("U0OTHER00", team_id="T0OTHER00"), "admins", "Correct CALLAUDIO_ADMINS"
     ),
     # PolyAI.
     "another plain key": Row(

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bot.jobs.background import in_background
-from bot.jobs.waking import listen, watch
+from bot.jobs.waking import is_listened, listen, watch
 from bot.store.database import Database
 from bot.store.engines import sqlite_path
 from bot.store.enqueue import enqueue
@@ -50,6 +51,25 @@ async def test_another_process_that_stores_work_wakes_the_worker(database, datab
 
         await until(lambda: woken)
     await other.close()
+
+
+async def test_a_listening_worker_is_seen_by_roles_that_may_see_its_session(migrated_postgresql):
+    url, role = migrated_postgresql(), "callaudio_of_few_rights"
+    worker, doctor = Database(url), Database(url)
+    stranger = Database(f"{url}&options=-crole%3D{role}")
+    assert await is_listened(doctor) is False
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role}")
+        try:
+            async with heard(worker):
+                assert await is_listened(doctor) is True
+                assert await is_listened(stranger) is None
+        finally:
+            owner.execute(f"DROP ROLE {role}")
+    await worker.close()
+    assert await is_listened(doctor) is False
+    await doctor.close()
+    await stranger.close()
 
 
 async def test_work_whose_transaction_failed_wakes_no_worker(database, database_url):

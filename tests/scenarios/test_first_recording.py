@@ -76,8 +76,8 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path,
             else SlackClientSide(workspace, f"http://127.0.0.1:{port}/slack/events")
         )
 
-        async def next_step() -> str:
-            code, told = await typed("callaudio doctor", tmp_path)
+        async def next_step(options: str = "") -> str:
+            code, told = await typed(f"callaudio doctor {options}", tmp_path)
             assert code == 0
             return told.splitlines()[-1]
 
@@ -95,7 +95,8 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path,
             await arrived(workspace, f"{CALL}-redacted.wav")
 
             assert (await typed(step.partition(". ")[2], tmp_path))[0] == 0
-            assert (await next_step()).startswith("Everything is set up.")
+            assert "`callaudio doctor --conversation CA…`" in await next_step()
+            assert (await next_step(f"--conversation {CALL}")).startswith("Everything is set up.")
             assert (await people.command(ALICE, CHANNEL, ANOTHER)).arrived
             await arrived(workspace, f"{ANOTHER}-raw.wav")
         finally:

@@ -17,7 +17,7 @@ CHECK_SECONDS: Final = 20.0
 class Status(StrEnum):
     """The status of a finding; ``set`` is a choice or unknown, not a fault.
 
-    ``not checked``: something before it has to be fixed first.
+    ``not checked``: something before it has to be fixed first, or nobody answered.
     """
 
     OK = "ok"

@@ -1,6 +1,7 @@
 """PolyAI: whether each agent's keys work, which list is read, and whether the keys differ."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,13 +16,13 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.key_check import KeyCheck, KeyVerdict
 from bot.polyai.lists import CallLists
+from bot.recordings.references.agents import DEFAULT_AGENT
 
 COMPARED_CALLS: Final = 3
 COMPARED_SECONDS: Final = 90.0
 LOOKBACK: Final = timedelta(days=30)
 CALLS_CONSIDERED: Final = 20
-NAME_A_CALL: Final = "name one with something to mute: `callaudio doctor --conversation <id>`"
-"""Advice and no step of the set-up: there may be no call that shows the difference."""
+NOT_SHOWN: Final = "this call does not show which keys return raw"
 
 _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
     KeyVerdict.APART: (
@@ -39,8 +40,16 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
         "the keys are swapped: the plain key returns raw recordings, the raw key redacted ones",
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
-    KeyVerdict.INCONCLUSIVE: (Status.SET, f"this call does not show it; {NAME_A_CALL}", ""),
+    KeyVerdict.INCONCLUSIVE: (Status.SET, NOT_SHOWN, ""),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChecked:
+    """Whether the keys of an agent open it, and whether its recordings show which returns raw."""
+
+    access: list[Finding]
+    compared: Finding
 
 
 class AgentChecks:
@@ -56,7 +65,7 @@ class AgentChecks:
 
     async def check(
         self, agent: Agent, *, has_account: bool, conversation_id: str | None
-    ) -> list[Finding]:
+    ) -> AgentChecked:
         """Check one agent; ``conversation_id`` names the call by which its keys are compared."""
         (plain, raw), listed = await both(
             both(self._opens(agent, raw=False), self._opens(agent, raw=True)),
@@ -67,7 +76,7 @@ class AgentChecks:
             compared = unchecked(f"redaction for {agent.name}", first.what)
         else:
             compared = await self._compare(agent, conversation_id)
-        return [plain, raw, listed, compared]
+        return AgentChecked([plain, raw, listed], compared)
 
     async def _opens(self, agent: Agent, *, raw: bool) -> Finding:
         what = f"{'raw' if raw else 'plain'} key of {agent.name}"
@@ -102,18 +111,24 @@ class AgentChecks:
         what = f"redaction for {agent.name}"
 
         async def check() -> Finding:
-            if conversation_id:
-                compared = await self._keys.compare(agent, conversation_id)
-                return _compared(what, compared, is_asked=True)
             verdict = None
-            for each in await self._recent_calls(agent):
-                verdict = await self._verdict(agent, each) or verdict
-                if verdict not in (None, KeyVerdict.INCONCLUSIVE):
-                    break
+            if conversation_id:
+                verdict = await self._keys.compare(agent, conversation_id)
+            else:
+                for each in await self._recent_calls(agent):
+                    verdict = await self._verdict(agent, each) or verdict
+                    if verdict not in (None, KeyVerdict.INCONCLUSIVE):
+                        break
             if verdict is None:
-                says = f"no recent call has a recording; {NAME_A_CALL}"
-                return Finding(what, Status.SET, says, is_always_shown=True)
-            return _compared(what, verdict)
+                says = "no recent call has a recording"
+                return Finding(what, Status.SET, says, _name_a_call(agent))
+            # With a plain key alone, equal recordings are as good as it gets.
+            state, says, fix = _SAYS[verdict]
+            is_unknown = verdict is KeyVerdict.INCONCLUSIVE
+            if is_unknown and agent.pii_api_key:
+                fix = _name_a_call(agent)
+            is_shown = is_unknown or conversation_id is not None
+            return Finding(what, state, says, fix, is_always_shown=is_shown)
 
         return await checked(what, check, seconds=COMPARED_SECONDS)
 
@@ -140,6 +155,9 @@ class AgentChecks:
         return [call.conversation_id for call in spoken[:COMPARED_CALLS]]
 
 
-def _compared(what: str, verdict: KeyVerdict, *, is_asked: bool = False) -> Finding:
-    is_shown = is_asked or verdict is KeyVerdict.INCONCLUSIVE
-    return Finding(what, *_SAYS[verdict], is_always_shown=is_shown)
+def _name_a_call(agent: Agent) -> str:
+    prefix = "" if agent.name == DEFAULT_AGENT else f"{agent.name}:"
+    return (
+        "Once there is a call in which something is muted, run "
+        f"`callaudio doctor --conversation {prefix}CA…`."
+    )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.cli.checks.admins import FirstAdmins, read_first_admins
 from bot.cli.checks.finding import Finding, Status, checked, unchecked
 from bot.cli.checks.messages import check_messages
+from bot.concurrency.gather import both
 from bot.errors import CallAudioError
 from bot.network.outbound import Outbound
 from bot.settings.model import Settings
@@ -36,10 +38,11 @@ OF_SOCKET_MODE: Final[dict[type[CallAudioError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SlackChecked:
-    """The findings, and the workspace of the token; None if Slack did not say."""
+    """The findings, the workspace of the token and the first admins; None: Slack did not say."""
 
     findings: list[Finding]
     team_id: str | None
+    first_admins: FirstAdmins | None
 
 
 async def check_slack(
@@ -56,6 +59,7 @@ async def check_slack(
         identity = Identity(api, token=token, clock=clock)
         found: list[Finding] = []
         team_id: str | None = None
+        first_admins: FirstAdmins | None = None
 
         async def introduce() -> Finding:
             introduction = await api.introduce()
@@ -73,7 +77,11 @@ async def check_slack(
         found.insert(0, await checked("Slack", introduce, fixes=_fixes(settings)))
         directory = SlackDirectory(api, identity)
         if team_id:
-            found.append(await checked("conversations", lambda: _conversations(api)))
+            conversations, first_admins = await both(
+                checked("conversations", lambda: _conversations(api)),
+                read_first_admins(directory, settings.callaudio_admins),
+            )
+            found.append(conversations)
             found.append(await _approvals(directory, settings.callaudio_approvals_channel))
             if tries_messages:
                 found.append(await check_messages(api))
@@ -87,7 +95,7 @@ async def check_slack(
         else:
             says = f"HTTP on port {settings.port}"
             found.append(Finding("requests from Slack", Status.SET, says))
-    return SlackChecked(found, team_id)
+    return SlackChecked(found, team_id, first_admins)
 
 
 def _fixes(settings: Settings) -> dict[type[CallAudioError], str]:

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 from sqlalchemy import text
@@ -24,18 +24,19 @@ CHANNEL: Final = "callaudio_doctor"
 NOTIFIED_WITHIN_SECONDS: Final = 2.0
 AFTER_DATABASE: Final = ("migrations", "writing to the database")
 LEAST_FREE_BYTES: Final = 100 * 2**20
+WAKING: Final = "waking workers"
+
+T = TypeVar("T")
 
 
-async def read_store(
-    database_url: str, read: Callable[[Database], Awaitable[list[Finding]]]
-) -> list[Finding]:
-    """Return the findings of ``read`` on a migrated database."""
+async def read_store(database_url: str, read: Callable[[Database], Awaitable[T]]) -> T | None:
+    """Return the result of ``read`` on a migrated database; None if the database fails."""
     database = Database(database_url)
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await read(database)
     except (SQLAlchemyError, psycopg.Error, OSError):  # OSError: TimeoutError too
-        return []
+        return None
     finally:
         await database.close()
 
@@ -58,7 +59,7 @@ async def check_store(database_url: str) -> list[Finding]:
             what = "writing to the database"
             found.append(await _writing(what, database))
             if not database.is_sqlite:
-                what = "waking workers"
+                what = WAKING
                 found.append(await _waking(what, database))
     except (SQLAlchemyError, psycopg.Error, OSError) as error:  # OSError: TimeoutError too
         if not found:

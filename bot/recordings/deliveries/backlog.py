@@ -53,9 +53,9 @@ class Backlog:
         metrics.backlog_known.set(0)
         metrics.database_takes_writes.set(0)
         async with self._database.read() as session:
-            by_kind = _by_kind(now, has_leases=not self._database.is_sqlite)
+            by_kind = work_by_kind(now, has_leases=not self._database.is_sqlite)
             kinds = (await session.execute(by_kind)).all()
-            oldest = await session.scalar(_oldest_delivery())
+            oldest = await session.scalar(oldest_delivery())
             slot = await session.scalar(_oldest_slot())
             overdue = await session.scalar(_overdue(now, self._keep_raw))
             held_at = await session.scalar(_canary_held(self._canary)) if self._canary else None
@@ -80,7 +80,8 @@ def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-def _by_kind(now: datetime, *, has_leases: bool) -> Select[str, int, int, datetime]:
+def work_by_kind(now: datetime, *, has_leases: bool) -> Select[str, int, int, datetime]:
+    """Select for each kind of work how much waits and is held, and when the first was due."""
     row = DueWorkRow
     # A dead worker's claim stays in the table, but is void once its lease has ended.
     lasts = row.lease_ends_at > func.now() if has_leases else true()
@@ -94,7 +95,8 @@ def _by_kind(now: datetime, *, has_leases: bool) -> Select[str, int, int, dateti
     ).group_by(row.kind)
 
 
-def _oldest_delivery() -> Select[datetime]:
+def oldest_delivery() -> Select[datetime]:
+    """Select when the oldest delivery that has not ended was requested."""
     of_delivery = and_(DueWorkRow.kind == DueWorkKind.DELIVER, DueWorkRow.key == DeliveryRow.id)
     return (
         select(func.min(DeliveryRow.requested_at))

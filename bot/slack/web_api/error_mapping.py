@@ -77,6 +77,7 @@ BY_CODE: Final[dict[str, type[CallAudioError]]] = {
     "hash_conflict": HomeConflict,
     "user_not_found": PersonUnknown,
     "users_not_found": PersonUnknown,
+    "user_not_visible": PersonUnknown,
     "user_disabled": PersonUnknown,
     "cannot_dm_bot": PersonUnknown,
     "messages_tab_disabled": PersonUnknown,
