@@ -46,7 +46,7 @@ ENTRIES: Final = (
     ),
     Entry(
         "migrate",
-        "bot.cli.serve",
+        "bot.cli.migrating",
         "migrate",
         "Bring the database to the newest revision; running it twice changes nothing.",
     ),

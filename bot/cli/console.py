@@ -32,7 +32,7 @@ WIDEST_TABLE: Final = 10_000
 MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` first."
 
 
-def warn(*lines: str) -> None:
+def note(*lines: str) -> None:
     """Print to standard error; the command continues."""
     console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
     for line in lines:
@@ -41,7 +41,7 @@ def warn(*lines: str) -> None:
 
 def complain(*lines: str, code: int) -> typer.Exit:
     """Print to standard error; raise the returned exception to exit with the code."""
-    warn(*lines)
+    note(*lines)
     return typer.Exit(code)
 
 

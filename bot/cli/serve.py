@@ -1,13 +1,13 @@
-"""`run`, `web`, `worker`, `migrate`."""
+"""`run`, `web`, `worker`."""
 
 import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Annotated, Final
 
 import typer
@@ -15,20 +15,18 @@ import uvicorn
 
 from bot.cli import console
 from bot.cli.loopback_server import LOOPBACK
+from bot.cli.migrating import migrate_database, second_worker_refused
 from bot.cli.reloading import hangups, reload_at
-from bot.cli.sockets import CannotListen, bound, cannot_listen, most_connections
+from bot.cli.sockets import Address, CannotListen, bound, cannot_listen, most_connections
 from bot.cli.stopping import stopped_at_sigterm
 from bot.jobs.background import in_background
-from bot.jobs.sole_worker import SecondWorkerRefused, SoleWorker
 from bot.observability.logs import configure_logging, get_logger
 from bot.observability.tracing import start_tracing
 from bot.settings.environment import ENV_FILE, load_settings, read_env_file
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
-from bot.store.database import Database
 from bot.store.engines import async_url, sqlite_path
-from bot.store.revision import is_to_be_migrated
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -41,6 +39,20 @@ ANSWERS_SECONDS: Final = 3
 """How long a stopping server waits for responses in progress: as long as Slack does."""
 HEALTH_SECONDS: Final = 1
 """The same if Slack sends no requests to it, but only monitoring does."""
+COMMANDS: Final[Mapping[Roles, str]] = MappingProxyType(
+    {
+        Roles(listens=True, works=True): "run",
+        Roles(listens=True, works=False): "web",
+        Roles(listens=False, works=True): "worker",
+    }
+)
+UP: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "run": "callaudio is up: type /callaudio in Slack.",
+        "web": "callaudio is up: type /callaudio in Slack. `callaudio worker` delivers.",
+        "worker": "The worker is up: it delivers what `callaudio web` stores.",
+    }
+)
 
 
 def run(context: typer.Context, host: Host = LOOPBACK) -> None:
@@ -58,20 +70,12 @@ def worker(context: typer.Context, host: Host = LOOPBACK) -> None:
     _serve(context, Roles(listens=False, works=True), host)
 
 
-def migrate() -> None:
-    """Bring the database to the newest revision; running it twice changes nothing."""
-    database_url = console.database_url()
-    with console.database_errors_shown(), _second_worker_refused():
-        asyncio.run(_migrate(database_url))
-    typer.echo("The database is up to date.")
-
-
 def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bool = False) -> None:
     settings = console.settings()
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     stop_tracing = start_tracing(os.environ)
     try:
-        with console.database_errors_shown(), _second_worker_refused():
+        with console.database_errors_shown(), second_worker_refused():
             serving = serve(
                 settings,
                 roles,
@@ -88,17 +92,6 @@ def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bo
         raise console.complain(error.what, error.fix, code=code) from None
     except DatabaseNotMigrated:
         raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
-
-
-@contextmanager
-def _second_worker_refused() -> Iterator[None]:
-    try:
-        yield
-    except SecondWorkerRefused:
-        raise console.complain(
-            "Another worker already serves this SQLite file. Stop it, or use PostgreSQL.",
-            code=console.FAILED,
-        ) from None
 
 
 def _reread(given: Mapping[str, str] | None) -> Settings:
@@ -129,7 +122,11 @@ async def serve(
         DatabaseNotMigrated, DatabaseNewer: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
-    addresses = [(host, port), *([settings.metrics_address] if settings.metrics_address else [])]
+    other_port = f"another port, `PORT={port % 65535 + 1} callaudio {COMMANDS[roles]}`"
+    address = Address(host, port, other_port)
+    addresses = [address]
+    if settings.metrics_address:
+        addresses.append(Address(*settings.metrics_address, "another CALLAUDIO_METRICS_ADDRESS"))
     with (
         stopped_at_sigterm() as stop,
         hangups(are_heard=reread is not None) as hung_up,
@@ -138,8 +135,8 @@ async def serve(
         url = async_url(settings.database_url)
         if not migrates_file:
             console.require_file(url)
-        elif sqlite_path(url):
-            await _migrate(settings.database_url)
+        elif sqlite_path(url) and (done := await migrate_database(settings.database_url)):
+            log.info("database_migrated", from_revision=done.before, to_revision=done.after)
         async with AsyncExitStack() as stack:
             application = await stack.enter_async_context(
                 open_application(settings, roles=roles, timings=timings, open_outlets=open_outlets)
@@ -151,33 +148,10 @@ async def serve(
             config = _configure(
                 application, ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS
             )
-            server = _GracefulServer(config, host, port, roles)
+            server = _GracefulServer(config, address, roles)
             await server.serve(sockets)
             stop.is_under_way = True
             log.info("stopping")
-
-
-async def _migrate(database_url: str) -> None:
-    """Migrate to the newest revision; Alembic is loaded only if it is needed.
-
-    Raises:
-        SecondWorkerRefused: a worker of the version before still serves the SQLite file.
-    """
-    database = Database(database_url)
-    try:
-        if not await is_to_be_migrated(database):
-            return
-    finally:
-        await database.close()
-    from bot.store.schema import upgrade  # noqa: PLC0415 - costs 11 MB for as long as it runs
-
-    path = sqlite_path(database.url)
-    sole_worker = SoleWorker.claim(path) if path else None
-    try:
-        upgrade(database.url)
-    finally:
-        if sole_worker:
-            sole_worker.release()
 
 
 def _configure(application: Application, answers_seconds: int) -> uvicorn.Config:
@@ -189,20 +163,27 @@ def _configure(application: Application, answers_seconds: int) -> uvicorn.Config
 class _GracefulServer(uvicorn.Server):
     """Stops at a signal without raising it again, as uvicorn would before anything is closed."""
 
-    def __init__(self, config: uvicorn.Config, host: str, port: int, roles: Roles) -> None:
+    def __init__(self, config: uvicorn.Config, address: Address, roles: Roles) -> None:
         super().__init__(config)
-        self._address = host, port
+        self._address = address
         self._roles = roles
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, and log it."""
-        host, port = self._address
+        """Start listening, log it, and tell people who watch a terminal."""
+        address, roles = self._address, self._roles
         try:
             await super().startup(sockets)
         except OSError as error:  # taken since it was bound here
-            raise cannot_listen(host, port, error) from None
-        roles = self._roles
-        log.info("started", host=host, port=port, listens=roles.listens, works=roles.works)
+            raise cannot_listen(address, error) from None
+        log.info(
+            "started",
+            host=address.host,
+            port=address.port,
+            listens=roles.listens,
+            works=roles.works,
+        )
+        if sys.stderr.isatty():  # elsewhere programs read the log, which is JSON
+            console.note(f"{UP[COMMANDS[roles]]} Ctrl-C stops it.")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop serving; at a second signal, do not wait for open requests."""

@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 
 WANTED_FILES: Final = 65_536
@@ -25,15 +26,28 @@ class CannotListen(Exception):
         super().__init__(what)
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        other: what an operator may choose instead, with the setting that does so.
+    """
+
+    host: str
+    port: int
+    other: str
+
+
 @contextmanager
-def bound(addresses: Sequence[tuple[str, int]]) -> Iterator[list[socket.socket]]:
-    """Bind every address (host and port); no connection is accepted yet.
+def bound(addresses: Sequence[Address]) -> Iterator[list[socket.socket]]:
+    """Bind every address; no connection is accepted yet.
 
     Raises:
         CannotListen: an address is not available.
     """
     with ExitStack() as stack:
-        yield [each for host, port in addresses for each in _bound(host, port, stack)]
+        yield [each for wanted in addresses for each in _bound(wanted, stack)]
 
 
 def most_connections(wanted: int) -> int:
@@ -55,7 +69,8 @@ def most_connections(wanted: int) -> int:
     return wanted if soft == unlimited else min(wanted, soft // 2)
 
 
-def _bound(host: str, port: int, stack: ExitStack) -> Iterator[socket.socket]:
+def _bound(wanted: Address, stack: ExitStack) -> Iterator[socket.socket]:
+    host, port = wanted.host, wanted.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
@@ -70,24 +85,26 @@ def _bound(host: str, port: int, stack: ExitStack) -> Iterator[socket.socket]:
         try:
             opened.bind(address)
         except OSError as error:
-            raise cannot_listen(host, port, error) from None
+            raise cannot_listen(wanted, error) from None
         yield opened
 
 
-def cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+def cannot_listen(wanted: Address, error: OSError) -> CannotListen:
     """Build the error for an address that is not available."""
+    host, port = wanted.host, wanted.port
     match error.errno:
         case errno.EADDRINUSE:
             what = f"Port {port} on {host} is taken: another program listens there."
-            fix = f"`lsof -i :{port}` or `ss -ltnp` names it. Stop it, or choose another PORT."
+            named = f"`lsof -i :{port}` or `ss -ltnp` names it."
+            fix = f"{named} If it has to stay, choose {wanted.other}; otherwise stop it."
             return CannotListen(what, fix, is_usage=False)
         case errno.EACCES | errno.EPERM:
             what = f"This user may not listen on port {port}."
-            return CannotListen(what, "Choose a PORT from 1024 on.", is_usage=False)
+            return CannotListen(what, "Choose a port from 1024 on.", is_usage=False)
         case errno.EADDRNOTAVAIL:
             what = f"{host} is not an address of this machine."
             fix = "Give one that is, such as 127.0.0.1, or 0.0.0.0 for all."
             return CannotListen(what, fix, is_usage=True)
         case _:
             what = f"Cannot listen on port {port} of {host}: {error.strerror}."
-            return CannotListen(what, "Check the address and PORT.", is_usage=False)
+            return CannotListen(what, "Check the address and the port.", is_usage=False)

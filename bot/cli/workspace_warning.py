@@ -14,7 +14,7 @@ async def warn_of_unused_workspace(database: Database, team_id: str, *, undo: st
     async with database.read() as session:
         used = await workspaces_with_deliveries(session)
     if used and team_id not in used:
-        console.warn(
+        console.note(
             f"In workspace {team_id} nobody has requested a recording yet, only in "
             f"{', '.join(sorted(used))}.",
             f"If the id is wrong, run `{undo}`, and repeat this command with the right id.",

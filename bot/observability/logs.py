@@ -37,7 +37,7 @@ MAX_DEPTH: Final = 6  # deeper containers are masked as one text
 UNITS: Final = ("_bytes", "_seconds", "_ms")
 QUIET_LOGGERS: Final = (
     *("slack_bolt", "slack_sdk", "httpx", "aiohttp", "uvicorn.access"),
-    *("apscheduler", "sqlalchemy.engine", "alembic.runtime.plugins"),
+    *("apscheduler", "sqlalchemy.engine", "alembic"),
 )
 USUAL_WARNING: Final = "As you gave `client` as well, `token` will be unused."
 """Bolt's warning at each start where SLACK_BOT_TOKEN is in the environment: as it should be."""

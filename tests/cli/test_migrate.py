@@ -116,7 +116,9 @@ def test_a_file_that_an_older_worker_serves_is_not_migrated(empty_environment, t
     assert current_revision(async_url(url)) == "0029"
 
     older.release()
-    assert run("migrate").exit_code == 0
+    assert run("migrate").stdout == (
+        f"The database was brought from revision 0029 to {newest_revision()}.\n"
+    )
     assert current_revision(async_url(url)) == newest_revision()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from bot.__main__ import main
 from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
-from bot.cli.sockets import cannot_listen
+from bot.cli.sockets import Address, cannot_listen
 from bot.cli.stage import environment_of
 from bot.jobs.sole_worker import SoleWorker
 from bot.jobs.work_loop import WorkLoop
@@ -66,9 +67,13 @@ def holds_nothing(url: str) -> bool:
 def test_migrate_needs_only_the_database_and_may_be_run_twice(empty_environment, tmp_path):
     url = f"sqlite:///{tmp_path}/new.db"
     empty_environment.setenv("DATABASE_URL", url)
-    for _ in range(2):
+    newest = newest_revision()
+    for told in (
+        f"The new database was brought to revision {newest}.\n",
+        f"The database is up to date, at revision {newest}.\n",
+    ):
         result = run("migrate")
-        assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+        assert (result.exit_code, result.output) == (0, told)
     assert current_revision(async_url(url)) == newest_revision()
 
 
@@ -172,8 +177,20 @@ def test_a_used_port_is_reported_before_anything_else_happens(set_up, empty_envi
     taken, fix = result.stderr.splitlines()
     assert taken == f"Port {port} on {LOOPBACK} is taken: another program listens there."
     assert f"`lsof -i :{port}`" in fix
+    assert f"`PORT={port + 1} callaudio {command}`" in fix
     assert '"started"' not in result.output
     assert not Path(set_up.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.usefixtures("logging_as_it_was", "set_up")
+def test_a_used_address_of_metrics_is_reported_with_its_setting(empty_environment):
+    with socket.create_server((LOOPBACK, 0)) as other:
+        address = f"{LOOPBACK}:{other.getsockname()[1]}"
+        empty_environment.setenv("CALLAUDIO_METRICS_ADDRESS", address)
+        result = run("worker")
+    assert result.exit_code == 1
+    assert "choose another CALLAUDIO_METRICS_ADDRESS" in result.stderr
+    assert "PORT=" not in result.stderr
 
 
 @pytest.mark.usefixtures("logging_as_it_was", "set_up")
@@ -198,7 +215,8 @@ def test_an_address_that_this_machine_does_not_have_is_bad_usage(host, said):
     ],
 )
 def test_other_causes_are_reported_with_the_systems_message(number, said):
-    error = cannot_listen(LOOPBACK, 80, OSError(number, os.strerror(number)))
+    address = Address(LOOPBACK, 80, "another port")
+    error = cannot_listen(address, OSError(number, os.strerror(number)))
     assert (error.what, error.is_usage) == (said, False)
 
 
@@ -233,7 +251,13 @@ async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path
     assert current_revision(async_url(url)) == newest_revision()
     assert b"Traceback" not in out + err
     assert b'"level": "warning"' not in err, err.decode()
-    assert b"setup plugin" not in err
+    before, *lines = [json.loads(line) for line in err.splitlines()]  # no other line is in it
+    assert before.items() >= {
+        ("event", "database_migrated"),
+        ("from_revision", None),
+        ("to_revision", newest_revision()),
+    }
+    assert [each for each in lines if each["logger"].startswith("alembic")] == []
     for secret in (workspace.bot_token, workspace.signing_secret, environ["POLYAI_API_KEY"]):
         assert secret.encode() not in out + err
     assert second.returncode == 1
@@ -247,11 +271,22 @@ async def standins():
         yield lambda url: environment_of(slack.workspace, slack, polyai) | {"DATABASE_URL": url}
 
 
-async def test_a_signal_ends_the_server_and_everything_is_closed(standins, sqlite_url):
-    port, roles = free_port(), Roles(listens=True, works=False)
+@pytest.mark.parametrize(
+    ("listens", "works", "told"),
+    [
+        (True, True, "callaudio is up: type /callaudio in Slack. Ctrl-C stops it.\n"),
+        (False, True, "The worker is up: it delivers what `callaudio web` stores. Ctrl-C"),
+    ],
+)
+async def test_in_a_terminal_a_sentence_says_that_it_is_up_and_a_signal_ends_it(
+    standins, sqlite_url, monkeypatch, capsys, listens, works, told
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    port, roles = free_port(), Roles(listens=listens, works=works)
     settings = load_settings(standins(sqlite_url))
     serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
     await ready(port)
+    assert capsys.readouterr().err.startswith(told)
     signal.raise_signal(signal.SIGTERM)
     await asyncio.wait_for(serving, 10)
 

@@ -194,7 +194,7 @@ def test_a_procfile_runner_runs_the_release_command(tmp_path):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "The database is up to date." in done.stdout
+    assert "The new database was brought to revision" in done.stdout
 
 
 @pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")

@@ -91,7 +91,7 @@ def test_outside_the_repository_the_wheel_migrates_a_database_and_prints_its_ver
 ):
     migrated, _ = away("migrate", DATABASE_URL="sqlite:///away.db").communicate(timeout=300)
     version, _ = away("--version").communicate(timeout=300)
-    assert migrated == "The database is up to date.\n"
+    assert migrated.startswith("The new database was brought to revision ")
     assert (tmp_path / "elsewhere/away.db").exists()
     named = f"callaudio {wheel.name.split('-')[1]}, database revision {newest_revision()}\n"
     assert version == named
