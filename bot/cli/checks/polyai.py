@@ -120,7 +120,7 @@ class AgentChecks:
                     if verdict not in (None, KeyVerdict.INCONCLUSIVE):
                         break
             if verdict is None:
-                says = "no recent call has a recording"
+                says = "not known which keys return raw: no recent call has a recording"
                 return Finding(what, Status.SET, says, _name_a_call(agent))
             # With a plain key alone, equal recordings are as good as it gets.
             state, says, fix = _SAYS[verdict]
