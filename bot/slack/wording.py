@@ -89,6 +89,7 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "public_link": "a public link to it was created",
         "doubt": "Slack no longer says who can hear it",
         "redaction_differs": "something can be heard in it that should be muted",
+        "frozen": "the key that fetched it was found to return unredacted audio",
     }
 )
 

@@ -9,8 +9,7 @@ import pytest
 
 from bot.cli.doctor import examine
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, environment_of
-from bot.recordings.redaction.canary import CanaryFinding
-from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
+from bot.recordings.redaction.canary_store import CanaryFinding, CanaryState, CanaryStore
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
@@ -204,6 +203,25 @@ async def test_an_audible_span_freezes_deliveries(new_scene):
         await looked(scene)
         state = await until(frozen)
         assert state.found == CanaryFinding.SPAN_HEARD
+
+
+async def test_what_was_posted_since_the_last_check_that_passed_is_deleted(with_canary):
+    async with with_canary() as scene:
+        redacted = await scene.ask()
+        await scene.grant()
+        raw = await scene.ask(scene.another_call())
+        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.of(RAW, RAW))
+        assert (await looked(scene)).found == CanaryFinding.SPAN_HEARD
+
+        gone = "The redacted recording can no longer be heard in Slack: the key that fetched it"
+        await until(lambda: any(gone in m.text for m in scene.everything_posted()))
+        assert [file.content for file in scene.every_visible_file()] == [raw.file.content]
+        (told,) = await until(lambda: told_admins(scene))
+        assert "are being deleted from Slack" in told
+        (frozen,) = [e for e in await scene.all_audit() if e.tag == "worker:canary:frozen"]
+        assert frozen.payload["ordered_take_backs"] == 1
+        (deleted,) = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+        assert (deleted.delivery_id, deleted.payload["cause"]) == (redacted.delivery.id, "frozen")
 
 
 async def test_a_freeze_survives_a_restart_and_a_removed_setting(with_canary, new_scene):

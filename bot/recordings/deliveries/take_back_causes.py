@@ -17,6 +17,7 @@ class TakeBackCause(StrEnum):
     UNVERIFIED = "doubt"
     UNFINISHED = "unfinished"
     REDACTION_DIFFERS = "redaction_differs"
+    FROZEN = "frozen"
     ASKED = "asked"
 
 
@@ -24,6 +25,10 @@ RAW_IS_NOT_ALLOWED: Final = frozenset(TakeBackCause) - {
     TakeBackCause.TIME_OVER,
     TakeBackCause.UNFINISHED,
     TakeBackCause.REDACTION_DIFFERS,
+    TakeBackCause.FROZEN,
     TakeBackCause.ASKED,
 }
 """Causes after which the redacted recording follows: only raw is not allowed."""
+
+REDACTED_IS_UNSAFE: Final = frozenset({TakeBackCause.REDACTION_DIFFERS, TakeBackCause.FROZEN})
+"""Causes for which redacted recordings are taken back; all others are of raw ones."""

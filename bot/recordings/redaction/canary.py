@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from bot.errors import CallAudioError
@@ -16,7 +15,12 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.recordings.audio.spans import Span
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
+from bot.recordings.redaction.canary_store import (
+    CanaryFinding,
+    CanaryResult,
+    CanaryStore,
+    CanaryVerdict,
+)
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference, parse_reference
@@ -27,18 +31,6 @@ EVERY: Final = timedelta(hours=1)
 AGAIN_AFTER: Final = timedelta(minutes=5)
 """The interval after an inconclusive check."""
 LONGEST_SECONDS: Final = 300.0
-
-
-class CanaryFinding(StrEnum):
-    """A finding about the plain key or the call."""
-
-    SPAN_HEARD = "span_heard"
-    """With ``redacted=true`` something is audible that must be muted."""
-    ANSWERS_DIFFER = "answers_differ"
-    """With ``redacted=false`` it returns another recording than with ``redacted=true``."""
-    UNSTEADY = "unsteady"
-    """Each answer is a different recording."""
-    TOO_SLOW = "too_slow"
 
 
 @dataclass(frozen=True, slots=True)

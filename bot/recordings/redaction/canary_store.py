@@ -17,6 +17,8 @@ from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery_rows import NO_UPLOAD
 from bot.recordings.deliveries.delivery_store import under_way
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
+from bot.recordings.deliveries.unsafe_redacted_files import order_take_back, posted_since
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
@@ -35,6 +37,18 @@ class CanaryVerdict(StrEnum):
     HELD = "held"
     BROKEN = "broken"
     INCONCLUSIVE = "cannot_tell"
+
+
+class CanaryFinding(StrEnum):
+    """A finding about the plain key or the call."""
+
+    SPAN_HEARD = "span_heard"
+    """With ``redacted=true`` something is audible that must be muted."""
+    ANSWERS_DIFFER = "answers_differ"
+    """With ``redacted=false`` it returns another recording than with ``redacted=true``."""
+    UNSTEADY = "unsteady"
+    """Each answer is a different recording."""
+    TOO_SLOW = "too_slow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,12 @@ class CanaryStore:
             return tuple(_state_of(each) for each in await session.scalars(query))
 
     async def note(self, conversation: str, team_id: str, result: CanaryResult) -> None:
-        """Store a result; if the plain key returned raw, deliveries are frozen."""
+        """Store a result; if the plain key returned raw, deliveries are frozen.
+
+        If it did so for ``redacted=true``, the deletion of each redacted recording that was posted
+        since the last check that passed is ordered. No file is deleted before a first check passed:
+        the span of a new canary may be wrong.
+        """
         now = self.clock()
         async with self._database.write() as session:
             row = await session.get(CanaryRow, conversation)
@@ -99,13 +118,18 @@ class CanaryStore:
             if row.frozen_at is None or result.verdict is CanaryVerdict.BROKEN:
                 row.found = result.found
             payload: dict[str, PayloadValue] = {"conversation": conversation, "found": result.found}
+            taken_back = 0
+            if result.found == CanaryFinding.SPAN_HEARD and row.held_at:
+                files = posted_since(row.held_at)
+                taken_back = await order_take_back(session, TakeBackCause.FROZEN, *files, now=now)
             facts = {**payload, "verdict": result.verdict.value, "heard_db": result.heard_db}
             await record(session, _event(AuditTag.CANARY_CHECKED, row.team_id, now, facts))
             if result.verdict is CanaryVerdict.HELD:
                 row.held_at = now
             if result.verdict is CanaryVerdict.BROKEN and row.frozen_at is None:
                 row.frozen_at, row.notified_at = now, None
-                await record(session, _event(AuditTag.CANARY_FROZEN, row.team_id, now, payload))
+                frozen = {**payload, "ordered_take_backs": taken_back}
+                await record(session, _event(AuditTag.CANARY_FROZEN, row.team_id, now, frozen))
                 enqueue(session, DueWorkKind.WARN_OF_FREEZE, conversation, now=now)
         level = log.error if result.verdict is CanaryVerdict.BROKEN else log.info
         level("canary_checked", verdict=result.verdict.value, found=result.found)

@@ -12,8 +12,9 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.ids import new_id
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.differing_recordings import order_take_back
 from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
+from bot.recordings.deliveries.unsafe_redacted_files import of_recording, order_take_back
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.redaction.wording import described
 from bot.store.database import Database
@@ -144,13 +145,8 @@ class CheckStore:
     ) -> None:
         """Record the outcome; if the recording differs, order the deletion of its posted files."""
         if found.verdict is Verdict.DIFFERS:
-            await order_take_back(
-                session,
-                team_id=check.team_id,
-                agent_name=check.agent_name,
-                conversation_id=check.conversation_id,
-                now=now,
-            )
+            files = of_recording(check.team_id, check.agent_name, check.conversation_id)
+            await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *files, now=now)
         event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
         await record(session, event)
 

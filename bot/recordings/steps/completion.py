@@ -14,8 +14,8 @@ from bot.audit.events import AuditTag
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.differing_recordings import schedule_ordered
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
+from bot.recordings.deliveries.unsafe_redacted_files import schedule_ordered
 from bot.recordings.steps.notification import is_card_enough
 from bot.recordings.steps.sharing import Sharing
 

@@ -9,8 +9,7 @@ from bot.access.grants import Effect, Grant, Right, SubjectKind
 from bot.access.person import Obstacle, Person
 from bot.access.policy import Audience, RightHeld, Standing
 from bot.recordings.lookups.decision_explainer import Explanation
-from bot.recordings.redaction.canary import CanaryFinding
-from bot.recordings.redaction.canary_store import CanaryState
+from bot.recordings.redaction.canary_store import CanaryFinding, CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import FORMS
@@ -104,9 +103,14 @@ def _posted_before(state: CanaryState) -> str:
     held_at, frozen_at = state.held_at, state.frozen_at
     if held_at is None or frozen_at is None or held_at > frozen_at:
         return "Recordings that were posted as redacted before may be unredacted too."
-    return (
+    posted = (
         "Recordings that were posted as redacted since the last check that passed, "
-        f"{moment(held_at)}, may be unredacted too: `callaudio audit list --since "
+        f"{moment(held_at)},"
+    )
+    if state.found == CanaryFinding.SPAN_HEARD:
+        return f"{posted} are being deleted from Slack; people can request them after the thaw."
+    return (
+        f"{posted} may be unredacted too: `callaudio audit list --since "
         f"{held_at:%Y-%m-%dT%H:%M:%S}` names them, and you can delete each by its card."
     )
 

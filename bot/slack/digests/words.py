@@ -63,6 +63,7 @@ TAKEN_BACK: Final = MappingProxyType(
         "doubt": "Slack did not answer",
         "unfinished": "delivery failed",
         "redaction_differs": "redaction differs",
+        "frozen": "deliveries frozen",
     }
 )
 

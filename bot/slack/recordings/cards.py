@@ -14,7 +14,7 @@ from bot.recordings.deliveries.slack_port import (
     PrivateNoteKind,
     TakenBack,
 )
-from bot.recordings.deliveries.take_back_causes import TakeBackCause
+from bot.recordings.deliveries.take_back_causes import REDACTED_IS_UNSAFE
 from bot.slack import wording
 from bot.slack.blocks import (
     Block,
@@ -89,17 +89,17 @@ def delivered(result: Delivered) -> Message:
 def taken_back(taken: TakenBack) -> Message:
     """The card after the file is deleted; most buttons are removed."""
     announcement = taken.announcement
-    differs = taken.cause == TakeBackCause.REDACTION_DIFFERS
+    was_redacted = taken.cause in REDACTED_IS_UNSAFE
     if taken.deleted_by:
         noun = wording.NOUNS[announcement.kind]
         gone = f"The {noun} was deleted from Slack by <@{taken.deleted_by}>."
     else:
-        what = wording.REDACTED_GONE if differs else wording.GONE[announcement.kind]
+        what = wording.REDACTED_GONE if was_redacted else wording.GONE[announcement.kind]
         gone = f"{what}: {wording.WHY_TAKEN_BACK[taken.cause]}."
     blocks = [section(_heading(announcement)), context(gone)]
     if taken.is_followed:
         blocks.append(context("The redacted recording follows …"))
-    elif announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by and not differs:
+    elif announcement.kind is DeliveryKind.AUDIO and not taken.deleted_by and not was_redacted:
         label = "Fetch redacted instead"
         blocks.append(actions(button(Action.REDACTED_INSTEAD, label, announcement.delivery_id)))
     return {"text": gone, "blocks": blocks}

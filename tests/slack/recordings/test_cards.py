@@ -20,6 +20,7 @@ from bot.recordings.deliveries.slack_port import (
     PrivateNoteKind,
     TakenBack,
 )
+from bot.recordings.deliveries.take_back_causes import REDACTED_IS_UNSAFE
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.identifiers import Action
@@ -270,7 +271,7 @@ def test_the_card_of_a_file_that_was_taken_back_offers_the_redacted_variant_at_m
     assert problems(message["blocks"]) == []
     assert_harmless(message)
     drawn = [each["action_id"] for each in buttons(message)]
-    offers = kind is DeliveryKind.AUDIO and cause != "redaction_differs"
+    offers = kind is DeliveryKind.AUDIO and cause not in REDACTED_IS_UNSAFE
     assert drawn == ([Action.REDACTED_INSTEAD] if offers else [])
 
 

@@ -8,14 +8,21 @@ from sqlalchemy import select
 
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.differing_recordings import order_take_back, schedule_ordered
 from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
+from bot.recordings.deliveries.unsafe_redacted_files import (
+    of_recording,
+    order_take_back,
+    posted_since,
+    schedule_ordered,
+)
 from bot.store.tables import DeliveryRow, DueWorkRow, RedactionCheckRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
 
 pytestmark = pytest.mark.postgresql_at_length
 
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TEAM, CHANNEL, CALL = "T0QUALITY0", "C0QUALITY0", "CA1"
 
 
@@ -124,15 +131,39 @@ async def test_each_redacted_recording_of_the_call_is_deleted(database, columns,
     async with database.write() as session:
         session.add(delivery_row("1", CHANNEL, **{**usual, **columns}))
     async with database.write() as session:
-        await order_take_back(
-            session, team_id=TEAM, agent_name="default", conversation_id=CALL, now=NOON
-        )
+        which = of_recording(TEAM, "default", CALL)
+        await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *which, now=NOON)
     async with database.read() as session:
         row = await session.get(DeliveryRow, "1")
         due = list(await session.scalars(select(DueWorkRow.kind)))
 
     cause = "redaction_differs" if is_ordered else None
     assert (row.taken_back_cause, due) == (cause, ["take_back"] if is_ordered else [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "ordered"),
+    [
+        pytest.param({"ended_at": NOON}, 1, id="posted then"),
+        pytest.param({"ended_at": NOON + HOUR, "team_id": "T0OTHER00"}, 1, id="anywhere"),
+        pytest.param({"ended_at": NOON - 10 * MINUTE}, 1, id="by a machine with a slow clock"),
+        pytest.param({"ended_at": NOON - 11 * MINUTE}, 0, id="posted before"),
+        pytest.param(
+            {"state": "uploaded", "ended_at": None, "share_tried_at": NOON}, 1, id="being shared"
+        ),
+        pytest.param(
+            {"state": "uploaded", "ended_at": None}, 0, id="held by the freeze, and fetched again"
+        ),
+        pytest.param({"ended_at": NOON, "outcome": "raw"}, 0, id="raw comes with another key"),
+    ],
+)
+async def test_what_was_posted_since_then_is_deleted(database, columns, ordered):
+    usual = {"team_id": TEAM, "user_id": "U0ALICE", "outcome": "redacted"}
+    async with database.write() as session:
+        session.add(delivery_row("1", CHANNEL, **{**usual, **columns}))
+    async with database.write() as session:
+        which = posted_since(NOON)
+        assert await order_take_back(session, TakeBackCause.FROZEN, *which, now=NOON) == ordered
 
 
 async def test_a_deletion_ordered_during_the_delivery_is_due_at_its_end(database):
