@@ -175,7 +175,7 @@ async def test_a_missing_database_file_is_named_and_not_created(environ, tmp_pat
         "Next: database. Start `callaudio run`; it creates the file. "
         "If callaudio has run before, check DATABASE_URL and the current folder."
     )
-    assert findings["worker"].says == "fix first: database"
+    assert findings["worker"].says == "can be checked after: database"
     assert findings["admins"].state is Status.OK
     assert not await asyncio.to_thread((tmp_path / "new.db").exists)
 
@@ -196,7 +196,7 @@ async def test_a_database_without_tables_is_no_fault_and_what_creates_them_is_na
     findings = await found(environ, **of_new)
     assert findings["migrations"] == Finding("migrations", Status.SET, NO_TABLES, fix)
     assert next_step(findings) == f"Next: migrations. {fix}"
-    assert findings["worker"].says == "fix first: migrations"
+    assert findings["worker"].says == "can be checked after: migrations"
 
     # The settings come first, so that nothing has to be started twice.
     findings = await found(environ, **{**of_new, "CALLAUDIO_ADMINS": ""})

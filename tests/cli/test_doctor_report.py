@@ -34,7 +34,7 @@ To do: {INVITE}
 
 [info] audience rule: cleared, at most 500
 
-[not checked] scopes, clock: fix first: Slack
+[not checked] scopes, clock: can be checked after: Slack
 
 """
 NEXT = "\n\nFix this first: Slack. Install the app again."

@@ -44,8 +44,8 @@ class Finding:
 
 
 def unchecked(what: str, because: str) -> Finding:
-    """Say what has to be fixed before this can be checked."""
-    return Finding(what, Status.UNCHECKED, f"fix first: {because}")
+    """Say what has to be in order before this can be checked."""
+    return Finding(what, Status.UNCHECKED, f"can be checked after: {because}")
 
 
 async def checked(
