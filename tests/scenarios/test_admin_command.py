@@ -262,7 +262,9 @@ async def test_explain_says_that_a_channel_is_public_although_its_members_are_cl
 
 async def test_help_lists_what_the_person_may_do(scene):
     text = (await say(scene, "help")).text
-    assert "grant @user" in text
+    example, *forms = text.splitlines()[1:]
+    assert example == "For example: `/callaudio-admin grant @ana pii for 8h call quality review`"
+    assert "grant @user" in forms[0]
     assert "A reason is kept as you type it" in text
     assert "you are not one" in (await say(scene, "", user=ALICE)).text
 

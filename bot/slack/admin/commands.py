@@ -38,6 +38,13 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The syntax of each command about rights."""
+EXAMPLES: Final[Mapping[Effect, str]] = MappingProxyType(
+    {
+        Effect.GRANT: f"{ADMIN_COMMAND} grant @ana pii for 8h call quality review",
+        Effect.DENY: f"{ADMIN_COMMAND} deny @ana pii left the project",
+    }
+)
+"""Whole commands, as people type them."""
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "grant": "needs a person or a group, a right and a reason",
@@ -170,12 +177,17 @@ def _of_redaction(verb: str, words: Sequence[str], typed: Sequence[str]) -> Chec
 
 def _unreadable(verb: str) -> AdminUsage:
     if verb in FORMS:
-        return AdminUsage(what=f"`{verb}` {NEEDS[verb]}: `{FORMS[verb]}`")
+        fix = _for_instance(Effect(verb)) if verb in list(Effect) else None
+        return AdminUsage(what=f"`{verb}` {NEEDS[verb]}: `{FORMS[verb]}`", fix=fix)
     near = difflib.get_close_matches(verb[:60], [*FORMS, "digest", "help"], n=1)
     return AdminUsage(
         what=f"I do not know {quoted(verb)}.",
         likely_cause=f"Did you mean `{near[0]}`?" if near else None,
     )
+
+
+def _for_instance(effect: Effect) -> str:
+    return f"Type for instance `{EXAMPLES[effect]}`; `{ADMIN_COMMAND} help` shows all commands."
 
 
 def _subject_first(words: Sequence[str]) -> Sequence[str]:
@@ -191,13 +203,19 @@ def _give(effect: Effect, words: list[str]) -> Give:
         if effect is Effect.DENY:
             raise AdminUsage(what="A deny has no end; it lasts until it is revoked.")
         if len(words) == 1:
-            raise AdminUsage(what="After `for` comes a duration, such as `8h`.")
+            raise AdminUsage(
+                what="After `for` comes a duration, such as `8h`.", fix=_for_instance(effect)
+            )
         lasting, words = parse_duration(plain_word(words[1])), words[2:]
     reason = unescaped(" ".join(words))
     if not reason:
-        raise AdminUsage(what="The reason is missing.", fix="Write it at the end of the command.")
+        raise AdminUsage(what="The reason is missing.", fix=_for_instance(effect))
     return Give(
-        effect, _named_subject(named), _right(right), lasting, reason[:MAX_REASON_CHARACTERS]
+        effect,
+        _named_subject(named),
+        _right(right, _for_instance(effect)),
+        lasting,
+        reason[:MAX_REASON_CHARACTERS],
     )
 
 
@@ -220,8 +238,9 @@ def _user(word: str) -> str:
     return named.id
 
 
-def _right(word: str) -> Right:
+def _right(word: str, fix: str | None = None) -> Right:
     try:
         return Right(plain_word(word).lower())
     except ValueError:
-        raise AdminUsage(what=f"{quoted(word)} is no right; there are `pii` and `admin`.") from None
+        what = f"{quoted(word)} is no right; there are `pii` and `admin`."
+        raise AdminUsage(what=what, fix=fix) from None

@@ -12,13 +12,14 @@ from bot.recordings.lookups.decision_explainer import Explanation
 from bot.recordings.redaction.canary_store import CanaryFinding, CanaryState
 from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
-from bot.slack.admin.commands import FORMS
+from bot.slack.admin.commands import EXAMPLES, FORMS
 from bot.slack.admin.verdicts import verdict
 from bot.slack.wording import code, escape, moment
 
 MAX_LISTED: Final = 30
 
 HELP: Final = f"""*Rights of callaudio*
+For example: `{EXAMPLES[Effect.GRANT]}`
 `{FORMS["grant"]}` grants a right
 `{FORMS["deny"]}` denies a right; a deny beats every grant
 `{FORMS["revoke"]}` ends grants and denies

@@ -14,6 +14,7 @@ from bot.errors import UsageError
 from bot.recordings.references.reference import Reference
 from bot.recordings.references.typed_words import MAX_TYPED_CHARACTERS, TextTooLong
 from bot.slack.admin.commands import (
+    EXAMPLES,
     Explain,
     Give,
     Help,
@@ -24,6 +25,7 @@ from bot.slack.admin.commands import (
     parse_admin_command,
 )
 from bot.slack.digest_admin.commands import AddDigest, ChangeDigest, DigestVerb, ListDigests
+from bot.slack.identifiers import ADMIN_COMMAND
 from bot.slack.recordings.command_text import parse_command
 from tests.tables import each_row
 
@@ -110,6 +112,27 @@ def test_unreadable_input_is_answered_with_the_right_form(typed):
     told = f"{refused.value.what} {refused.value.likely_cause} {refused.value.fix}"
     assert not set("<>&") & set(told), "nothing in it can become a mention, or an entity"
     assert "1120" not in told
+
+
+@each_row(
+    ("effect", "given"),
+    [
+        (Effect.GRANT, grant(hours=8, why="call quality review")),
+        (Effect.DENY, Give(Effect.DENY, ALICE, PII, None, "left the project")),
+    ],
+)
+def test_the_example_of_a_command_is_itself_a_command(effect, given):
+    as_slack_sends_it = EXAMPLES[effect].replace("@ana", "<@U0ALICE00|ana>")
+    command, _, text = as_slack_sends_it.partition(" ")
+    assert (command, parse_admin_command(text)) == (ADMIN_COMMAND, given)
+
+
+@each_row("effect", Effect)
+@each_row("missing", ["", " <@U0ALICE00>", " <@U0ALICE00> pii", " <@U0ALICE00> call quality"])
+def test_where_the_right_or_the_reason_is_missing_the_fix_is_an_example(effect, missing):
+    with pytest.raises(UsageError) as refused:
+        parse_admin_command(effect.value + missing)
+    assert f"`{EXAMPLES[effect]}`" in refused.value.fix
 
 
 @each_row("parse", [parse_command, parse_admin_command])
