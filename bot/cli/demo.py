@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -27,7 +28,9 @@ from bot.observability.logs import configure_logging
 from bot.store.engines import async_url
 from bot.store.schema import upgrade
 
-COLUMNS: Final = ("who, where", "does", "gets, why", "in the thread", "")
+COLUMNS: Final = ("who, where", "does", "gets, why", "in the thread")
+WRAPPED: Final = "does"
+"""The other columns hold names and codes, which stay whole in a terminal of 80 columns."""
 
 
 def demo(
@@ -94,30 +97,38 @@ async def _play(screen: Console, lines: list[Line], folder_of_wavs: Path, port: 
 async def _play_all(screen: Console, stage: Stage, lines: list[Line], folder_of_wavs: Path) -> None:
     """Play each act, and show how it goes."""
     lines += [Line(act) for act in ACTS]
-    with Live(_table(lines), console=screen, refresh_per_second=10) as live:
+    with Live(table_of(lines), console=screen, refresh_per_second=10) as live:
         for number, line in enumerate(lines):
             lines[number] = replace(line, gets="asking")
-            live.update(_table(lines))
+            live.update(table_of(lines))
             lines[number] = await perform(stage, line)
-            live.update(_table(lines))
+            live.update(table_of(lines))
     _leave(screen, lines, folder_of_wavs)
 
 
-def _table(lines: list[Line]) -> Table:
-    table = Table(title="callaudio on a stand-in workspace", expand=True)
+def table_of(lines: list[Line]) -> Table:
+    """Draw what each person did and got, and why."""
+    table = Table(
+        title="callaudio on a stand-in workspace",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        expand=True,
+        leading=1,
+    )
     for column in COLUMNS:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != WRAPPED)
     colours = {"raw": "red", "redacted": "green", "refused": "yellow", "failed": "yellow"}
-    marks = {None: "", True: "[green]✓[/]", False: "[bold red]✗[/]"}
+    marks = {None: " ", True: "[green]✓[/]", False: "[bold red]✗[/]"}
     for line in lines:
         act = line.act
-        facts = " · ".join(part for part in (line.size, line.length, line.took) if part)
+        facts = (" · ".join(filter(None, (line.size, line.length))), line.took)
         table.add_row(
             f"{NAMES[act.user_id]}\n[dim]{NAMES[act.channel_id]}[/]",
             f"{escape(typed(act))}\n[dim]{act.teaches}[/]",
-            f"[{colours.get(line.gets, 'dim')}]{line.gets}[/]\n[dim]{line.why}[/]",
-            f"{line.thread}\n[dim]{facts}[/]" if line.thread else f"[dim]{facts}[/]",
-            marks[line.is_right],
+            f"{marks[line.is_right]} [{colours.get(line.gets, 'dim')}]{line.gets}[/]\n"
+            f"  [dim]{line.why}[/]",
+            "\n".join(filter(None, (line.thread, *(f"[dim]{each}[/]" for each in facts if each)))),
         )
     return table
 

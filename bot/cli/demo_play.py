@@ -60,7 +60,7 @@ async def perform(stage: Stage, line: Line) -> Line:
         line,
         gets=str(delivery.outcome if delivery.state == State.DELIVERED else delivery.state),
         why=str(_error_of(delivery) or delivery.reason),
-        thread=f"{NAMES.get(channel_id, 'own messages')} {delivery.parent_ts}" if files else "",
+        thread=NAMES.get(channel_id, "own messages") if files else "",
         size=size(len(audio)) if files else "",
         length=length(delivery.length_seconds) or "" if files else "",
         took=took,
