@@ -38,6 +38,7 @@ cover: .venv/.dev-stamp ## run the suite with branch coverage, which takes 1.5 t
 	@$(call bounded,1800) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --cov=bot --cov-branch --cov-report=term -q
 
 install: .venv/.runtime-stamp ## install callaudio and its dependencies into .venv
+	@echo 'callaudio is installed in .venv. Next: . .venv/bin/activate, then callaudio doctor'
 
 lint: .venv/.dev-stamp ## check style, types and the direction of imports
 	@$(call bounded,600) $(BIN)/ruff check --quiet .
