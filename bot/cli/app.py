@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from bot.cli.help_screens import Group
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -16,12 +18,14 @@ class Entry:
         name: the name on the command line.
         module: imported only when the command runs, as some take a second to import.
         builder: a function of the module; it is the command, or builds a group of commands.
+        panel: the heading of ``--help`` that the command is listed under.
         help: the line that ``--help`` shows; a test compares it with the module's own.
     """
 
     name: str
     module: str
     builder: str
+    panel: str
     help: str
 
     @property
@@ -32,58 +36,91 @@ class Entry:
 
 ENTRIES: Final = (
     Entry(
-        "run",
-        "bot.cli.serve",
-        "run",
-        "Serve Slack, deliver and schedule in one process; a SQLite file is migrated first.",
-    ),
-    Entry("web", "bot.cli.serve", "web", "Serve Slack: store requests and answer at once."),
-    Entry(
-        "worker",
-        "bot.cli.serve",
-        "worker",
-        "Run stored work; several workers may run on PostgreSQL.",
-    ),
-    Entry(
-        "migrate",
-        "bot.cli.migrating",
-        "migrate",
-        "Bring the database to the newest revision; running it twice changes nothing.",
+        "demo",
+        "bot.cli.demo",
+        "demo",
+        "Start here",
+        "Deliver sample recordings on stand-ins; exits with 0 only if they match the rules.",
     ),
     Entry(
         "doctor",
         "bot.cli.doctor",
         "doctor",
+        "Start here",
         "Check settings, database, Slack and PolyAI; ends with 1 if something is wrong.",
     ),
     Entry(
-        "demo",
-        "bot.cli.demo",
-        "demo",
-        "Deliver sample recordings on stand-ins; exits with 0 only if they match the rules.",
+        "run",
+        "bot.cli.serve",
+        "run",
+        "Start here",
+        "Serve Slack, deliver and schedule in one process; a SQLite file is migrated first.",
     ),
     Entry(
-        "check-redaction",
-        "bot.cli.check_redaction",
-        "check_redaction",
-        "Compare a redacted recording with the raw one, in memory; ends with 0 only if proven.",
+        "grants",
+        "bot.cli.grants",
+        "build",
+        "Rights and digests",
+        "Grant, deny, revoke and list rights.",
+    ),
+    Entry(
+        "digests",
+        "bot.cli.digests",
+        "build",
+        "Rights and digests",
+        "Add, list, remove and run digests.",
+    ),
+    Entry(
+        "migrate",
+        "bot.cli.migrating",
+        "migrate",
+        "In production",
+        "Bring the database to the newest revision; running it twice changes nothing.",
+    ),
+    Entry(
+        "web",
+        "bot.cli.serve",
+        "web",
+        "In production",
+        "Serve Slack: store requests and answer at once.",
+    ),
+    Entry(
+        "worker",
+        "bot.cli.serve",
+        "worker",
+        "In production",
+        "Run stored work; several workers may run on PostgreSQL.",
+    ),
+    Entry(
+        "audit",
+        "bot.cli.audit",
+        "build",
+        "Audit and redaction",
+        "List, export, verify and seal the audit events.",
     ),
     Entry(
         "evidence",
         "bot.cli.evidence",
         "evidence",
+        "Audit and redaction",
         "Pack the audit events of a call or period; ends with 1 if there are none or on any fault.",
+    ),
+    Entry(
+        "check-redaction",
+        "bot.cli.check_redaction",
+        "check_redaction",
+        "Audit and redaction",
+        "Compare a redacted recording with the raw one, in memory; ends with 0 only if proven.",
     ),
     Entry(
         "canary",
         "bot.cli.canary",
         "build",
+        "Audit and redaction",
         "Resume deliveries of redacted recordings after a freeze.",
     ),
-    Entry("grants", "bot.cli.grants", "build", "Grant, deny, revoke and list rights."),
-    Entry("audit", "bot.cli.audit", "build", "List, export, verify and seal the audit events."),
-    Entry("digests", "bot.cli.digests", "build", "Add, list, remove and run digests."),
 )
+"""In the order in which they are used."""
 
 
 def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
@@ -93,6 +130,7 @@ def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
     """
     cli = typer.Typer(
         name="callaudio",
+        cls=Group,
         help="PolyAI call recordings in Slack threads, raw only where every listener may hear raw.",
         no_args_is_help=True,
         pretty_exceptions_show_locals=False,
@@ -102,13 +140,14 @@ def build_cli(arguments: Sequence[str] | None = None) -> typer.Typer:
     named = None if arguments is None else named_command(arguments)
     for entry in ENTRIES:
         if named not in (None, entry.name):
-            cli.command(entry.name, help=entry.help)(_never_run)
+            cli.command(entry.name, help=entry.help, rich_help_panel=entry.panel)(_never_run)
             continue
         builder = getattr(import_module(entry.module), entry.builder)
         if entry.is_group:
-            cli.add_typer(builder(), name=entry.name)
+            named_group = builder()
+            cli.add_typer(named_group, name=entry.name, cls=Group, rich_help_panel=entry.panel)
         else:
-            cli.command(entry.name)(builder)
+            cli.command(entry.name, rich_help_panel=entry.panel)(builder)
     return cli
 
 

@@ -42,7 +42,10 @@ def demo(
         bool, typer.Option("--once", help="End after the story, without the page.")
     ] = False,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where the page listens; 0 picks a port.")
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="<port>", help="Where the page listens; 0 picks a port."
+        ),
     ] = 0,
 ) -> None:
     """Deliver sample recordings on stand-ins; exits with 0 only if they match the rules."""

@@ -1,5 +1,6 @@
 """The command tree: what `--help` lists, and what a command makes the process import."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -50,10 +51,25 @@ def test_the_help_line_of_a_command_equals_the_docstring_in_its_module(entry):
 
 
 def test_help_of_the_program_and_of_the_built_commands_list_the_same_commands():
-    def listed(cli) -> str:
-        return CliRunner().invoke(cli, ["--help"]).output
+    def listed(cli) -> list[str]:
+        return CliRunner().invoke(cli, ["--help"]).output.splitlines()
 
-    assert listed(build_cli([])) == listed(build_cli())
+    assert sorted(listed(build_cli([]))) == sorted(listed(build_cli()))
+
+
+def test_help_lists_the_commands_in_order_of_use_and_no_type_of_an_option_without_a_value():
+    printed = [
+        CliRunner().invoke(build_cli(each), [*each, "--help"]).output
+        for each in ([], ["demo"], ["grants"], ["grants", "list"])
+    ]
+    assert re.findall(r"─ ([A-Z].+?) ─", printed[0])[1:] == [
+        "Start here", "Rights and digests", "In production", "Audit and redaction"
+    ]  # fmt: skip
+    assert re.findall(r"^│ ([a-z][a-z-]+)  ", printed[0], re.MULTILINE) == [
+        each.name for each in ENTRIES
+    ]
+    assert [each for each in printed if "bool" in each] == []
+    assert [each for each in printed if "--help" not in each] == []
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest_one():

@@ -71,8 +71,12 @@ OTHERS = [
     (("demo", "--once"), "--folder", __file__, "is a file"),
 ]
 CONVERSATIONS = [
-    (("check-redaction",), "a/b", "CONVERSATION: "),
-    (("check-redaction",), "sales:CA123", "CONVERSATION: "),
+    (command, name, typed)
+    for command, name in (
+        (("check-redaction", "{}"), "CONVERSATION"),
+        (("doctor", "--conversation={}"), "--conversation"),
+    )
+    for typed in ("a/b", "+1 555 0100 123", "sales:CA123")
 ]
 
 
@@ -112,6 +116,6 @@ def test_every_other_unusable_value_is_named_with_its_option(refused, command, o
 
 
 @pytest.mark.usefixtures("with_settings", "logging_as_it_was")
-@each_row(("command", "typed", "says"), CONVERSATIONS)
-def test_a_conversation_that_cannot_be_read_is_bad_usage(refused, command, typed, says):
-    refused(*command, typed, says=(says,))
+@each_row(("command", "name", "typed"), CONVERSATIONS)
+def test_a_conversation_that_cannot_be_read_is_bad_usage(refused, command, name, typed):
+    refused(*(each.format(typed) for each in command), says=(f"{name}: ",))
