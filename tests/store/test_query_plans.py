@@ -10,14 +10,18 @@ from sqlalchemy import event, text
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
+from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
+from bot.recordings.deliveries.differing_recordings import order_take_back
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.requests.fair_queue import read_fair_queue
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.idempotency import forget_recent
+from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.pruning.test_pruning import pruning
 
@@ -103,12 +107,18 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
     )
     early_checks = EarlyFileChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
+    call = {"team_id": TEAM, "agent_name": "default", "conversation_id": "CA1"}
+    async with database.read() as session:
+        delivery = delivery_of(await session.get(DeliveryRow, "d1"))
     with statements(database, "deliveries", "redaction_checks") as said:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
         await files.next_in_turn()
         await files.next_turn_at()
         await early_checks.check_now(TEAM)
         await early_checks.check_now(TEAM, "C1")
+        await RedactionSafety(database).require(delivery)
+        async with database.write() as session:
+            await order_take_back(session, **call, now=NOON)
         async with database.read() as session:
             counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
             await counted.by_result()

@@ -26,6 +26,8 @@ class DeliveryRow(Base):
             postgresql_where=text("shares_due_at IS NOT NULL"),
         ),
         Index(None, "parent_ts"),
+        # The redacted recordings of a call are deleted if a check finds one to differ.
+        Index(None, "conversation_id"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
