@@ -12,9 +12,10 @@ from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
-from bot.recordings.deliveries.differing_recordings import order_take_back
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.redaction_safety import RedactionSafety
+from bot.recordings.deliveries.take_back_causes import TakeBackCause
+from bot.recordings.deliveries.unsafe_redacted_files import of_recording, order_take_back
 from bot.recordings.requests.fair_queue import read_fair_queue
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
@@ -107,7 +108,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
     )
     early_checks = EarlyFileChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
-    call = {"team_id": TEAM, "agent_name": "default", "conversation_id": "CA1"}
+    of_call, differs = of_recording(TEAM, "default", "CA1"), TakeBackCause.REDACTION_DIFFERS
     async with database.read() as session:
         delivery = delivery_of(await session.get(DeliveryRow, "d1"))
     with statements(database, "deliveries", "redaction_checks") as said:
@@ -118,7 +119,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
         await early_checks.check_now(TEAM, "C1")
         await RedactionSafety(database).require(delivery)
         async with database.write() as session:
-            await order_take_back(session, **call, now=NOON)
+            await order_take_back(session, differs, *of_call, now=NOON)
         async with database.read() as session:
             counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
             await counted.by_result()

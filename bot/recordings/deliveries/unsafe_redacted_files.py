@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, update
+from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
@@ -40,19 +40,23 @@ async def order_take_back(
 ) -> int:
     """Order the deletion of redacted recordings, in the transaction that found them unsafe.
 
-    The cause is also stored for deliveries under way: see ``schedule_ordered``. Returns their
-    number.
+    The cause is also stored for deliveries under way: see ``schedule_ordered``. Those that are not
+    redacted yet are locked as well. So their decision is stored before this transaction, which then
+    orders their deletion, or after it; then the decision after their upload sees why they are
+    unsafe. Returns the number of ordered deletions.
     """
     row = DeliveryRow
+    visible_or_under_way = and_(
+        *which,
+        row.taken_back_cause.is_(None),
+        row.taken_back_at.is_(None),
+        or_(row.state.in_(VISIBLE), row.state.not_in([state.value for state in ENDED])),
+    )
+    locked = select(row.id).where(visible_or_under_way).order_by(row.id).with_for_update()
+    await session.execute(locked)
     ordered = (
         update(row)
-        .where(
-            *which,
-            row.outcome == Outcome.REDACTED.value,
-            row.taken_back_cause.is_(None),
-            row.taken_back_at.is_(None),
-            or_(row.state.in_(VISIBLE), row.state.not_in([state.value for state in ENDED])),
-        )
+        .where(visible_or_under_way, row.outcome == Outcome.REDACTED.value)
         .values(taken_back_cause=cause.value, must_go_since=now)
         .returning(row.id)
     )
