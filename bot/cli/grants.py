@@ -27,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 EXAMPLE = (
-    "`callaudio doctor` prints this line with your ids:\n\n"
+    "For the first right `callaudio doctor` prints this line with your ids:\n\n"
     'callaudio grants add --team T… --user U… --reason "call quality review"'
 )
 
@@ -35,9 +35,9 @@ EXAMPLE = (
 def build() -> typer.Typer:
     """Build the subcommands."""
     cli = typer.Typer(help="Grant, deny, revoke and list rights.", no_args_is_help=True)
-    cli.command("add", no_args_is_help=True, epilog=EXAMPLE)(add)
-    cli.command("deny", no_args_is_help=True)(deny)
-    cli.command("revoke", no_args_is_help=True)(revoke_)
+    cli.command("add", epilog=EXAMPLE)(add)
+    cli.command("deny")(deny)
+    cli.command("revoke")(revoke_)
     cli.command("list")(list_)
     return cli
 

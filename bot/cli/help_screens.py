@@ -1,4 +1,4 @@
-"""The help of the command line: options that take no value show no type."""
+"""The help of the command line: when it is shown, and how options are listed."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 
 class Group(TyperGroup):
-    """A group of commands; the options of each that take no value are shown by name only."""
+    """A group of commands, in whose help an option without a value has no type.
+
+    A command that needs options and gets none shows its help, which lists them all.
+    """
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - its type is private to typer
         """Return the options of the group."""
@@ -16,7 +19,8 @@ class Group(TyperGroup):
         """Return a command of the group."""
         command = super().get_command(ctx, cmd_name)
         if isinstance(command, TyperCommand):
-            _without_bool(command.get_params(ctx))
+            parameters = _without_bool(command.get_params(ctx))
+            command.no_args_is_help = any(each.required for each in parameters)
         return command
 
 

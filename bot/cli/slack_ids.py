@@ -24,7 +24,7 @@ def _id(
     return check
 
 
-_TEAM = _id("workspace", "T", "`callaudio doctor` shows it.")
+_TEAM = _id("workspace", "T", "`callaudio doctor --all` shows it.")
 _USER = _id("user", "UW", "In Slack: the person's profile → ⋮ → Copy member ID.")
 _GROUP = _id("user group", "S", "In Slack: the user group → ⋮ → Copy group ID.")
 _CHANNEL = _id("channel", "CG", "In Slack: the channel's name → About, at the end.")

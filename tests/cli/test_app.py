@@ -72,6 +72,22 @@ def test_help_lists_the_commands_in_order_of_use_and_no_type_of_an_option_withou
     assert [each for each in printed if "--help" not in each] == []
 
 
+@each_row(
+    ("command", "needed"),
+    [
+        (["grants", "deny"], {"--team", "--reason"}),
+        (["digests", "add"], {"--team", "--channel", "--at", "--zone", "--owner"}),
+        (["audit", "seal"], {"--team", "--before"}),
+        (["canary", "thaw"], {"--reason"}),
+        (["check-redaction"], {"conversation"}),
+    ],
+)
+def test_a_command_without_what_it_needs_lists_all_of_it(command, needed):
+    result = CliRunner().invoke(build_cli(command), command)
+    assert result.exit_code == 2
+    assert set(re.findall(r"│ \*\s+(\S+) ", result.output)) == needed
+
+
 def test_a_mistyped_command_is_answered_with_the_nearest_one():
     result = CliRunner().invoke(build_cli(["grnats"]), ["grnats"])
     assert result.exit_code == 2

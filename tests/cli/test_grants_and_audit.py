@@ -112,7 +112,9 @@ def test_without_options_the_help_ends_with_a_line_to_paste(run, empty_environme
     result = run("grants", "add")
     *_, doctor, _, line = result.output.rstrip().splitlines()
     assert result.exit_code == 2
-    assert doctor.strip() == "`callaudio doctor` prints this line with your ids:"
+    assert doctor.strip() == (
+        "For the first right `callaudio doctor` prints this line with your ids:"
+    )
     assert line.strip() == (
         'callaudio grants add --team T… --user U… --reason "call quality review"'
     )

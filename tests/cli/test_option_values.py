@@ -25,7 +25,7 @@ IDS = [
     (command, option, typed, says)
     for command in (ADD, DENY, REVOKE)
     for option, typed, says in [
-        ("--team", "acme", "is not a workspace id (T…). `callaudio doctor` shows it."),
+        ("--team", "acme", "is not a workspace id (T…). `callaudio doctor --all` shows it."),
         ("--team", ALICE, "is not a workspace id"),
         ("--team", "T…", "is not a workspace id"),
         *(("--user", typed, COPY_MEMBER_ID) for typed in ("alice", "@U0ALICE00", GROUP, "")),
