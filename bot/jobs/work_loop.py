@@ -206,15 +206,15 @@ class WorkLoop:
         return [flow for flow, count in held.items() if count >= left]
 
     def _continues_here(self, due: Due) -> bool:
-        """Continue work that runs here already under its new claim; its lease had expired.
+        """Leave work that is claimed again to the task that runs it here already.
 
-        The database was too slow for the renewals, and no other worker took it over. A second run
-        beside the first would do everything twice.
+        Its lease expired because the database was too slow for the renewals, or the task has just
+        ended it and it is due again. A second run beside the first would do everything twice.
         """
-        if (due.kind, due.key) not in self._held:
+        _, task = self._held.get((due.kind, due.key), (due, None))
+        if task is None or task.done():
             return False
-        begun, task = self._held[due.kind, due.key]
-        self._held[due.kind, due.key] = (replace(begun, claim=due.claim), task)
+        self._held[due.kind, due.key] = (due, task)
         log.info("work_claimed_again", kind=due.kind, key=due.key)
         return True
 
@@ -235,17 +235,28 @@ class WorkLoop:
     async def _work(self, kind: WorkKind, due: Due) -> None:
         # Every log line of the work has its key: for a delivery, the reference shown to people.
         with bound_to_logs(reference=due.key), working(kind.urgency):
-            again_at = await self._retry_while_away(lambda: run_once(kind, due, self._clock))
-            if not await self._retry_while_away(lambda: self._finish(due, again_at)):
-                self._note_lost(due)
+            following: Due | None = due
+            while following:
+                following = await self._run(kind, following)
 
-    async def _finish(self, due: Due, again_at: datetime | None) -> bool:
+    async def _run(self, kind: WorkKind, due: Due) -> Due | None:
+        """Run work and store its end; returns its next claim if it was claimed again after that."""
+        again_at = await self._retry_while_away(lambda: run_once(kind, due, self._clock))
+        ended = await self._retry_while_away(lambda: self._finish(due, again_at))
+        if ended is None:
+            self._note_lost(due)
+            return None
         held, _ = self._held[due.kind, due.key]
-        if await self._due_work.finish(held, again_at):
-            return True
-        now_held, _ = self._held[due.kind, due.key]
-        # It was claimed again in the meantime.
-        return now_held is not held and await self._due_work.finish(now_held, again_at)
+        return held if held.claim != ended else None
+
+    async def _finish(self, due: Due, again_at: datetime | None) -> str | None:
+        """Store the end under the current claim, and return that; None: the lease is lost."""
+        claim = None
+        while claim != (held := self._held[due.kind, due.key][0].claim):
+            claim = held  # it may be claimed again in the meantime
+            if await self._due_work.finish(replace(due, claim=claim), again_at):
+                return claim
+        return None
 
     async def _retry_while_away(self, act: Callable[[], Awaitable[T]]) -> T:
         """Retry ``act`` while the database is away: without it no result can be stored."""

@@ -397,6 +397,33 @@ async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process(
     assert [each["event"] for each in logs] == ["work_claimed_again"]
 
 
+class SlowToAnswer(Table):
+    """Stores an end, and answers later; meanwhile others may claim the work."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__(*keys)
+        self.may_answer = asyncio.Event()
+
+    async def finish(self, due: Due, again_at: datetime | None) -> bool:
+        is_stored = await super().finish(due, again_at)
+        await self.may_answer.wait()
+        return is_stored
+
+
+async def test_work_that_is_claimed_again_while_its_end_is_being_stored_runs_again():
+    table, runs = SlowToAnswer("d1"), Runs(NOON)
+    async with running(table, runs) as loop:
+        await until(lambda: table.tries["d1"] == 1)
+        loop.wake()
+        await until(lambda: "d1" in table.held)
+        assert runs.ran == ["d1"], "not beside the first run"
+
+        table.may_answer.set()
+
+        await until(lambda: not table.due)
+    assert runs.ran == ["d1", "d1"]
+
+
 async def test_work_interrupted_by_a_stop_is_released():
     table, runs = Table("d1", "d2"), Runs()
     runs.hold.clear()
