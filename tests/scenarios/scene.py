@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.cli.stage import AGENT_ID, Stage
@@ -43,6 +43,11 @@ _STATE_AND_WORK = (
         DueWorkRow, and_(DueWorkRow.kind == DueWorkKind.DELIVER, DueWorkRow.key == DeliveryRow.id)
     )
     .where(DeliveryRow.id == bindparam("delivery_id"))
+)
+_DUE_OR_RUNNING = (
+    select(DueWorkRow.key)
+    .where(or_(DueWorkRow.claim.is_not(None), DueWorkRow.due_at <= bindparam("now")))
+    .limit(1)
 )
 
 
@@ -244,9 +249,10 @@ class Scene:
         )
 
     async def latest(self) -> str:
-        """The newest delivery's id."""
+        """The id of the newest delivery that a person requested: a take-back may add another."""
+        requested = select(DeliveryRow.id).where(DeliveryRow.replaces_id.is_(None))
         async with self.stage.application.database.read() as session:
-            query = select(DeliveryRow.id).order_by(DeliveryRow.requested_at.desc()).limit(1)
+            query = requested.order_by(DeliveryRow.requested_at.desc()).limit(1)
             return str(await session.scalar(query))
 
     async def deliveries(self) -> list[DeliveryRow]:
@@ -276,6 +282,16 @@ class Scene:
         """A piece of due work, if there is one."""
         async with self.stage.application.database.read() as session:
             return await session.get(DueWorkRow, (kind, key))
+
+    async def rest(self) -> None:
+        """Wait until no work is due or running, so that what is absent then stays absent."""
+
+        async def is_at_rest() -> bool:
+            return not await self.stage.application.database.rows(
+                _DUE_OR_RUNNING, {"now": utc_now()}
+            )
+
+        await until(is_at_rest)
 
     async def move_back(self, delivery_id: str, by: timedelta) -> None:
         """Make a delivery end long ago."""

@@ -249,6 +249,7 @@ async def test_opening_another_tab_publishes_nothing(scene):
         {"type": "app_home_opened", "user": ALICE, "channel": "D0ALICE00", "tab": "messages"}
     )
     await opened(scene, BOB)
+    await scene.rest()
     assert ALICE not in scene.workspace.homes
 
 
@@ -427,6 +428,7 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene):
 async def test_a_home_that_is_current_is_not_published_again(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
+    await scene.rest()
     looked_at = await due_home(scene)
     before = len(scene.workspace.called("views.publish"))
 

@@ -209,6 +209,7 @@ async def test_a_redacted_recording_may_be_forwarded_and_is_not_checked(new_scen
         await scene.people.forward_file(ALICE, seen.file.id, OPEN)
         await scene.people.publish_file(ALICE, seen.file.id)
         other = await scene.ask(scene.another_call())
+        await scene.rest()
 
         asked = scene.workspace.called("files.info")[before:]
         assert {call.arguments["file"] for call in asked} == {other.file.id}
@@ -222,6 +223,7 @@ async def test_an_event_about_the_bots_own_share_costs_no_call(new_scene):
         before = len(scene.workspace.called("files.info"))
         event = {"type": "file_shared", "file_id": seen.file.id, "channel_id": CHANNEL}
         assert (await scene.people.event({**event, "user_id": "U0CALLAUDIO"})).status == 200
+        await scene.rest()
 
         assert (await scene.row(seen.delivery.id)).shares_due_at == row
         assert len(scene.workspace.called("files.info")) == before
@@ -242,6 +244,7 @@ async def test_events_about_other_files_and_malformed_events_change_nothing(new_
             {"type": "file_change", "file_id": "F0SOMEBODY", "file": {"id": "F0SOMEBODY"}},
         ):
             assert (await scene.people.event(event)).status == 200
+        await scene.rest()
         assert [f.id for f in scene.workspace.visible_recordings(CHANNEL)] == [seen.file.id]
 
 

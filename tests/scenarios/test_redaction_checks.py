@@ -180,6 +180,7 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
 async def test_with_the_setting_off_nothing_is_checked(opened):
     async with opened("off") as scene:
         assert_redacted(await scene.ask(), "not_cleared")
+        await scene.rest()
         assert raw_requests(scene) == 0
 
 
@@ -187,6 +188,7 @@ async def test_raw_recordings_and_transcripts_are_not_checked(opened):
     async with opened("deliver") as scene:
         await scene.grant()
         seen = await scene.ask()
+        await scene.rest()
         assert seen.delivery.outcome == "raw"
         assert raw_requests(scene) == 1
         assert seen.tags == DELIVERED_TAGS
@@ -217,6 +219,7 @@ async def test_other_people_cannot_have_a_recording_checked(opened):
     async with opened("off") as scene:
         ack = await scene.people.command(BOB, CHANNEL, "check CA123", command="/callaudio-admin")
         assert "Only admins" in ack.text
+        await scene.rest()
         assert raw_requests(scene) == 0
 
 

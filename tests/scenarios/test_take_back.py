@@ -8,18 +8,15 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.deliveries.file_check_schedule import conversation_key
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
-from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow
 from tests.polling import DEADLINE_SECONDS, until
 from tests.scenarios.conftest import WATCHFUL, OpenScene, postgresql_at_length
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene, Seen
 from tests.tcp_relay import DatabaseRelay
 
-HARDLY = timedelta(milliseconds=500)
 # A right may end between the two moments at which one look reads it: once as the requester's, once
 # as a listener's.
 LOST = ("right_ended", "audience")
@@ -41,7 +38,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 async def raw(scene: Scene) -> Seen:
     seen = await scene.ask()
     assert seen.delivery.outcome == "raw"
-    await looked_at(scene, seen)
+    await scene.rest()
     return seen
 
 
@@ -136,27 +133,13 @@ async def test_a_person_who_joins_and_is_not_cleared_takes_the_file_back(scene):
 async def test_a_cleared_person_or_a_bot_who_joins_changes_nothing(scene):
     await scene.grant(BOB)
     scene.workspace.add_user("U0BOTBOT0", is_bot=True)
-    seen = await raw(scene)
+    await raw(scene)
     for user in (BOB, "U0BOTBOT0"):
         scene.workspace.join(CHANNEL, user)
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=user)
 
-    await looked_at(scene, seen)
+    await scene.rest()
     assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
-
-
-async def looked_at(scene: Scene, seen: Seen) -> None:
-    """Wait until no check is due or under way."""
-
-    async def is_claimed() -> bool:
-        due = await scene.due(
-            DueWorkKind.CHECK_AUDIENCE, conversation_key(scene.workspace.team_id, CHANNEL)
-        )
-        ended_at = seen.delivery.ended_at
-        return bool(due and ended_at and due.claim is None and due.due_at > ended_at + HARDLY)
-
-    await until(is_claimed)
-    await asyncio.sleep(0.3)
 
 
 @postgresql_at_length
@@ -230,7 +213,7 @@ async def test_without_a_retention_time_the_file_stays(new_scene):
         await scene.move_back(seen.delivery.id, timedelta(days=999))
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=ALICE)
 
-        await looked_at(scene, seen)
+        await scene.rest()
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
@@ -291,11 +274,11 @@ async def test_under_the_requester_rule_a_joining_person_changes_nothing(new_sce
     environment = {"CALLAUDIO_AUDIENCE": "requester"}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         await scene.grant()
-        seen = await raw(scene)
+        await raw(scene)
         scene.workspace.join(CHANNEL, BOB)
         await tell(scene, type="member_joined_channel", channel=CHANNEL, user=BOB)
 
-        await looked_at(scene, seen)
+        await scene.rest()
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
 
 
