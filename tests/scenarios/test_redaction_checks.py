@@ -149,7 +149,7 @@ async def test_a_recording_other_than_the_uploaded_one_proves_nothing(opened):
 async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it_is_proven(opened):
     async with opened("sample") as scene:
         call = scene.another_call(recording=leaking())
-        seen = await scene.ask(f"{call} redacted")
+        seen = await scene.ask(f"{call} agent redacted")
         check = await ended_check(scene)
 
         assert seen.delivery.state == "delivered"
@@ -171,10 +171,15 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
         assert again.audio_requests == []
         assert (await scene.ask(scene.another_call())).delivery.state == "delivered"
 
-        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
+        corrected = Recording.of(RAW, REDACTED)
+        scene.polyai.add_call(call, agent_id=AGENT_ID, recording=corrected)
         await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
-        await until(lambda: any("Proven" in m.text for m in scene.everything_posted()))
+        await until(lambda: any("both sides: Proven" in m.text for m in scene.everything_posted()))
         assert (await scene.ask(call)).delivery.state == "delivered"
+        assert_failed(await scene.ask(f"{call} agent"), "redaction_differs", "naming the side")
+        await scene.people.command(BOSS, CHANNEL, f"check {call} agent", command=ADMIN)
+        await until(lambda: any("agent: Proven" in m.text for m in scene.everything_posted()))
+        assert (await scene.ask(f"{call} agent")).delivery.state == "delivered"
 
 
 async def test_with_the_setting_off_nothing_is_checked(opened):

@@ -3,7 +3,8 @@
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Executable, and_, bindparam, literal, or_, select, union_all
+from sqlalchemy import BindParameter, Executable, and_, bindparam, literal, or_, select, union_all
+from sqlalchemy.orm import aliased
 
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
@@ -31,8 +32,8 @@ class RedactionDiffers(CallAudioError):
     what = "The recording was not posted: something can be heard in it that should be muted."
     likely_cause = "PolyAI's redaction missed something, or muted only a part of it."
     fix = (
-        "Ask an admin of callaudio to check it with `/callaudio-admin check`: once a check proves "
-        "it, it is delivered again."
+        "Ask an admin of callaudio to check it with `/callaudio-admin check`, naming the side if "
+        "you requested one. Request it again after a check has proved it."
     )
 
 
@@ -49,11 +50,13 @@ class RedactionSafety:
     async def require(self, delivery: Delivery) -> None:
         """Refuse a redacted delivery while deliveries are frozen, or if its recording differs.
 
-        A recording differs until a later check proves it, in its direction or in both.
+        After a check found that a recording of the call differs, each recording of the call does,
+        until a later check proves it. A check of both sides proves one side too, unless that side
+        was found to differ: PolyAI renders each of the three by itself.
 
         Raises:
             DeliveriesFrozen: deliveries are frozen.
-            RedactionDiffers: the last conclusive check found that it differs.
+            RedactionDiffers: a check found that it differs, and no later one has proved it.
         """
         recording = {
             "team": delivery.team_id,
@@ -76,22 +79,23 @@ def _frozen() -> Executable:
 
 @cache
 def _refusing() -> Executable:
-    check = RedactionCheckRow
-    proves = and_(
-        check.verdict == Verdict.PROVEN.value,
-        or_(check.direction == bindparam("side"), check.direction == Direction.COMBINED.value),
+    check, later = RedactionCheckRow, aliased(RedactionCheckRow)
+    side: BindParameter[str] = bindparam("side")
+    of_both = and_(later.direction == Direction.COMBINED.value, check.direction != side)
+    proof = select(later.id).where(
+        later.conversation_id == check.conversation_id,
+        later.agent_name == check.agent_name,
+        later.team_id == check.team_id,
+        later.verdict == Verdict.PROVEN.value,
+        later.ended_at > check.ended_at,
+        or_(later.direction == side, of_both),
     )
-    last = (
-        select(check.verdict.label("found"))
-        .where(
-            check.conversation_id == bindparam("conversation"),
-            check.agent_name == bindparam("agent"),
-            check.team_id == bindparam("team"),
-            or_(check.verdict == Verdict.DIFFERS.value, proves),
-        )
-        .order_by(check.ended_at.desc(), check.verdict)
-        .limit(1)
-        .subquery()
+    differs = select(check.verdict.label("found")).where(
+        check.conversation_id == bindparam("conversation"),
+        check.agent_name == bindparam("agent"),
+        check.team_id == bindparam("team"),
+        check.verdict == Verdict.DIFFERS.value,
+        ~proof.exists(),
     )
     frozen = select(literal(FROZEN).label("found")).where(CanaryRow.frozen_at.is_not(None))
-    return union_all(frozen, select(last.c.found))
+    return union_all(frozen, differs)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bot.access.administration import Actor, Administration
 from bot.polyai.agents import Agent
 from bot.polyai.identifiers import check_conversation_id
+from bot.polyai.payloads import Direction
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.checking import NoRawKey
@@ -28,8 +29,8 @@ class RedactionRequests:
         self._canary = canary
         self._agents = agents
 
-    async def check(self, actor: Actor, reference: Reference) -> None:
-        """Request a check of a recording.
+    async def check(self, actor: Actor, reference: Reference, direction: Direction) -> None:
+        """Request a check of a recording, in both directions or of one side.
 
         Raises:
             NotAdmin: the actor is not an admin.
@@ -47,6 +48,7 @@ class RedactionRequests:
             agent.name,
             check_conversation_id(reference.conversation_id),
             asked_by=actor.user_id,
+            direction=direction,
         )
         await self._checks.ask(check, trigger_id=actor.trigger_id)
 

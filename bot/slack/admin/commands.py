@@ -11,11 +11,12 @@ from typing import Final
 from bot.access.durations import parse_duration
 from bot.access.grants import Effect, Right, SubjectKind
 from bot.errors import UsageError, quoted
+from bot.polyai.payloads import Direction
 from bot.recordings.references.reference import Reference, parse_reference
 from bot.recordings.references.typed_words import plain_word, unescaped, words_of
 from bot.slack.digest_admin.commands import DigestCommand, parse_digest_command
 from bot.slack.identifiers import ADMIN_COMMAND
-from bot.slack.recordings.command_text import channel_of
+from bot.slack.recordings.command_text import DIRECTIONS, channel_of
 from bot.text.characters import made_plain
 
 USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")
@@ -32,7 +33,7 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
             "list": "",
             "who": "@user",
             "explain": "CA… @user #channel",
-            "check": "CA…",
+            "check": "CA… [user|agent]",
             "thaw": "reason…",
         }.items()
     }
@@ -53,7 +54,7 @@ NEEDS: Final[Mapping[str, str]] = MappingProxyType(
         "list": "takes no arguments",
         "who": "needs a person",
         "explain": "needs a conversation, a person and a channel",
-        "check": "needs a conversation",
+        "check": "needs a conversation, and may name a side",
         "thaw": "needs a reason",
     }
 )
@@ -121,9 +122,10 @@ class Explain:
 
 @dataclass(frozen=True, slots=True)
 class CheckRecording:
-    """`check <conversation>`."""
+    """`check <conversation> [user|agent]`."""
 
     reference: Reference
+    direction: Direction = Direction.COMBINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +166,18 @@ def parse_admin_command(text: str) -> AdminCommand:
             if channel_id is None:
                 raise AdminUsage(what=f"{quoted(channel)} is no channel.")
             return Explain(parse_reference(reference), _user(user), channel_id)
-        case ("check", [_]) | ("thaw", [_, *_]):
+        case ("check", [_] | [_, _]) | ("thaw", [_, *_]):
             return _of_redaction(verb, words, rest)
     raise _unreadable(verb)
 
 
 def _of_redaction(verb: str, words: Sequence[str], typed: Sequence[str]) -> CheckRecording | Thaw:
-    if verb == "check":
-        return CheckRecording(parse_reference(words[0]))
-    return Thaw(unescaped(" ".join(typed))[:MAX_REASON_CHARACTERS])
+    if verb == "thaw":
+        return Thaw(unescaped(" ".join(typed))[:MAX_REASON_CHARACTERS])
+    side = words[1].lower() if words[1:] else Direction.COMBINED
+    if side not in DIRECTIONS:
+        raise _unreadable(verb)
+    return CheckRecording(parse_reference(words[0]), DIRECTIONS[side])
 
 
 def _unreadable(verb: str) -> AdminUsage:

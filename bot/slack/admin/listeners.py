@@ -96,8 +96,8 @@ class AdminListeners:
             case Explain(reference, user_id, channel_id):
                 explanation = await self._explainer.explain(actor, reference, user_id, channel_id)
                 return replies.explained(user_id, channel_id, explanation)
-            case CheckRecording(reference):
-                await self._redaction.check(actor, reference)
+            case CheckRecording(reference, direction):
+                await self._redaction.check(actor, reference, direction)
                 return replies.CHECKING
             case Thaw(reason):
                 await self._redaction.thaw(actor, reason)

@@ -14,7 +14,7 @@ from bot.recordings.redaction.check_store import Check
 from bot.slack.access.rights_wording import end, giver, subject
 from bot.slack.admin.commands import EXAMPLES, FORMS
 from bot.slack.admin.verdicts import verdict
-from bot.slack.wording import code, escape, moment
+from bot.slack.wording import SIDES, code, escape, moment
 
 MAX_LISTED: Final = 30
 
@@ -83,7 +83,8 @@ THAWED: Final = (
 
 def checked(check: Check) -> str:
     """Word the outcome of a check."""
-    return f"Redaction of {code(check.conversation_id)}: {escape(check.says or '')}"
+    call = code(check.conversation_id)
+    return f"Redaction of {call}, {SIDES[check.direction]}: {escape(check.says or '')}"
 
 
 def frozen(state: CanaryState) -> str:

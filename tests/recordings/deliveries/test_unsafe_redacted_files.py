@@ -86,6 +86,26 @@ def check(
             [(1, "combined", "differs"), (2, "combined", "nothing_muted")],
             "both user agent", id="that nothing is muted proves nothing",
         ),
+        pytest.param(
+            [(1, "agent", "differs"), (2, "combined", "proven")], "agent",
+            id="a side that differs is not proven by a check of both sides",
+        ),
+        pytest.param(
+            [(1, "agent", "differs"), (2, "combined", "proven"), (3, "agent", "proven")], "",
+            id="but by a check of that side",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "proven", "CA2")], "both user agent",
+            id="another call is proven",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "proven", CALL, "sales")],
+            "both user agent", id="another agent's call is proven",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "proven", CALL, "default", "T0OTHER00")],
+            "both user agent", id="proven in another workspace",
+        ),
         pytest.param([(1, "combined", "differs", "CA2")], "", id="another call"),
         pytest.param([(1, "combined", "differs", CALL, "sales")], "", id="another agent's call"),
         pytest.param(

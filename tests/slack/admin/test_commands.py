@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from bot.access.grants import Effect, Right, SubjectKind
 from bot.digests.digest import DigestKind
 from bot.errors import UsageError
+from bot.polyai.payloads import Direction
 from bot.recordings.references.reference import Reference
 from bot.recordings.references.typed_words import MAX_TYPED_CHARACTERS, TextTooLong
 from bot.slack.admin.commands import (
     EXAMPLES,
+    CheckRecording,
     Explain,
     Give,
     Help,
@@ -66,6 +68,8 @@ READ_AS = {
     f"explain “{CALL}”, <@U0ALICE00> C0QUALITY0.": Explain(
         Reference(CALL), "U0ALICE00", "C0QUALITY0"
     ),
+    f"check {CALL}": CheckRecording(Reference(CALL)),
+    f"check `{CALL}` Agent.": CheckRecording(Reference(CALL), Direction.AGENT),
     "digest list": ListDigests(),
     "digest pause `gabcdefghij`.": ChangeDigest(DigestVerb.PAUSE, "gabcdefghij"),
 }
@@ -98,6 +102,8 @@ REFUSED = {
     "explain": ("`explain` needs a conversation, a person and a channel", ""),
     f"explain {CALL} <@U0ALICE00> #quality": ("`#quality` is no channel.", ""),
     "explain 078-05-1120 <@U0ALICE00> C0QUALITY0": ("may be a personal number", "cut off"),
+    "check": ("`check` needs a conversation, and may name a side: `/callaudio-admin check CA…", ""),
+    f"check {CALL} supervisor": ("`check` needs a conversation, and may name a side", ""),
     "digest": ("I cannot read `digest`.", ""),
 }
 
