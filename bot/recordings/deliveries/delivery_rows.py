@@ -22,10 +22,15 @@ NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(
             "muted_seconds",
             "muted_where",
             "share_tried_at",
+            "taken_back_cause",
+            "must_go_since",
         )
     )
 )
-"""The columns of a delivery whose upload was dropped: its picture goes with it."""
+"""The columns of a delivery whose upload was dropped: its picture goes with it.
+
+So does an order to delete it: the next upload is decided after that order.
+"""
 
 
 def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:

@@ -29,10 +29,12 @@ def of_recording(
 
 
 def posted_since(since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Build the condition for files that became visible from then on, or are being shared."""
+    """Build the condition for files that became visible from then on, or are under way.
+
+    One under way may be shared under a decision that was taken just before.
+    """
     row = DeliveryRow
-    is_being_shared = and_(row.ended_at.is_(None), row.share_tried_at.is_not(None))
-    return (or_(row.ended_at >= since - LARGEST_CLOCK_SKEW, is_being_shared),)
+    return (or_(row.ended_at >= since - LARGEST_CLOCK_SKEW, row.ended_at.is_(None)),)
 
 
 async def order_take_back(

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Update, case, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, case, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.access.policy import Outcome
@@ -166,6 +166,7 @@ class CanaryStore:
             if not rows:
                 raise NothingFrozen
             await claim_once(session, rows[0].team_id, trigger_id, now)
+            await session.execute(_lock_redacted_under_way())
             await session.execute(_mark_as_thawed(now))
             dropped: defaultdict[str, list[str]] = defaultdict(list)
             for each in await session.execute(_drop_redacted_uploads()):
@@ -187,24 +188,37 @@ class CanaryStore:
         return len(rows)
 
 
-def _redacted_under_way() -> Update:
+def _redacted_under_way() -> tuple[ColumnElement[bool], ...]:
     row = DeliveryRow
-    return update(row).where(
-        row.id.in_(under_way()), row.ended_at.is_(None), row.outcome == Outcome.REDACTED.value
-    )
+    is_redacted = row.outcome == Outcome.REDACTED.value
+    return row.id.in_(under_way()), row.ended_at.is_(None), is_redacted
+
+
+def _lock_redacted_under_way() -> Select[str]:
+    """Build the query that locks them in the order of all transactions."""
+    row = DeliveryRow
+    return select(row.id).where(*_redacted_under_way()).order_by(row.id).with_for_update()
 
 
 def _mark_as_thawed(now: datetime) -> Update:
-    """Build the update by which no upload that was begun before is stored or shared again."""
+    """Build the update by which no upload that was begun before is stored or shared again.
+
+    So a deletion that the freeze ordered is void, unless somebody has tried to share the upload.
+    """
     # Not earlier than the last share attempt, whose time may be from a machine with a fast clock.
     tried_at = DeliveryRow.share_tried_at
-    return _redacted_under_way().values(thawed_at=case((tried_at > now, tried_at), else_=now))
+    marked = update(DeliveryRow).where(*_redacted_under_way())
+    return marked.values(
+        thawed_at=case((tried_at > now, tried_at), else_=now),
+        taken_back_cause=case((tried_at.is_not(None), DeliveryRow.taken_back_cause)),
+    )
 
 
 def _drop_redacted_uploads() -> ReturningUpdate[str, str]:
     """Build the update of deliveries whose upload nobody has tried to share."""
     row = DeliveryRow
-    waiting = _redacted_under_way().where(row.file_id.is_not(None), row.share_tried_at.is_(None))
+    is_unshared = and_(row.file_id.is_not(None), row.share_tried_at.is_(None))
+    waiting = update(row).where(*_redacted_under_way(), is_unshared)
     return waiting.values(**NO_UPLOAD).returning(row.team_id, row.id)
 
 

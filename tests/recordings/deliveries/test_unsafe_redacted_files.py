@@ -173,8 +173,9 @@ async def test_each_redacted_recording_of_the_call_is_deleted(database, columns,
             {"state": "uploaded", "ended_at": None, "share_tried_at": NOON}, 1, id="being shared"
         ),
         pytest.param(
-            {"state": "uploaded", "ended_at": None}, 0, id="held by the freeze, and fetched again"
+            {"state": "uploaded", "ended_at": None}, 1, id="may be shared under an older decision"
         ),
+        pytest.param({"state": "failed", "ended_at": NOON}, 0, id="failed"),
         pytest.param({"ended_at": NOON, "outcome": "raw"}, 0, id="raw comes with another key"),
     ],
 )

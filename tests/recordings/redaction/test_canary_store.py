@@ -98,15 +98,29 @@ async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
     uploaded = {"file_id": "F1", "outcome": "redacted", "state": "uploaded", **changes}
     async with database.write() as session:
         await session.execute(update(DeliveryRow).values(uploaded))
-    await after(store, BROKEN)
+    await after(store, HELD, BROKEN)
 
     await store.thaw("U0BOSS0000", "key replaced")
 
     async with database.read() as session:
-        assert await session.scalar(select(DeliveryRow.file_id)) == (None if is_dropped else "F1")
+        row = (await session.scalars(select(DeliveryRow))).one()
+        assert row.file_id == (None if is_dropped else "F1")
+        assert row.taken_back_cause == ("frozen" if row.share_tried_at else None)
         (event,) = await newest_events(session, AuditFilter(), 1)
     assert event.tag == "admin:canary:thawed"
     assert event.payload["dropped_uploads"] == ([stored.delivery_id] if is_dropped else [])
+
+
+async def test_a_delivery_that_had_no_upload_when_it_was_frozen_is_kept_after_the_thaw(
+    store, database
+):
+    await RequestStoreSetup(database).store()
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values(outcome="redacted", state="decided"))
+    await after(store, HELD, BROKEN)
+    await store.thaw("U0BOSS0000", "key replaced")
+    async with database.read() as session:
+        assert list(await session.scalars(select(DeliveryRow.taken_back_cause))) == [None]
 
 
 async def test_a_dropped_upload_is_named_once_in_the_chain_of_its_workspace(store, database):

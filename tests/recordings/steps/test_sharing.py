@@ -286,6 +286,7 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
         outcome=Outcome.REDACTED.value,
         share_tried_at=NOON - timedelta(minutes=2),
         thawed_at=NOON - timedelta(minutes=1),
+        taken_back_cause="frozen",
     )
     setup.slack.visible |= {"F1"} if is_visible else set()
 
@@ -293,7 +294,10 @@ async def test_after_a_lost_answer_an_upload_from_before_a_thaw_is_not_shared_ag
 
     assert result is (ShareResult.SHARED if is_visible else ShareResult.GONE)
     assert setup.slack.visible == ({"F1"} if is_visible else set())
-    assert (await setup.deliveries.read(delivery.id)).file_id == ("F1" if is_visible else None)
+    now = await setup.deliveries.read(delivery.id)
+    # The deletion that the freeze ordered is of that upload, not of the next one.
+    left = ("F1", "frozen") if is_visible else (None, None)
+    assert (now.file_id, now.taken_back_cause) == left
     assert "F1" in await setup.known_files(delivery), "a lost share may become visible later"
 
 
