@@ -20,6 +20,7 @@ from bot.store.schema import upgrade
 from tests.cli.test_serve import COMPLETE, start
 from tests.migrated import current_revision
 from tests.ports import free_port
+from tests.scenarios.killed_bot import Nursery
 
 
 def run(*arguments):
@@ -132,10 +133,13 @@ def test_a_file_that_a_worker_of_this_version_serves_needs_no_migration(
 
 
 async def test_processes_that_migrate_one_database_at_the_same_time_wait_for_one_another(
-    in_encoding,
+    in_encoding, migrated_sqlite, tmp_path_factory
 ):
     url = in_encoding("UTF8")
-    processes = [await start("migrate", DATABASE_URL=url) for _ in range(3)]
-    told = [await asyncio.wait_for(each.communicate(), 60) for each in processes]
-    assert [each.returncode for each in processes] == [0, 0, 0], told
+    folders = [tmp_path_factory.mktemp("process") for _ in range(3)]
+    with Nursery(migrated_sqlite.parent) as nursery:
+        ended = await asyncio.gather(
+            *(nursery.command("migrate", folder=each, DATABASE_URL=url) for each in folders)
+        )
+    assert [status for status, *_ in ended] == [0, 0, 0], ended
     assert current_revision(async_url(url)) == newest_revision()

@@ -35,6 +35,7 @@ from tests.loopback import http_client
 from tests.migrated import current_revision
 from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
+from tests.scenarios.killed_bot import Nursery
 
 COMPLETE = {
     "SLACK_BOT_TOKEN": "xoxb-Zq7vB2nL9xK4",
@@ -224,7 +225,9 @@ def test_without_a_command_the_commands_are_listed():
     assert "migrate" in run().output
 
 
-async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path):
+async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(
+    migrated_sqlite, tmp_path, tmp_path_factory
+):
     workspace, port = Workspace(), free_port()
     url = f"sqlite:///{tmp_path}/new.db"
     async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
@@ -236,8 +239,12 @@ async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path
         process = await start("run", **environ)
         try:
             assert await ready(port) == {"database": True, "migrations": True, "worker": True}
-            second = await start("worker", **{**environ, "PORT": str(free_port())})
-            _, told = await asyncio.wait_for(second.communicate(), 30)
+            with Nursery(migrated_sqlite.parent) as nursery:
+                refused, _, told = await nursery.command(
+                    "worker",
+                    folder=tmp_path_factory.mktemp("second"),
+                    **{**environ, "PORT": str(free_port())},
+                )
             process.send_signal(signal.SIGTERM)
             out, err = await asyncio.wait_for(process.communicate(), 30)
         finally:
@@ -260,9 +267,9 @@ async def test_run_migrates_its_sqlite_file_serves_and_ends_at_a_signal(tmp_path
     assert [each for each in lines if each["logger"].startswith("alembic")] == []
     for secret in (workspace.bot_token, workspace.signing_secret, environ["POLYAI_API_KEY"]):
         assert secret.encode() not in out + err
-    assert second.returncode == 1
-    assert b"Another worker already serves this SQLite file" in told
-    assert b"Traceback" not in told
+    assert refused == 1
+    assert "Another worker already serves this SQLite file" in told
+    assert "Traceback" not in told
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from bot.jobs.background import in_background
 from tests.polling import DEADLINE_SECONDS
 
 PROGRAM = """
-import asyncio
-from bot.cli.serve import uvloop_run
+import asyncio, uvloop
 from bot.jobs.background import in_background
 
 async def work():
@@ -21,7 +20,7 @@ async def main():
     async with in_background(work()):
         await asyncio.Event().wait()
 
-uvloop_run(main())
+uvloop.run(main())
 """
 
 

@@ -131,6 +131,7 @@ def _be_child(order: dict[str, Any]) -> None:
         if "roles" in order:
             _be_a_bot(order)
         else:
+            os.chdir(order["folder"])
             sys.argv[1:] = order["arguments"]
             command_line()
         status = 0
@@ -201,18 +202,23 @@ class Nursery:
         }
         return self._forks.fork(order)
 
+    def begin(self, *arguments: str, folder: Path, port: int = 0, **environment: str) -> "Bot":
+        """Start a command as an operator types it in a folder; a server listens on ``port``."""
+        printed, errors = (folder / f"{arguments[0]}.{name}" for name in ("out", "err"))
+        for left in (printed, errors):
+            left.unlink(missing_ok=True)
+        order = {"environment": environment, "arguments": arguments, "folder": str(folder)}
+        order |= {"log": str(printed), "errors": str(errors)}
+        return Bot(self._forks.fork(order), port, log=errors)
+
     async def command(
         self, *arguments: str, folder: Path, **environment: str
     ) -> tuple[int, str, str]:
-        """Run a command as an operator types it; returns its exit code and both outputs."""
-        log, errors = folder / "printed", folder / "errors"
-        for left in (log, errors):
-            left.unlink(missing_ok=True)
-        order = {"environment": environment, "arguments": arguments}
-        order |= {"log": str(log), "errors": str(errors)}
-        await Bot(self._forks.fork(order), port=0, log=log).is_gone()
-        *printed, ended = _lines(log)
-        return json.loads(ended)["status"], "".join(printed), "".join(_lines(errors))
+        """Run such a command to its end; returns its exit code and both outputs."""
+        command = self.begin(*arguments, folder=folder, **environment)
+        await command.is_gone()
+        *printed, ended = _lines(command.log.with_suffix(".out"))
+        return json.loads(ended)["status"], "".join(printed), "".join(_lines(command.log))
 
 
 def _lines(file: Path) -> list[str]:

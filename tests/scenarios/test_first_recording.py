@@ -1,8 +1,8 @@
 """From nothing to the first recording: README's commands, and what `doctor` says next."""
 
-import asyncio
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
-from tests.cli.process import ready, start
+from tests.cli.process import ready
 from tests.contracts.test_project_files import text
-from tests.polling import DEADLINE_SECONDS, until
+from tests.polling import until
 from tests.ports import free_port
+from tests.scenarios.killed_bot import Nursery
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 ANOTHER = f"CA{2:032x}"
@@ -39,14 +40,13 @@ def env_file(values: dict[str, str]) -> str:
     return "\n".join([*filled, *(f"{name}={value}" for name, value in elsewhere.items())])
 
 
-async def typed(line: str, folder: Path) -> tuple[int | None, str]:
-    """Run a line that begins with `callaudio`; returns its output and exit code."""
+async def typed(nursery: Nursery, line: str, folder: Path) -> tuple[int, str]:
+    """Run a line that begins with `callaudio`; returns its exit code and output."""
     program, *arguments = shlex.split(line)
     assert program == "callaudio"
-    process = await start(*arguments, folder=folder)
-    out, told = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
-    assert told == b""
-    return process.returncode, out.decode().strip()
+    status, out, told = await nursery.command(*arguments, folder=folder)
+    assert told == ""
+    return status, out.strip()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,9 @@ async def typed(line: str, folder: Path) -> tuple[int | None, str]:
         pytest.param(True, id="Socket Mode", marks=pytest.mark.long),
     ],
 )
-async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path, *, is_socket):
+async def test_each_step_of_readme_works_and_doctor_names_the_next_one(
+    nursery, tmp_path, *, is_socket
+):
     port, workspace = free_port(), Workspace(scopes=REQUIRED | set(WITHOUT))
     workspace.add_user(ALICE)
     workspace.add_channel(CHANNEL, members=[ALICE], is_private=True, bot_is_member=False)
@@ -77,14 +79,15 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path,
         )
 
         async def next_step(options: str = "") -> str:
-            code, told = await typed(f"callaudio doctor {options}", tmp_path)
+            code, told = await typed(nursery, f"callaudio doctor {options}", tmp_path)
             assert code == 0
             return told.splitlines()[-1]
 
         first = "Start `callaudio run`; it creates callaudio.db here."
         assert await next_step() == f"Next: database. {first}"
-        bot = await start("run", folder=tmp_path)
+        bot = nursery.begin("run", folder=tmp_path, port=port)
         try:
+            await bot.is_up()
             assert (await ready(port)).get("socket", False) is is_socket
             assert "/invite @callaudio" in await next_step()
             workspace.change_channel(CHANNEL, bot_is_member=True)
@@ -94,14 +97,14 @@ async def test_each_step_of_readme_works_and_doctor_names_the_next_one(tmp_path,
             assert (await people.command(ALICE, CHANNEL, CALL)).arrived
             await arrived(workspace, f"{CALL}-redacted.wav")
 
-            assert (await typed(step.partition(". ")[2], tmp_path))[0] == 0
+            assert (await typed(nursery, step.partition(". ")[2], tmp_path))[0] == 0
             assert "`callaudio doctor --conversation CA…`" in await next_step()
             assert (await next_step(f"--conversation {CALL}")).startswith("Everything is set up.")
             assert (await people.command(ALICE, CHANNEL, ANOTHER)).arrived
             await arrived(workspace, f"{ANOTHER}-raw.wav")
         finally:
-            bot.terminate()
-            await bot.communicate()
+            bot.signal(signal.SIGTERM)
+            await bot.is_gone()
 
 
 async def arrived(workspace: Workspace, name: str) -> None:

@@ -1,6 +1,5 @@
 """Secrets in files are rotated while the bot runs: SIGHUP, and no work is lost."""
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +12,8 @@ from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
-from tests.cli.process import ready, start
-from tests.polling import DEADLINE_SECONDS, until
+from tests.cli.process import ready
+from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
@@ -132,17 +131,18 @@ async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
         assert (await looked(street, "broken")).frozen_at
 
 
-async def logged(bot: asyncio.subprocess.Process, event: str) -> str:
-    """Read a process's log up to an event; returns its line."""
-    assert bot.stderr
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while f'"event": "{event}"' not in (line := (await bot.stderr.readline()).decode()):
-            assert line, "the bot has ended"
-    return line
+async def logged(bot: Bot, event: str) -> str:
+    """Wait until a bot has logged an event; returns its line."""
+
+    def line() -> str:
+        lines = bot.log.read_text().splitlines()
+        return next((each for each in lines if f'"event": "{event}"' in each), "")
+
+    return await until(line)
 
 
 async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_precedence(
-    sqlite_url, tmp_path
+    nursery, sqlite_url, tmp_path
 ):
     port, workspace, file = free_port(), Workspace(), tmp_path / ".env"
     workspace.add_user(ALICE)
@@ -159,8 +159,10 @@ async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_prec
             file.write_text("".join(lines))
 
         write()
-        bot = await start("run", folder=tmp_path, SLACK_BOT_TOKEN=workspace.bot_token)
+        token = {"SLACK_BOT_TOKEN": workspace.bot_token}
+        bot = nursery.begin("run", folder=tmp_path, port=port, **token)
         try:
+            await bot.is_up()
             await ready(port)
             held = Fault("chat.postMessage", when="after", hang=True)
             slack.faults.add(held)
@@ -171,7 +173,7 @@ async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_prec
             new = {name: NEW[name] for name in ("SLACK_SIGNING_SECRET", "POLYAI_API_KEY")}
             polyai.add_key(new["POLYAI_API_KEY"])
             write(**new, SLACK_BOT_TOKEN="xoxb-OfTheFileAlone0123456789", PORT="3001")
-            bot.send_signal(signal.SIGHUP)
+            bot.signal(signal.SIGHUP)
             line = await logged(bot, "secrets_reloaded")
             assert '"changed": "POLYAI_API_KEY, SLACK_SIGNING_SECRET"' in line
             assert '"changed": "PORT"' in await logged(bot, "restart_needed")
@@ -186,8 +188,8 @@ async def test_secrets_in_an_env_file_are_rotated_and_the_environment_takes_prec
             await until(lambda: len(workspace.visible_recordings(CHANNEL)) == 2)
 
             file.unlink()
-            bot.send_signal(signal.SIGHUP)
+            bot.signal(signal.SIGHUP)
             assert "POLYAI_API_KEY is not set" in await logged(bot, "secrets_not_reloaded")
         finally:
-            bot.terminate()
-            await bot.communicate()
+            bot.signal(signal.SIGTERM)
+            await bot.is_gone()
