@@ -175,7 +175,8 @@ async def _deliveries(
             "error": row.error_code,
             "audible_since": _time(row.ended_at) if row.share_ts else None,
             "audible_until": _time(row.taken_back_at),
-            "taken_back_because": row.taken_back_cause,
+            # An order to delete it is not a take-back yet, and none if nothing was shared.
+            "taken_back_because": row.taken_back_cause if row.taken_back_at else None,
             "replaces": row.replaces_id,
             "source": "row",
             "is_pruned": False,

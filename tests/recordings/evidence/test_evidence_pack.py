@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.evidence_verifier import COVERED, DIGEST_LENGTH, EVENTS, MANIFEST, faults, main
@@ -22,7 +23,7 @@ from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.recordings.evidence.evidence_pack import Packed, pack
 from bot.store.database import Database
-from bot.store.tables import RedactionCheckRow
+from bot.store.tables import DeliveryRow, RedactionCheckRow
 from tests.audit.chains import overrule
 from tests.recordings.deliveries.rows import delivery_row
 
@@ -139,6 +140,21 @@ async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(data
     assert (delivery["asked_by"], delivery["taken_back_because"]) == ("U0ALICE00", "audience")
     assert (check["verdict"], check["asked_by"]) == ("proven", "U0ALICE00")
     assert {delivery["source"], check["source"]} == {"row"}
+
+
+async def test_a_delivery_that_failed_after_its_deletion_was_ordered_was_not_taken_back(
+    database, tmp_path
+):
+    await stored(database)
+    later = NOON + timedelta(hours=1)
+    failed = {"state": "failed", "share_ts": None, "taken_back_cause": "redaction_differs"}
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).where(DeliveryRow.id == "d2").values(**failed))
+        assert await seal(session, TEAM, before=later, by="cli:ops", now=later)
+    await packed(database, tmp_path / "pack.zip", conversation_id="CA2")
+    with zipfile.ZipFile(tmp_path / "pack.zip") as files:
+        (delivery,) = (json.loads(line) for line in files.read("deliveries.jsonl").splitlines())
+    assert (delivery["state"], delivery["taken_back_because"]) == ("failed", None)
 
 
 async def test_a_pack_of_a_period_contains_the_events_of_that_period(database, tmp_path):
