@@ -32,7 +32,7 @@ def deletable() -> tuple[ColumnElement[bool], ...]:
 
 
 async def record_out_of_reach(session: AsyncSession, team_id: str, now: datetime) -> int:
-    """Record each raw file that Slack no longer lets the bot delete; returns their number."""
+    """Record each file that Slack no longer lets the bot delete; returns their number."""
     deletable_here = select(DeliveryRow).where(DeliveryRow.team_id == team_id, *deletable())
     files = [delivery_of(row) for row in await session.scalars(deletable_here)]
     for each in files:

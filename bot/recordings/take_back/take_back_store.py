@@ -200,7 +200,11 @@ class TakeBackStore:
                     "cause": row.taken_back_cause,
                 }
                 if (began_at := row.must_go_since or since) and not row.delete_asked_by:
-                    payload["after_seconds"] = round(max(0.0, (now - began_at).total_seconds()), 1)
+                    # It may have been ordered before the file was visible.
+                    heard_from = max(began_at, row.ended_at or began_at)
+                    payload["after_seconds"] = round(
+                        max(0.0, (now - heard_from).total_seconds()), 1
+                    )
                 await record(session, event_of(delivery, tag, payload, actor_id=actor_id, now=now))
                 await then(session, delivery_of(row), now)
         return delivery_of(row) if row else None

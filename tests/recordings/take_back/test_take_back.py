@@ -20,6 +20,7 @@ from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
 from bot.recordings.deliveries.orphaned_files import OrphanedFile, OrphanedFiles, store_orphaned
+from bot.recordings.deliveries.unsafe_redacted_files import schedule_ordered
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
@@ -556,6 +557,18 @@ async def test_without_an_event_the_delay_is_counted_from_the_previous_check(set
     setup.world.channels[CHANNEL].members.add(BOB)
     await setup.check(CHECK_EVERY + timedelta(seconds=5))
     assert await setup.after_seconds() == [CHECK_EVERY.total_seconds() + 5]
+
+
+async def test_the_delay_of_a_deletion_ordered_before_the_end_of_the_delivery_begins_at_its_end(
+    setup,
+):
+    await setup.put("d1", outcome="redacted")
+    async with setup.database.write() as session:
+        row = await session.get(DeliveryRow, "d1")
+        row.taken_back_cause, row.must_go_since = "redaction_differs", NOON - timedelta(hours=1)
+        schedule_ordered(session, row, setup.now)
+    assert await setup.check(timedelta(seconds=2)) == set()
+    assert (await setup.causes(), await setup.after_seconds()) == (["redaction_differs"], [2])
 
 
 async def test_the_delay_is_not_counted_from_before_the_end_of_the_delivery(setup):
