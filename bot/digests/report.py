@@ -181,7 +181,7 @@ class AccessReport:
         people: the requesters with most deliveries; ``people_in_all`` counts all requesters.
         groups: user groups that hold a right at the end of the period; ``groups_in_all`` counts
             all of them.
-        taken_back: raw files that were taken back, by cause.
+        taken_back: files that were taken back, by cause.
         checked: redaction checks, by verdict.
         audit_events: events recorded in the period.
         head: the newest link of the workspace's audit chain; None if it has none.

@@ -29,14 +29,14 @@ class Metrics:
         http_requests: requests to PolyAI, uploads and response URLs by ``host`` and ``status``;
             ``none`` if no answer came.
         audit_events: committed audit events by ``tag``.
-        take_backs: raw files deleted from Slack, by ``cause``.
-        take_back_seconds: from the cause to the deletion of a raw file, by ``cause``.
+        take_backs: files deleted from Slack, by ``cause``.
+        take_back_seconds: from the cause to the deletion of a file, by ``cause``.
         work_waiting: pieces of work that are due and that no worker holds, by ``kind``.
         work_held: pieces of work that workers hold now, by ``kind``.
         work_late_seconds: how long the oldest work that nobody holds waits, by ``kind``: since it
             was stored as due at once, or since ten minutes after a given time.
         digest_late_seconds: how long the oldest slot of a digest waits for its end; 0 without one.
-        raw_files_overdue: raw and orphaned files that have to be deleted and are still in Slack.
+        raw_files_overdue: files that have to be deleted and are still in Slack.
         canary_held: when the canary last passed, in seconds since 1970; 0: never, NaN: without one.
         slack_calls_allowed: calls a minute that Slack allows, by ``method``, where a limit holds.
         slack_held_seconds: for how long Slack accepts no calls, by ``method``.
@@ -137,14 +137,11 @@ class Metrics:
             "callaudio_audit_events", "Audit events committed.", ["tag"], registry=self.registry
         )
         self.take_backs = Counter(
-            "callaudio_take_backs",
-            "Raw files deleted from Slack.",
-            ["cause"],
-            registry=self.registry,
+            "callaudio_take_backs", "Files deleted from Slack.", ["cause"], registry=self.registry
         )
         self.take_back_seconds = Histogram(
             "callaudio_take_back_seconds",
-            "Seconds from the cause to the deletion of a raw file.",
+            "Seconds from the cause to the deletion of a file.",
             ["cause"],
             buckets=TAKE_BACK_BUCKETS_SECONDS,
             registry=self.registry,

@@ -44,7 +44,7 @@ def _fields(report: AccessReport) -> Block:
     requests, grants = report.requests, report.grants
     values = {
         "Recordings": _counts((outcome(name), by_outcome.get(name, 0)) for name in charts.OUTCOMES),
-        "Unredacted files taken back": _counts(
+        "Files taken back": _counts(
             (words.TAKEN_BACK.get(each.name, each.name), each.count) for each in report.taken_back
         ),
         "Requests for access": _counts(
