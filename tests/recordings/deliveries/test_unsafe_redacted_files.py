@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery_rows import delivery_of
+from bot.recordings.deliveries.file_check_schedule import AHEAD
 from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.deliveries.unsafe_redacted_files import (
@@ -24,6 +25,7 @@ from tests.recordings.deliveries.rows import delivery_row
 pytestmark = pytest.mark.postgresql_at_length
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+DUE = DueWorkRow
 TEAM, CHANNEL, CALL = "T0QUALITY0", "C0QUALITY0", "CA1"
 
 
@@ -142,6 +144,7 @@ async def test_a_recording_is_refused_until_a_later_check_proves_it(database, ch
         pytest.param({"outcome": None, "state": "received"}, False, id="not yet decided"),
         pytest.param({"state": "failed"}, False, id="failed"),
         pytest.param({"taken_back_at": NOON}, False, id="already deleted"),
+        pytest.param({"taken_back_cause": "frozen"}, False, id="ordered already"),
         pytest.param({"conversation_id": "CA2"}, False, id="another call"),
         pytest.param({"agent_name": "sales"}, False, id="another agent's call"),
         pytest.param({"team_id": "T0OTHER00"}, False, id="another workspace"),
@@ -156,10 +159,13 @@ async def test_each_redacted_recording_of_the_call_is_deleted(database, columns,
         await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *which, now=NOON)
     async with database.read() as session:
         row = await session.get(DeliveryRow, "1")
-        due = list(await session.scalars(select(DueWorkRow.kind)))
+        due = [tuple(each) for each in await session.execute(select(DUE.kind, DUE.due_at))]
 
-    cause = "redaction_differs" if is_ordered else None
-    assert (row.taken_back_cause, due) == (cause, ["take_back"] if is_ordered else [])
+    not_ordered = columns.get("taken_back_cause"), None, []
+    ordered = "redaction_differs", NOON, [("take_back", NOON - AHEAD)]
+    assert (row.taken_back_cause, row.must_go_since, due) == (
+        ordered if is_ordered else not_ordered
+    )
 
 
 @pytest.mark.parametrize(
