@@ -88,7 +88,9 @@ WHY_TAKEN_BACK: Final = MappingProxyType(
         "forwarded": "it was forwarded to a conversation where it may not be heard",
         "public_link": "a public link to it was created",
         "doubt": "Slack no longer says who can hear it",
-        "redaction_differs": "something can be heard in it that should be muted",
+        "redaction_differs": (
+            "something can be heard in a redacted recording of this call that should be muted"
+        ),
         "frozen": "the key that fetched it was found to return unredacted audio",
     }
 )

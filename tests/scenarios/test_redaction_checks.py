@@ -95,7 +95,7 @@ async def test_a_recording_that_differs_is_never_posted_and_is_reported(opened):
         seen = await scene.ask(call)
 
         assert_failed(
-            seen, "redaction_differs", "something can be heard in it", "/callaudio-admin check"
+            seen, "redaction_differs", "of this call that should be muted", "/callaudio-admin check"
         )
         (told,) = [event for event in seen.audit if event.tag == OF_CHECKS[1]]
         assert told.payload["verdict"] == "differs"
@@ -167,7 +167,7 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
 
         scene.workspace.join(CHANNEL, BOB)
         again = await scene.ask(f"{call} redacted", user=BOB)
-        assert_failed(again, "redaction_differs", "something can be heard in it")
+        assert_failed(again, "redaction_differs", "in a redacted recording of this call")
         assert again.audio_requests == []
         assert (await scene.ask(scene.another_call())).delivery.state == "delivered"
 

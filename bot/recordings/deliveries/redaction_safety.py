@@ -26,10 +26,14 @@ class DeliveriesFrozen(CallAudioError):
 
 
 class RedactionDiffers(CallAudioError):
-    """Something is audible in the redacted recording that should be muted."""
+    """Something is audible in a redacted recording of the call that should be muted."""
 
     code = "redaction_differs"
-    what = "The recording was not posted: something can be heard in it that should be muted."
+    # It may be another side of the call that differs.
+    what = (
+        "The recording was not posted: something can be heard in a redacted recording of this call "
+        "that should be muted."
+    )
     likely_cause = "PolyAI's redaction missed something, or muted only a part of it."
     fix = (
         "Ask an admin of callaudio to check it with `/callaudio-admin check`, naming the side if "

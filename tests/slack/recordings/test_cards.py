@@ -278,8 +278,8 @@ def test_the_card_of_a_file_that_was_taken_back_offers_the_redacted_variant_at_m
 def test_the_card_of_a_redacted_recording_that_differs_does_not_say_that_it_was_unredacted():
     message = cards.taken_back(TakenBack(announcement(), "redaction_differs"))
     assert message["text"] == (
-        "The redacted recording can no longer be heard in Slack: something can be heard in it that "
-        "should be muted."
+        "The redacted recording can no longer be heard in Slack: something can be heard in a "
+        "redacted recording of this call that should be muted."
     )
     assert "unredacted" not in shown(message)
 
