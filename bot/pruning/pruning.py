@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.access_requests.request import AccessState
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
@@ -17,6 +18,7 @@ from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.pruning.prunable import prunable
+from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import (
@@ -114,9 +116,21 @@ async def _remove(session: AsyncSession, row: type[Pruned], which: Select[Any]) 
 
 
 def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
-    row = RedactionCheckRow
-    ended = select(row.id).where(row.team_id == team_id, row.ended_at < before)
-    return ended.order_by(row.ended_at).limit(A_BATCH).with_for_update(skip_locked=True)
+    """Build the query for old checks, without those for which a recording is still refused."""
+    row, later = RedactionCheckRow, aliased(RedactionCheckRow)
+    proof = select(later.id).where(
+        later.conversation_id == row.conversation_id,
+        later.agent_name == row.agent_name,
+        later.team_id == row.team_id,
+        later.direction == row.direction,
+        later.verdict == Verdict.PROVEN.value,
+        later.ended_at > row.ended_at,
+    )
+    is_settled = or_(
+        row.verdict.is_distinct_from(Verdict.DIFFERS.value), proof.correlate(row).exists()
+    )
+    ended = select(row.id).where(row.team_id == team_id, row.ended_at < before, is_settled)
+    return ended.order_by(row.ended_at).limit(A_BATCH).with_for_update(of=row, skip_locked=True)
 
 
 def _closed_requests(team_id: str, before: datetime) -> Select[Any]:

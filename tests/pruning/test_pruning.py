@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,11 +25,12 @@ from bot.audit.verify import ChainFault, verify
 from bot.digests.counted_periods import CountedPeriods
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore, NewDigest
+from bot.polyai.payloads import Direction
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
 from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.evidence.evidence_pack import pack
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
-from bot.recordings.redaction.outcome import Comparison
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
 from bot.store.database import Database
 from bot.store.enqueue import enqueue
 from bot.store.tables import AccessRequestRow, AuditEventRow, DeliveryRow, RedactionCheckRow
@@ -144,6 +146,37 @@ async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database):
     assert await left(database) == ["shared0"], "a digest counts that it was taken back"
     await pruning(database, now=NOON + KEEP + DAY).run()
     assert await left(database) == []
+
+
+async def test_an_old_check_stays_while_its_recording_is_refused(database):
+    differs, proven = Comparison(Verdict.DIFFERS, heard_db=-12.0), Comparison(Verdict.PROVEN)
+    unclear = inconclusive(Uncertainty.BROKEN_OFF)
+    times = (NOON - KEEP - DAY + each * timedelta(seconds=1) for each in itertools.count())
+    store = CheckStore(database=database, clock=times.__next__)
+    for call, later in {
+        "nothing more": (),
+        "inconclusive": ({"found": unclear},),
+        "proven since": ({"found": proven},),
+        "another side is proven": ({"found": proven, "direction": Direction.AGENT},),
+        "of another agent": ({"found": proven, "agent_name": "sales"},),
+        "in another workspace": ({"found": proven, "team_id": "T0OTHER00"},),
+    }.items():
+        await store.add_ended(replace(check(f"before, {call}"), conversation_id=call), proven)
+        await store.add_ended(replace(check(call), conversation_id=call), differs)
+        for each in later:
+            found = each.pop("found")
+            after = replace(check(f"after, {call}"), conversation_id=call, **each)
+            await store.add_ended(after, found)
+    await fill(database, 0)
+
+    await pruning(database).run()
+
+    kept = {each for each in await ids(database, RedactionCheckRow) if "after" not in each}
+    assert kept == {
+        *("nothing more", "inconclusive", "another side is proven", "of another agent"),
+        "in another workspace",
+    }
+    assert await findings(database) == []
 
 
 async def test_old_checks_and_access_requests_are_removed_too(database):
