@@ -99,6 +99,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(new_
         ack = await scene.people.view_submission(STRANGER, form.id, {})
         assert WORDS in str(ack.body)
 
+        await scene.rest()
         assert len(scene.polyai.requests) == asked
         assert await outcome(scene) == before
         assert CALL not in shown_to(scene, STRANGER)

@@ -1,6 +1,5 @@
 """The bot's card of a recording: its progress, its facts and its buttons."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape
 from bot.slack.identifiers import Action
+from tests.polling import until
 from tests.scenarios.conftest import QUICK, WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides
@@ -63,7 +63,9 @@ async def test_a_slow_update_does_not_overwrite_the_facts(new_scene):
     async with new_scene(timings=OFTEN) as scene:
         scene.slack.faults.add(Fault("chat.update", delay_seconds=1.5))
         seen = await scene.ask(scene.another_call(shape=Shape.SLOW, pause_seconds=0.05))
-        await asyncio.sleep(1)
+        # The slow one takes effect last, if it is sent before the facts and not awaited.
+        calls = scene.workspace.called
+        await until(lambda: {call.status for call in calls("chat.update")} == {"ok"})
 
         assert "Fetching" in updates(scene)[0]
         assert "*Redacted*" in str((await card(scene, seen.delivery)).blocks)
