@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -282,6 +283,14 @@ class Scene:
         """A piece of due work, if there is one."""
         async with self.stage.application.database.read() as session:
             return await session.get(DueWorkRow, (kind, key))
+
+    async def next_second(self) -> None:
+        """Wait, so that the same words after a failure count as sent after it.
+
+        Slack says when it sent a request in whole seconds.
+        """
+        second = int(time.time())
+        await until(lambda: int(time.time()) > second)
 
     async def rest(self) -> None:
         """Wait until no work is due or running, so that what is absent then stays absent."""

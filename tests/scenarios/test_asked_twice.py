@@ -1,7 +1,6 @@
 """Repeated requests, by Slack or by people, deliver one recording, and people learn of it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -20,7 +19,6 @@ from bot.store.database import Database
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
-from tests.polling import until
 from tests.recordings.requests.builders import changed_request
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
 
@@ -97,7 +95,7 @@ async def test_a_request_after_a_failure_delivers_the_recording(scene):
     scene.workspace.change_channel(CHANNEL, bot_is_member=False)
     failed = await scene.ask()
     assert (failed.delivery.state, failed.delivery.error_code) == ("failed", "conversation_unseen")
-    await ask_in_the_next_second()
+    await scene.next_second()
     scene.workspace.change_channel(CHANNEL, bot_is_member=True)
 
     seen = await scene.ask()
@@ -105,12 +103,6 @@ async def test_a_request_after_a_failure_delivers_the_recording(scene):
     assert "Got it" in seen.ack.text
     assert seen.delivery.state == "delivered"
     assert await everything_ended(scene) == 1
-
-
-async def ask_in_the_next_second() -> None:
-    """Slack says when it sent a request in whole seconds."""
-    second = int(time.time())
-    await until(lambda: int(time.time()) > second)
 
 
 async def test_a_button_pressed_twice_is_one_recording(scene):

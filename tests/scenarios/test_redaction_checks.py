@@ -179,6 +179,7 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
         assert_failed(await scene.ask(f"{call} agent"), "redaction_differs", "naming the side")
         await scene.people.command(BOSS, CHANNEL, f"check {call} agent", command=ADMIN)
         await until(lambda: any("agent: Proven" in m.text for m in scene.everything_posted()))
+        await scene.next_second()
         assert (await scene.ask(f"{call} agent")).delivery.state == "delivered"
 
 
