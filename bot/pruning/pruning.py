@@ -18,6 +18,7 @@ from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.pruning.prunable import prunable
+from bot.recordings.deliveries.redaction_safety import later_proofs
 from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
@@ -118,14 +119,7 @@ async def _remove(session: AsyncSession, row: type[Pruned], which: Select[Any]) 
 def _ended_checks(team_id: str, before: datetime) -> Select[Any]:
     """Build the query for old checks, without those for which a recording is still refused."""
     row, later = RedactionCheckRow, aliased(RedactionCheckRow)
-    proof = select(later.id).where(
-        later.conversation_id == row.conversation_id,
-        later.agent_name == row.agent_name,
-        later.team_id == row.team_id,
-        later.direction == row.direction,
-        later.verdict == Verdict.PROVEN.value,
-        later.ended_at > row.ended_at,
-    )
+    proof = later_proofs(row, later).where(later.direction == row.direction)
     is_settled = or_(
         row.verdict.is_distinct_from(Verdict.DIFFERS.value), proof.correlate(row).exists()
     )

@@ -3,7 +3,17 @@
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, Executable, and_, bindparam, literal, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from bot.errors import CallAudioError
@@ -55,8 +65,8 @@ class RedactionSafety:
         """Refuse a redacted delivery while deliveries are frozen, or if its recording differs.
 
         After a check found that a recording of the call differs, each recording of the call does,
-        until a later check proves it. A check of both sides proves one side too, unless that side
-        was found to differ: PolyAI renders each of the three by itself.
+        until a check that began later proves it. A check of both sides proves one side too, unless
+        that side was found to differ: PolyAI renders each of the three by itself.
 
         Raises:
             DeliveriesFrozen: deliveries are frozen.
@@ -75,6 +85,17 @@ class RedactionSafety:
             raise RedactionDiffers
 
 
+def later_proofs(check: type[RedactionCheckRow], later: type[RedactionCheckRow]) -> Select[str]:
+    """Build the query for checks that began after ``check`` had ended, and proved its call."""
+    return select(later.id).where(
+        later.conversation_id == check.conversation_id,
+        later.agent_name == check.agent_name,
+        later.team_id == check.team_id,
+        later.verdict == Verdict.PROVEN.value,
+        later.requested_at > check.ended_at,
+    )
+
+
 # Built once: building it costs SQLAlchemy as much as running it, in each redacted delivery.
 @cache
 def _frozen() -> Executable:
@@ -86,14 +107,7 @@ def _refusing() -> Executable:
     check, later = RedactionCheckRow, aliased(RedactionCheckRow)
     side: BindParameter[str] = bindparam("side")
     of_both = and_(later.direction == Direction.COMBINED.value, check.direction != side)
-    proof = select(later.id).where(
-        later.conversation_id == check.conversation_id,
-        later.agent_name == check.agent_name,
-        later.team_id == check.team_id,
-        later.verdict == Verdict.PROVEN.value,
-        later.ended_at > check.ended_at,
-        or_(later.direction == side, of_both),
-    )
+    proof = later_proofs(check, later).where(or_(later.direction == side, of_both))
     differs = select(check.verdict.label("found")).where(
         check.conversation_id == bindparam("conversation"),
         check.agent_name == bindparam("agent"),

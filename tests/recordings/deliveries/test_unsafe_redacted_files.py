@@ -36,8 +36,9 @@ def check(
     conversation_id: str = CALL,
     agent_name: str = "default",
     team_id: str = TEAM,
+    took: int = 0,
 ) -> RedactionCheckRow:
-    """A check that ended so many minutes after noon."""
+    """A check that ended so many minutes after noon, and took so many."""
     return RedactionCheckRow(
         id=f"k-{at}-{verdict}",
         team_id=team_id,
@@ -46,7 +47,7 @@ def check(
         agent_name=agent_name,
         conversation_id=conversation_id,
         direction=direction,
-        requested_at=NOON,
+        requested_at=NOON + (at - took) * MINUTE,
         ended_at=NOON + timedelta(minutes=at) if verdict else None,
         verdict=verdict,
     )
@@ -70,6 +71,10 @@ def check(
         pytest.param(
             [(1, "combined", "proven"), (2, "combined", "differs")], "both user agent",
             id="proven before",
+        ),
+        pytest.param(
+            [(1, "combined", "differs"), (2, "combined", "proven", CALL, "default", TEAM, 1)],
+            "both user agent", id="by a check that began before",
         ),
         pytest.param(
             [(1, "combined", "differs"), (1, "combined", "proven")],
