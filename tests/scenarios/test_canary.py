@@ -76,7 +76,7 @@ def told_admins(scene: Scene) -> list[str]:
 
 
 async def warned(scene: Scene) -> None:
-    """Wait until the admins are notified of the freeze; the next bot would repeat it otherwise."""
+    """Wait until the admins are notified of the freeze, so that no message comes later."""
 
     async def is_over() -> bool:
         return await scene.due(DueWorkKind.WARN_OF_FREEZE, CANARY_CALL) is None
@@ -320,6 +320,7 @@ async def test_operators_are_informed_and_can_thaw(with_canary, nursery, sqlite_
         return ended, said
 
     async with with_canary(Recording.of(RAW, RAW)) as scene:
+        await warned(scene)
         environ = {
             **environment_of(scene.workspace, scene.slack, scene.polyai),
             **AGREED,
