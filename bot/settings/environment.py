@@ -24,6 +24,13 @@ SERVICE_LINK: Final = re.compile(
 )
 SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://\S+")
 PROXY_NAMES: Final = ("HTTPS_PROXY", "NO_PROXY")
+OTHER_NAMES: Final = tuple(
+    spelling
+    for name in map(str.upper, Settings.model_fields)
+    if name.startswith(("SLACK_", "DATABASE_", "PORT"))
+    for spelling in ((name, f"{name}_FILE") if name in SECRET_NAMES else (name,))
+)
+"""Settings whose names begin as those of other programs may."""
 # Bolt reads these two by itself and would switch its OAuth flow on, with tokens in a file.
 FORBIDDEN: Final = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 
@@ -36,7 +43,8 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     set. Quotes around a value and a carriage return after it are dropped. ``$`` has no meaning.
 
     Raises:
-        SettingsError: the file cannot be read, or a line of it cannot.
+        SettingsError: the file cannot be read, or a line of it cannot, or a name in it is a
+            setting's with a typing error.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -50,8 +58,11 @@ def read_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     broken = [each.original.line for each in found if each.error]
     if broken:
         lines = ", ".join(str(line) for line in broken)
-        fault = "has a line that is not NAME=value"
+        fault = "has a line that is not NAME=value, or with a quote that is not closed"
         raise SettingsError((SettingProblem(str(path), fault, f"see line {lines}."),))
+    names = dict.fromkeys(each.key for each in found if each.key)
+    if mistyped := [(name, meant) for name in names if (meant := _mistyped(name))]:
+        raise SettingsError(tuple(_unknown_name(name, meant) for name, meant in mistyped))
     given = dict(environ)
     for each in found:
         if not each.key or each.value is None:
@@ -208,14 +219,28 @@ def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, Se
         if not name.startswith(OWN_PREFIXES) or name in known:
             continue
         if not _is_service_link(name, environ[name]):
-            near = _nearest(name, known)
-            fix = f"did you mean {near}?" if near else "remove it."
-            problems.append((name, SettingProblem(name, "is unknown", fix)))
+            problems.append((name, _unknown_name(name, _nearest(name, known))))
     if all(environ.get(name) for name in FORBIDDEN):
         named = " and ".join(FORBIDDEN)
         fault = "would switch an OAuth flow on"
         problems.append((named, SettingProblem(named, fault, "remove them.")))
     return problems
+
+
+def _unknown_name(name: str, meant: str | None) -> SettingProblem:
+    fix = f"did you mean {meant}?" if meant else "remove it."
+    return SettingProblem(name, "is unknown", fix)
+
+
+def _mistyped(name: str) -> str | None:
+    """Find the setting that a name in ``.env`` misspells, if its prefix is not one of ours.
+
+    The environment is not checked for these, because other programs' variables are there too.
+    """
+    if name in OTHER_NAMES:
+        return None
+    near = difflib.get_close_matches(name.upper(), OTHER_NAMES, 1, cutoff=0.9)
+    return near[0] if near else None
 
 
 def _is_service_link(name: str, value: str) -> bool:

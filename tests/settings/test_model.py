@@ -544,6 +544,34 @@ def test_an_empty_variable_does_not_override_the_env_file(tmp_path):
     assert environ["CALLAUDIO_LOG_FORMAT"] == "console"
 
 
+@each_row(
+    ("name", "meant"),
+    [
+        ("SLACK_BOTTOKEN", "SLACK_BOT_TOKEN"),
+        ("SLACK_APP_TOKN", "SLACK_APP_TOKEN"),
+        ("SLACK_SIGNING_SECRET_FIEL", "SLACK_SIGNING_SECRET_FILE"),
+        ("slack_app_token", "SLACK_APP_TOKEN"),
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("port", "PORT"),
+        ("SLACK_CLIENT_ID", None),
+        ("DATABASE_USER", None),
+        ("POSTGRES_PASSWORD", None),
+        ("HTTP_PROXY", None),
+    ],
+)
+def test_a_typing_error_in_a_name_of_the_env_file_is_reported(tmp_path, name, meant):
+    file = tmp_path / ".env"
+    file.write_text(f"{name}=value-not-shown\n")
+    environ = {"DATABSE_URL": "of another program"}
+    if meant is None:
+        read_env_file(file, environ)
+        assert environ[name] == "value-not-shown"
+        return
+    with pytest.raises(SettingsError) as caught:
+        read_env_file(file, environ)
+    assert caught.value.problems == (f"{name} is unknown: did you mean {meant}?",)
+
+
 @pytest.mark.parametrize("in_file", ["HTTPS_PROXY", "https_proxy"])
 @pytest.mark.parametrize("in_environment", ["HTTPS_PROXY", "https_proxy"])
 def test_the_proxy_of_the_environment_takes_precedence_in_upper_and_lower_case(
@@ -602,7 +630,7 @@ def test_a_missing_env_file_is_no_problem(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (f"PORT=1\nSLACK_BOT_TOKEN='xoxb-{SECRET}\n".encode(), "is not NAME=value: see line 2."),
+        (f"PORT=1\nSLACK_BOT_TOKEN='xoxb-{SECRET}\n".encode(), "is not closed: see line 2."),
         (b"\xff\xfe\x00", "is not a text file that this user may read: save it as UTF-8, and let"),
         (None, "is not a text file that this user may read: save it as UTF-8, and let"),
     ],
