@@ -26,6 +26,7 @@ from bot.settings.environment import ENV_FILE, load_settings, read_env_file
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
+from bot.slack.socket_mode import SocketMode
 from bot.store.engines import async_url, sqlite_path
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
@@ -52,6 +53,10 @@ UP: Final[Mapping[str, str]] = MappingProxyType(
         "web": "callaudio is up: type /callaudio in Slack. `callaudio worker` delivers.",
         "worker": "The worker is up: it delivers what `callaudio web` stores.",
     }
+)
+NOT_CONNECTED: Final = (
+    "callaudio runs, but there is no Socket Mode connection to Slack yet: `callaudio doctor` finds "
+    "out why. It keeps trying."
 )
 
 
@@ -148,7 +153,7 @@ async def serve(
             config = _configure(
                 application, ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS
             )
-            server = _GracefulServer(config, address, roles)
+            server = _GracefulServer(config, address, roles, application.socket)
             await server.serve(sockets)
             stop.is_under_way = True
             log.info("stopping")
@@ -163,8 +168,11 @@ def _configure(application: Application, answers_seconds: int) -> uvicorn.Config
 class _GracefulServer(uvicorn.Server):
     """Stops at a signal without raising it again, as uvicorn would before anything is closed."""
 
-    def __init__(self, config: uvicorn.Config, address: Address, roles: Roles) -> None:
+    def __init__(
+        self, config: uvicorn.Config, address: Address, roles: Roles, socket_mode: SocketMode | None
+    ) -> None:
         super().__init__(config)
+        self._socket_mode = socket_mode
         self._address = address
         self._roles = roles
 
@@ -183,7 +191,9 @@ class _GracefulServer(uvicorn.Server):
             works=roles.works,
         )
         if sys.stderr.isatty():  # elsewhere programs read the log, which is JSON
-            console.note(f"{UP[COMMANDS[roles]]} Ctrl-C stops it.")
+            is_cut_off = self._socket_mode and not await self._socket_mode.is_open()
+            says = NOT_CONNECTED if is_cut_off else UP[COMMANDS[roles]]
+            console.note(f"{says} Ctrl-C stops it.")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop serving; at a second signal, do not wait for open requests."""

@@ -1,6 +1,7 @@
 """The Socket Mode connection: the same listeners over a WebSocket."""
 
 import asyncio
+import logging
 import re
 import time
 from typing import Final
@@ -20,6 +21,8 @@ from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
+from bot.slack.web_api.error_mapping import BY_CODE
+from bot.slack.web_api.errors import ScopeMissing, SlackTokenRejected
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)
@@ -34,6 +37,9 @@ CONNECTING: Final = ClientTimeout(total=60, sock_connect=10)
 """For the handshake only: a WebSocket stays open as long as its pings are answered."""
 
 
+TWICE_LOGGED: Final = "Failed to retrieve WSS URL"
+"""The SDK's line about what `socket_not_opened` says."""
+RETRIED: Final = "Failed to connect (error: "
 ELSEWHERE: Final = "The address that Slack gave for the connection is not Slack's."
 
 
@@ -45,9 +51,22 @@ def _cause_of(error: Exception) -> str:
     """Word why there is no connection, without a URL."""
     if isinstance(error, SlackApiError):
         code = str(error.response.get("error", ""))
+        if BY_CODE.get(code) is SlackTokenRejected:
+            return f"Slack does not accept SLACK_APP_TOKEN: it answers `{code}`."
+        if BY_CODE.get(code) is ScopeMissing:
+            return f"SLACK_APP_TOKEN lacks connections:write: Slack answers `{code}`."
         is_word = re.fullmatch(r"[a-z_]{1,60}", code)
         return f"Slack answers `{code}`." if is_word else "Slack refuses it."
     return why(error) or type(error).__name__
+
+
+def _shortened(record: logging.LogRecord) -> bool:
+    """Keep the SDK's lines about a failed connection short: each attempt fails alike."""
+    if record.msg.startswith(TWICE_LOGGED):
+        return False
+    if record.msg.startswith(RETRIED):
+        record.exc_info = None
+    return True
 
 
 class SocketMode:
@@ -65,6 +84,7 @@ class SocketMode:
         self._handler = _Handler(
             app, app_token, web_client=client, rejected_requests=RejectedRequests(metrics)
         )
+        self._handler.client.logger.addFilter(_shortened)
         self._handler.client.on_message_listeners.append(self._note)
         self._metrics = metrics
         self._last_envelope_at = time.monotonic()
@@ -88,7 +108,7 @@ class SocketMode:
             # Envelopes are not signed, so the host at the other end could impersonate anybody.
             if not is_trusted(url.replace("ws", "http", 1), client.web_client.base_url):
                 log.warning("socket_not_opened", cause=ELSEWHERE)
-                raise SocketElsewhere
+                raise SocketElsewhere(ELSEWHERE)
             return url
 
         client.issue_new_wss_url = issue_trusted  # type: ignore[method-assign]  # the SDK has no other place for it

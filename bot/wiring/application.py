@@ -48,6 +48,8 @@ class Application:
     metrics: Metrics
     clearances: Clearances
     rotation: Rotation | None = None
+    socket: SocketMode | None = None
+    """The connection over which Slack sends requests; None: over HTTP, or not to this process."""
 
 
 @asynccontextmanager
@@ -110,6 +112,7 @@ async def open_application(
             metrics=core.metrics,
             clearances=core.clearances,
             rotation=Rotation(core, slack_requests, socket, works=roles.works),
+            socket=socket,
         )
 
 

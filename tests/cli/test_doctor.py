@@ -568,13 +568,22 @@ async def test_a_wrong_clock_is_reported(environ, monkeypatch, ahead_seconds, st
     assert re.sub(r"39\d|40\d", "400", finding.says).startswith(says)
 
 
-@pytest.mark.parametrize("is_right", [True, False])
-async def test_the_token_of_socket_mode_is_checked(environ, workspace, *, is_right):
-    token = workspace.app_token if is_right else "xapp-wrong"
+@pytest.mark.parametrize(
+    ("error", "state", "says"),
+    [
+        (None, Status.OK, "Socket Mode; Slack accepts the app token"),
+        ("invalid_auth", Status.WRONG, "Slack does not accept SLACK_APP_TOKEN"),
+        ("missing_scope", Status.WRONG, "SLACK_APP_TOKEN lacks the scope connections:write"),
+    ],
+)
+async def test_the_token_of_socket_mode_is_checked(environ, slack, workspace, error, state, says):
+    if error:
+        slack.faults.add(Fault("apps.connections.open", error=error))
 
-    finding = (await found(environ, SLACK_APP_TOKEN=token))["requests from Slack"]
+    finding = (await found(environ, SLACK_APP_TOKEN=workspace.app_token))["requests from Slack"]
 
-    assert finding.state is (Status.OK if is_right else Status.WRONG)
+    assert (finding.state, finding.says) == (state, says)
+    assert ("set SLACK_APP_TOKEN to it" in finding.fix) is bool(error)
     assert "xapp" not in str(finding)
 
 

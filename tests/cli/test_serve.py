@@ -26,14 +26,14 @@ from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import load_settings
-from bot.slack.socket_mode import OPEN_SECONDS
+from bot.slack.socket_mode import OPEN_SECONDS, SocketMode
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.wiring.application import Roles
 from tests.cli.process import ready, start
 from tests.loopback import http_client
 from tests.migrated import current_revision
-from tests.polling import DEADLINE_SECONDS
+from tests.polling import DEADLINE_SECONDS, until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Nursery
 
@@ -279,21 +279,25 @@ async def standins():
 
 
 @pytest.mark.parametrize(
-    ("listens", "works", "told"),
+    ("listens", "works", "app_token", "told"),
     [
-        (True, True, "callaudio is up: type /callaudio in Slack. Ctrl-C stops it.\n"),
-        (False, True, "The worker is up: it delivers what `callaudio web` stores. Ctrl-C"),
+        (True, True, None, "callaudio is up: type /callaudio in Slack. Ctrl-C stops it."),
+        (False, True, None, "The worker is up: it delivers what `callaudio web` stores. Ctrl-C"),
+        (True, False, "xapp-1", "callaudio runs, but there is no Socket Mode connection to Slack"),
     ],
 )
-async def test_in_a_terminal_a_sentence_says_that_it_is_up_and_a_signal_ends_it(
-    standins, sqlite_url, monkeypatch, capsys, listens, works, told
+async def test_in_a_terminal_a_sentence_says_what_runs_and_a_signal_ends_it(
+    standins, sqlite_url, monkeypatch, listens, works, app_token, told
 ):
+    said: list[str] = []
+    monkeypatch.setattr("bot.cli.console.note", said.append)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(SocketMode.open, "__defaults__", (0.1,))
     port, roles = free_port(), Roles(listens=listens, works=works)
-    settings = load_settings(standins(sqlite_url))
-    serving = asyncio.create_task(serve(settings, roles, host=LOOPBACK, port=port))
-    await ready(port)
-    assert capsys.readouterr().err.startswith(told)
+    environ = standins(sqlite_url) | ({"SLACK_APP_TOKEN": app_token} if app_token else {})
+    serving = asyncio.create_task(serve(load_settings(environ), roles, host=LOOPBACK, port=port))
+    await until(lambda: said)
+    assert said[0].startswith(told)
     signal.raise_signal(signal.SIGTERM)
     await asyncio.wait_for(serving, 10)
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from bot.network.outbound import direct
 from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
-from bot.slack.socket_mode import CLOSE_SECONDS, SocketMode
+from bot.slack.socket_mode import CLOSE_SECONDS, ELSEWHERE, SocketMode
 from bot.slack.web_api.api import build_client, build_session
 from tests.polling import until
 from tests.polyai.scripted_server import ScriptedServer, answer
@@ -32,7 +32,7 @@ async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
         socket = SocketMode(app, token, client, Metrics(), direct())
         opening = asyncio.create_task(socket.open())
 
-        await until(lambda: "SocketElsewhere" in caplog.text)
+        await until(lambda: ELSEWHERE in caplog.text)
 
         assert stranger.asked == []
         assert not await socket.is_open()
@@ -44,12 +44,22 @@ async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        pytest.param({"error": "invalid_auth"}, "Slack answers `invalid_auth`.", id="refused"),
+        pytest.param({"error": "access_denied"}, "Slack answers `access_denied`.", id="refused"),
+        pytest.param(
+            {"error": "invalid_auth"},
+            "Slack does not accept SLACK_APP_TOKEN: it answers `invalid_auth`.",
+            id="another token",
+        ),
+        pytest.param(
+            {"error": "missing_scope"},
+            "SLACK_APP_TOKEN lacks connections:write: Slack answers `missing_scope`.",
+            id="a token without the scope",
+        ),
         pytest.param({"drop_connection": True}, None, id="cut off"),
         pytest.param({"hang": True}, None, id="no answer"),
     ],
 )
-async def test_startup_does_not_wait_for_an_unreachable_slack(slack, fault, cause):
+async def test_startup_does_not_wait_for_an_unreachable_slack(slack, caplog, fault, cause):
     token = slack.workspace.app_token
     slack.faults.add(Fault("apps.connections.open", times=20, **fault))
     async with build_session() as session:
@@ -61,11 +71,13 @@ async def test_startup_does_not_wait_for_an_unreachable_slack(slack, fault, caus
 
             assert not await socket.is_open()
             await socket.close()
+    slack.faults.clear()
     told = {log["event"]: log for log in logs}
     assert told["socket_still_opening"]["log_level"] == "warning"
     if cause:
         assert told["socket_not_opened"]["cause"] == cause
-    slack.faults.clear()
+    assert "Traceback" not in caplog.text
+    assert "Failed to retrieve WSS URL" not in caplog.text
 
 
 @pytest.mark.usefixtures("api")

@@ -14,10 +14,17 @@ from bot.network.outbound import Outbound
 from bot.settings.model import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session, next_cursor
 from bot.slack.web_api.directory import SlackDirectory
-from bot.slack.web_api.errors import SlackAnswerLost, SlackError, SlackTokenRejected, SlackUnclear
+from bot.slack.web_api.errors import (
+    ScopeMissing,
+    SlackAnswerLost,
+    SlackError,
+    SlackTokenRejected,
+    SlackUnclear,
+)
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 
+REQUESTS: Final = "requests from Slack"
 MOST_CONVERSATIONS: Final = 200
 OF_THE_TOKEN: Final = ("scopes", "clock", "conversations", "approvals channel")
 """Facts that only an accepted bot token reveals."""
@@ -30,10 +37,10 @@ REINSTALL: Final = (
     "then Install App → Reinstall."
 )
 
-OF_SOCKET_MODE: Final[dict[type[CallAudioError], str]] = {
-    SlackTokenRejected: "At https://api.slack.com/apps make a token with connections:write under "
-    "Basic Information → App-Level Tokens, and set SLACK_APP_TOKEN to it."
-}
+OF_SOCKET_MODE: Final = (
+    "At https://api.slack.com/apps make a token with connections:write under Basic Information → "
+    "App-Level Tokens, and set SLACK_APP_TOKEN to it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,10 @@ async def check_slack(
         if settings.slack_app_token:
             app_token = settings.slack_app_token.get_secret_value()
             app = SlackApi(build_client(app_token, settings.slack_api_url, session))
-            tried = checked("requests from Slack", lambda: _socket_mode(app), fixes=OF_SOCKET_MODE)
-            found.append(await tried)
+            found.append(await checked(REQUESTS, lambda: _socket_mode(app)))
         else:
             says = f"HTTP on port {settings.port}"
-            found.append(Finding("requests from Slack", Status.SET, says))
+            found.append(Finding(REQUESTS, Status.SET, says))
     return SlackChecked(found, team_id, first_admins)
 
 
@@ -156,8 +162,15 @@ async def _conversations(api: SlackApi) -> Finding:
 
 
 async def _socket_mode(app: SlackApi) -> Finding:
-    await app.call_once("apps.connections.open")  # the ticket is not used
-    return Finding("requests from Slack", Status.OK, "Socket Mode; Slack accepts the app token")
+    try:
+        await app.call_once("apps.connections.open")  # the ticket is not used
+    except SlackTokenRejected:
+        says = "Slack does not accept SLACK_APP_TOKEN"
+    except ScopeMissing:
+        says = "SLACK_APP_TOKEN lacks the scope connections:write"
+    else:
+        return Finding(REQUESTS, Status.OK, "Socket Mode; Slack accepts the app token")
+    return Finding(REQUESTS, Status.WRONG, says, OF_SOCKET_MODE)
 
 
 async def _approvals(directory: SlackDirectory, channel_id: str | None) -> Finding:
