@@ -12,6 +12,7 @@ from bot.access.grants import Right
 from bot.access.person import Person
 from bot.access.policy import Decision, Outcome, Reason, Standing
 from bot.access_requests.request import AccessRequest, AccessState
+from bot.access_requests.store import StoredAccessRequest
 from bot.access_requests.submit import Offer
 from bot.digests.digest import DigestKind
 from bot.digests.digest_draft import DigestPreview, Draft
@@ -196,7 +197,8 @@ def notices() -> list[dict[str, Any]]:
         notice("It is saved."),
         shortcut_form.accepted(stored, "CA0"),
         shortcut_form.form(thread, state, refused),
-        access_form.joined(request(AccessState.PENDING)),
+        access_form.answer(StoredAccessRequest(request(AccessState.PENDING), is_new=False)),
+        access_form.answer(StoredAccessRequest(request(AccessState.PENDING), is_new=True)),
         finder_view.finder(search, empty, ZoneInfo("UTC"), ("default",)),
         waveform_modal.view(WaveformShown("CA0", "redacted", "F0PICTURE0", 9.0, muted)),
     ]

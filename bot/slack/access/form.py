@@ -1,6 +1,6 @@
-"""The form to request access, and the notice when the request was sent before."""
+"""The form to request access, and the notice that replaces it."""
 
-from bot.access_requests.request import AccessRequest
+from bot.access_requests.store import StoredAccessRequest
 from bot.access_requests.submit import LONGEST_REASON, Offer
 from bot.slack import wording
 from bot.slack.blocks import View, modal, notice, option, plain, section
@@ -50,8 +50,14 @@ def form(offer: Offer) -> View:
     )
 
 
-def joined(request: AccessRequest) -> View:
-    """The notice in place of the form when no new request was stored."""
+def answer(stored: StoredAccessRequest) -> View:
+    """The notice in place of the form once it is sent."""
+    request = stored.request
+    if stored.is_new:
+        return notice(
+            "Your request is on its way to the admins. I will send you a direct message when one "
+            "has decided."
+        )
     if not request.is_pending:
         return notice(
             f"Your request of {wording.moment(request.requested_at)} has ended: an admin decided, "

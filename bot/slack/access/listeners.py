@@ -43,7 +43,7 @@ class AccessListeners:
     async def submit_form(
         self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]
     ) -> None:
-        """The submitted form: the request is stored before the form closes."""
+        """The submitted form: the request is stored before a notice replaces the form."""
         reason = str(field_of(view, Input.REASON).get("value") or "")
         hours = _hours(field_of(view, Input.HOURS))
         wanted = AccessWanted(
@@ -53,10 +53,7 @@ class AccessListeners:
             submission_id=submission_id_of(view, reason, hours),
         )
         stored = await within_ack_window(self._submission.ask(actor_of(body), wanted))
-        if stored.is_new:
-            await ack()
-        else:
-            await ack(response_action="update", view=form.joined(stored.request))
+        await ack(response_action="update", view=form.answer(stored))
 
     async def approve(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
