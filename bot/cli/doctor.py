@@ -133,7 +133,8 @@ async def examine(
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
     stored, grants = await _read_stored(settings, in_store, in_slack.team_id)
     admins = check_admins(settings.callaudio_admins, in_slack.first_admins, grants)
-    raw = check_raw(grants.pii, settings, in_slack.team_id) if grants else []
+    refused = in_slack.first_admins.refused if in_slack.first_admins else ()
+    raw = check_raw(grants.pii, settings, in_slack.team_id, refused) if grants else []
     parts = (
         check_outside(settings),
         [admins],

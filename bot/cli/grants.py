@@ -137,7 +137,7 @@ def _named(right: Right) -> AdminFacts:
 
 def _subject(team: str, user: str | None, group: str | None) -> Subject:
     if (user is None) == (group is None):
-        raise console.complain("Name one of --user and --group.", code=console.BAD_USAGE)
+        raise console.complain("Name either --user or --group.", code=console.BAD_USAGE)
     if user:
         return Subject(team, SubjectKind.USER, user)
     return Subject(team, SubjectKind.GROUP, group or "")

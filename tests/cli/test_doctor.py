@@ -147,7 +147,8 @@ async def test_each_step_is_named_and_last_that_a_call_has_to_show_the_keys(
     assert (await step()).startswith("Next: admins. Set CALLAUDIO_ADMINS to your own id")
     environ["CALLAUDIO_ADMINS"] = "U0FIRST000"
     assert await step() == (
-        "Next: worker. Start `callaudio run`, or `callaudio web` and `callaudio worker`."
+        "Next: worker. Start `callaudio run`, or `callaudio web` and `callaudio worker`. "
+        "On one machine the two need different ports: `PORT=… callaudio worker`."
     )
     worker = SoleWorker.claim(Path(environ["DATABASE_URL"].removeprefix("sqlite:///")))
     assert (await step()).startswith("Next: conversations. Type `/invite @callaudio`")
@@ -282,25 +283,28 @@ async def test_without_an_admin_doctor_says_where_to_find_the_user_id(environ):
     [
         pytest.param({}, Status.OK, "2 by grant or by CALLAUDIO_ADMINS", id="a member"),
         pytest.param({"is_restricted": True}, Status.OK, "2 by grant", id="a guest, by name"),
-        pytest.param(None, Status.WRONG, "Slack knows no U0SECOND00", id="nobody"),
-        pytest.param({"is_bot": True}, Status.WRONG, "U0SECOND00 is a bot", id="a bot"),
-        pytest.param({"deleted": True}, Status.WRONG, "U0SECOND00 is deactivated", id="who left"),
+        pytest.param(None, Status.WRONG, "Slack knows no U0ANOTHER0", id="nobody"),
+        pytest.param({"is_bot": True}, Status.WRONG, "U0ANOTHER0 is a bot", id="a bot"),
+        pytest.param({"deleted": True}, Status.WRONG, "U0ANOTHER0 is deactivated", id="who left"),
         pytest.param(
             {"team_id": "T0OTHER00"}, Status.WRONG, "of another organisation", id="an outsider"
         ),
         pytest.param(
             {"omit": frozenset({"deleted"})},
             Status.UNCHECKED,
-            "Slack did not say who U0SECOND00 is",
+            "Slack did not say who U0ANOTHER0 is",
             id="a flag is missing",
         ),
     ],
 )
 async def test_slack_is_asked_who_each_first_admin_is(environ, workspace, flags, state, says):
     if flags is not None:
-        workspace.add_user("U0SECOND00", **flags)
-    admins = (await found(environ, CALLAUDIO_ADMINS="U0FIRST000,U0SECOND00"))["admins"]
+        workspace.add_user("U0ANOTHER0", **flags)
+    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000,U0ANOTHER0")
+    admins = findings["admins"]
     assert (admins.state, says in admins.says) == (state, True)
+    grants_to = "U0FIRST000" if state is Status.WRONG else "U0ANOTHER0"
+    assert f"--user {grants_to} " in findings["who may hear raw"].fix
     assert "U0FIRST000" not in admins.says
     assert ("Copy member ID" in admins.fix) is (state is Status.WRONG)
 

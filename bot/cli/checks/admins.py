@@ -29,8 +29,8 @@ _SAYS: Final[Mapping[Standing, str]] = {
 class FirstAdmins:
     """The people in CALLAUDIO_ADMINS, as Slack knows them."""
 
-    refused: tuple[str, ...]
-    """Why some cannot be admins, in words."""
+    refused: Mapping[str, str]
+    """Why some cannot be admins, in words, by id."""
     unknown: tuple[str, ...]
     """The ids about which Slack did not answer."""
 
@@ -41,7 +41,7 @@ async def read_first_admins(directory: Directory, user_ids: Collection[str]) -> 
     asked, rest = ids[:MOST_ASKED], ids[MOST_ASKED:]
     found = dict(zip(asked, await every(_refusal(directory, each) for each in asked), strict=True))
     return FirstAdmins(
-        refused=tuple(says for says in found.values() if says),
+        refused={user_id: says for user_id, says in found.items() if says},
         unknown=(*(user_id for user_id, says in found.items() if says is None), *rest),
     )
 
@@ -66,7 +66,7 @@ def check_admins(
     if named and answered is None:
         return unchecked(WHAT, "Slack")
     if answered and answered.refused:
-        says = f"CALLAUDIO_ADMINS: {'; '.join(answered.refused)}"
+        says = f"CALLAUDIO_ADMINS: {'; '.join(answered.refused.values())}"
         fix = f"Correct CALLAUDIO_ADMINS ({FIND_ID}), and restart callaudio."
         return Finding(WHAT, Status.WRONG, says, fix)
     if answered and answered.unknown:

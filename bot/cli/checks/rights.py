@@ -1,6 +1,6 @@
 """Rights: how many hold each by grant, and whether anybody may hear raw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,12 +51,18 @@ async def count_grants(
     return CountedGrants(holders.get(Right.ADMIN.value, 0), holders.get(Right.PII.value, 0), denied)
 
 
-def check_raw(number: int, settings: Settings, team_id: str | None) -> list[Finding]:
-    """Report how many may hear raw, if there is a raw key; the fix is the command that adds one."""
+def check_raw(
+    number: int, settings: Settings, team_id: str | None, refused: Collection[str] = ()
+) -> list[Finding]:
+    """Report how many may hear raw, if there is a raw key; the fix is the command that adds one.
+
+    ``refused``: the people in CALLAUDIO_ADMINS who cannot be admins; the command names none of
+    them.
+    """
     named = settings.polyai_agents.values()
     if not settings.polyai_pii_api_key and not any(each.pii_api_key for each in named):
         return []
-    someone = min(settings.callaudio_admins, default="U…")
+    someone = min(settings.callaudio_admins.difference(refused), default="U…")
     return [_may_hear(number, team_id or "T…", someone)]
 
 

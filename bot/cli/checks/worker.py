@@ -16,8 +16,11 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.engines import sqlite_path
 
 WHAT: Final = "worker"
-START: Final = "Start `callaudio run`, or `callaudio web` and `callaudio worker`."
-START_WORKER: Final = "Start `callaudio worker` if `callaudio web` runs, else `callaudio run`."
+OWN_PORT: Final = "On one machine the two need different ports: `PORT=… callaudio worker`."
+START: Final = f"Start `callaudio run`, or `callaudio web` and `callaudio worker`. {OWN_PORT}"
+START_WORKER: Final = (
+    f"Start `callaudio worker` if `callaudio web` runs, else `callaudio run`. {OWN_PORT}"
+)
 LONGEST_WAIT: Final = timedelta(minutes=1)
 """A running worker leaves a request for longer only if it is overloaded, limited or stopped."""
 
