@@ -35,7 +35,7 @@ def described(found: Comparison) -> str:
     match found.verdict:
         case Verdict.PROVEN:
             return (
-                "Proven: the redacted recording is the raw one, sample by sample, "
+                "Proven: the redacted recording is the unredacted one, sample by sample, "
                 f"with {_listed(found.muted)} muted."
             )
         case Verdict.NOTHING_MUTED:

@@ -18,7 +18,7 @@ MANY = SpanSummary(12, 6.0, tuple(Span(at, at + 0.5) for at in range(12)))
         (
             Comparison(Verdict.PROVEN, muted=CARD),
             (
-                "Proven: the redacted recording is the raw one, sample by sample, "
+                "Proven: the redacted recording is the unredacted one, sample by sample, "
                 "with 1 span of 0.6 s (1:01.0-1:01.6) muted."
             ),
         ),
