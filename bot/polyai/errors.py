@@ -52,7 +52,10 @@ class ConversationNotFound(PolyAIError):
     code = "conversation_not_found"
     what = "PolyAI knows no conversation with this id."
     likely_cause = "The id is mistyped, or the call belongs to another agent or region."
-    fix = "Copy the link from Agent Studio again, and name the agent as in `sales:CA…`."
+    fix = (
+        "Copy the link from Agent Studio again; if another agent took the call, name that agent "
+        "as in `sales:CA…`."
+    )
 
 
 class AgentNotFound(PolyAIError):

@@ -127,7 +127,7 @@ async def test_the_sandboxs_refusals_are_reported_alike(scene, subtests):
     """Keys, agents and ids that are really wrong, instead of scripted answers."""
     with subtests.test("an id nobody knows"):
         seen = await scene.ask("CA" + "f" * 32)
-        assert_failed(seen, "conversation_not_found", "name the agent as in `sales:CA…`")
+        assert_failed(seen, "conversation_not_found", "name that agent as in `sales:CA…`")
     with subtests.test("a key made for other agents"):
         scene.polyai.add_key(PLAIN_KEY, agents=["PROJECT-OTHER"])
         assert_failed(await scene.ask(scene.another_call()), "polyai_forbidden", "other agents")
