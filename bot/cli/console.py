@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from bot.errors import CallAudioError, UsageError
-from bot.settings.environment import load_database_url, load_first_admins, load_settings
+from bot.settings.environment import ENV_FILE, load_database_url, load_first_admins, load_settings
 from bot.settings.model import Settings, SettingsError
 from bot.store.database import Database
 from bot.store.engines import missing_file
@@ -30,6 +30,7 @@ FAILED: Final = 1
 BAD_USAGE: Final = 2
 WIDEST_TABLE: Final = 10_000
 MIGRATE_FIRST: Final = "The database is not up to date. Run `callaudio migrate` first."
+DOCTOR_SAYS_MORE: Final = "`callaudio doctor` checks the settings and says what to do first."
 
 
 def note(*lines: str) -> None:
@@ -65,7 +66,11 @@ def given_reason(text: str) -> str:
 
 def settings() -> Settings:
     """Read the settings; all problems are printed and end the command with 2."""
-    return _read(load_settings)
+    try:
+        return load_settings(os.environ)
+    except SettingsError as error:
+        hints = [] if ENV_FILE.exists() else [f"There is no file {ENV_FILE} in this folder."]
+        raise complain(*error.problems, *hints, DOCTOR_SAYS_MORE, code=BAD_USAGE) from None
 
 
 def database_url() -> str:

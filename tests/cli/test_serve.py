@@ -129,6 +129,8 @@ def test_every_problem_with_the_settings_is_reported_at_once_without_secrets(
     assert result.exit_code == 2
     for name in ("POLYAI_AGENT_ID", "SLACK_BOT_TOKEN", "POLYAI_REGION", "CALLAUDIO_AUDIENC"):
         assert name in result.stderr
+    assert "There is no file .env in this folder." in result.stderr
+    assert "`callaudio doctor`" in result.stderr
     assert "Zq7vB2nL9xK4" not in result.output
     assert "Traceback" not in result.output
 
