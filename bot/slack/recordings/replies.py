@@ -11,7 +11,7 @@ from bot.slack.wording import code, failure
 
 HELP: Final = """*I bring call recordings into threads.*
 `/callaudio CA…` posts the recording of that conversation here: its id, or its Studio link.
-`/callaudio sales:CA…` gets a call of the agent `sales`.
+`/callaudio sales:CA…` gets a call of another agent, where one is set up as `sales`.
 Add, in any order: a #channel to post it there · `user` (or `caller`) or `agent` for one side of \
 the call, else `combined` · `redacted` even if you may hear it unredacted.
 *Get call audio* in a message's menu posts that call in its thread; *Find a call*, in the \
