@@ -108,7 +108,7 @@ def _refusing() -> Executable:
     side: BindParameter[str] = bindparam("side")
     of_both = and_(later.direction == Direction.COMBINED.value, check.direction != side)
     proof = later_proofs(check, later).where(or_(later.direction == side, of_both))
-    differs = select(check.verdict.label("found")).where(
+    differs = select(check.verdict).where(
         check.conversation_id == bindparam("conversation"),
         check.agent_name == bindparam("agent"),
         check.team_id == bindparam("team"),

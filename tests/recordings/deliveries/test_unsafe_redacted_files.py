@@ -9,7 +9,11 @@ from sqlalchemy import select
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import AHEAD
-from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
+from bot.recordings.deliveries.redaction_safety import (
+    DeliveriesFrozen,
+    RedactionDiffers,
+    RedactionSafety,
+)
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.deliveries.unsafe_redacted_files import (
     of_recording,
@@ -18,7 +22,7 @@ from bot.recordings.deliveries.unsafe_redacted_files import (
     schedule_ordered,
 )
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow, DueWorkRow, RedactionCheckRow
+from bot.store.tables import CanaryRow, DeliveryRow, DueWorkRow, RedactionCheckRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
 
@@ -136,6 +140,39 @@ async def test_a_recording_is_refused_until_a_later_check_proves_it(database, ch
             found.append(name)
 
     assert found == refused.split()
+
+
+@pytest.mark.parametrize(
+    ("frozen_at", "verdict", "refusal"),
+    [
+        pytest.param([], None, None, id="no call is checked regularly"),
+        pytest.param([None], None, None, id="not frozen"),
+        pytest.param([None], "differs", RedactionDiffers, id="not frozen, and it differs"),
+        pytest.param([None, NOON], None, DeliveriesFrozen, id="one of the calls was unredacted"),
+        pytest.param([NOON], "differs", DeliveriesFrozen, id="frozen, and it differs"),
+    ],
+)
+async def test_while_deliveries_are_frozen_every_recording_is_refused(
+    database, frozen_at, verdict, refusal
+):
+    async with database.write() as session:
+        session.add(
+            delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE", conversation_id=CALL)
+        )
+        session.add(check(1, "combined", verdict))
+        for number, at in enumerate(frozen_at):
+            about = {"team_id": TEAM, "checked_at": NOON, "verdict": "broken"}
+            session.add(CanaryRow(conversation=f"{number}", frozen_at=at, **about))
+    async with database.read() as session:
+        delivery = delivery_of(await session.get(DeliveryRow, "1"))
+    safety = RedactionSafety(database)
+
+    assert await safety.is_frozen() is (refusal is DeliveriesFrozen)
+    if refusal:
+        with pytest.raises(refusal):
+            await safety.require(delivery)
+    else:
+        await safety.require(delivery)
 
 
 @pytest.mark.parametrize(

@@ -194,11 +194,16 @@ async def test_a_shared_file_ends_with_its_event_and_the_work_that_follows(
     }
 
 
-async def test_without_samples_a_redacted_file_needs_no_more_work(ending):
-    delivery = await ending.uploaded(outcome="redacted", reason="asked")
+@pytest.mark.parametrize(
+    ("cause", "work"),
+    [(None, {}), ("redaction_differs", {"take_back": NOON + TOOK - AHEAD})],
+    ids=["trusted", "found to differ while it was under way"],
+)
+async def test_without_samples_a_redacted_file_needs_only_an_ordered_deletion(ending, cause, work):
+    delivery = await ending.uploaded(outcome="redacted", reason="asked", taken_back_cause=cause)
     completion = ending.completion("2.0", samples=False)
     assert await completion.confirm(delivery.id, was_shared=True) == "delivered"
-    assert await ending.work() == {}
+    assert await ending.work() == work
 
 
 @pytest.mark.parametrize("before", [State.UPLOADED, State.SHARED])

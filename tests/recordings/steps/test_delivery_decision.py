@@ -131,7 +131,10 @@ async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
 class Frozen:
     """Deliveries are frozen."""
 
-    async def require(self, _delivery: Delivery) -> None:
+    asked: Delivery | None = None
+
+    async def require(self, delivery: Delivery) -> None:
+        self.asked = delivery
         raise DeliveriesFrozen
 
 
@@ -163,11 +166,13 @@ async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
     deliveries = DeliveryStore(database=database, clock=lambda: NOON)
     delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
     await database.close()
+    delivery, safety = replace(delivery, outcome=decided), Frozen()
     decider = DeliveryDecider(
         evaluator=Evaluator(now, error),
         clock=lambda: NOON,
         fact_retry_window=FACT_RETRY_WINDOW,
-        safety=Frozen(),
+        safety=safety,
     )
 
-    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code
+    assert await outcome_or_code(decider, delivery) == code
+    assert safety.asked == (delivery if code == "deliveries_frozen" else None)
