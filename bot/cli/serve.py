@@ -19,6 +19,7 @@ from bot.cli.migrating import migrate_database, second_worker_refused
 from bot.cli.reloading import hangups, reload_at
 from bot.cli.sockets import Address, CannotListen, bound, cannot_listen, most_connections
 from bot.cli.stopping import stopped_at_sigterm
+from bot.errors import CallAudioError
 from bot.jobs.background import in_background
 from bot.observability.logs import configure_logging, get_logger
 from bot.observability.tracing import start_tracing
@@ -26,7 +27,6 @@ from bot.settings.environment import ENV_FILE, load_settings, read_env_file
 from bot.settings.model import Settings
 from bot.slack.connections import MAX_CONNECTIONS, Connections, Limits
 from bot.slack.rejected_requests import RejectedRequests
-from bot.slack.socket_mode import SocketMode
 from bot.store.engines import async_url, sqlite_path
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.core import DatabaseNotMigrated
@@ -58,6 +58,12 @@ NOT_CONNECTED: Final = (
     "callaudio runs, but there is no Socket Mode connection to Slack yet: `callaudio doctor` finds "
     "out why. It keeps trying."
 )
+NOT_ACCEPTED: Final = (
+    "callaudio runs, but Slack does not accept its bot token, or does not answer: `callaudio "
+    "doctor` finds out why. It keeps trying."
+)
+SLACK_ANSWERS_SECONDS: Final = 3.0
+"""How long the sentence in a terminal waits for Slack."""
 
 
 def run(context: typer.Context, host: Host = LOOPBACK) -> None:
@@ -153,7 +159,7 @@ async def serve(
             config = _configure(
                 application, ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS
             )
-            server = _GracefulServer(config, address, roles, application.socket)
+            server = _GracefulServer(config, address, roles, application)
             await server.serve(sockets)
             stop.is_under_way = True
             log.info("stopping")
@@ -169,10 +175,10 @@ class _GracefulServer(uvicorn.Server):
     """Stops at a signal without raising it again, as uvicorn would before anything is closed."""
 
     def __init__(
-        self, config: uvicorn.Config, address: Address, roles: Roles, socket_mode: SocketMode | None
+        self, config: uvicorn.Config, address: Address, roles: Roles, application: Application
     ) -> None:
         super().__init__(config)
-        self._socket_mode = socket_mode
+        self._application = application
         self._address = address
         self._roles = roles
 
@@ -191,8 +197,7 @@ class _GracefulServer(uvicorn.Server):
             works=roles.works,
         )
         if sys.stderr.isatty():  # elsewhere programs read the log, which is JSON
-            is_cut_off = self._socket_mode and not await self._socket_mode.is_open()
-            says = NOT_CONNECTED if is_cut_off else UP[COMMANDS[roles]]
+            says = await _obstacle(self._application) or UP[COMMANDS[roles]]
             console.note(f"{says} Ctrl-C stops it.")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -200,6 +205,18 @@ class _GracefulServer(uvicorn.Server):
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+async def _obstacle(application: Application) -> str | None:
+    """Return why Slack and the bot do not reach each other; None if they do."""
+    if application.socket and not await application.socket.is_open():
+        return NOT_CONNECTED
+    try:
+        async with asyncio.timeout(SLACK_ANSWERS_SECONDS):
+            await application.identity.read()
+    except (CallAudioError, TimeoutError):
+        return NOT_ACCEPTED
+    return None
 
 
 def uvloop_run(work: Coroutine[object, object, None]) -> None:

@@ -18,6 +18,7 @@ from bot.slack.operations import Operations, Probe
 from bot.slack.rejected_requests import RejectedRequests
 from bot.slack.socket_mode import SocketMode
 from bot.slack.web import SlackRequests, build_web
+from bot.slack.web_api.identity import Identity
 from bot.store.database import Database
 from bot.store.revision import is_migrated
 from bot.store.write_probe import takes_writes
@@ -47,6 +48,7 @@ class Application:
     database: Database
     metrics: Metrics
     clearances: Clearances
+    identity: Identity
     rotation: Rotation | None = None
     socket: SocketMode | None = None
     """The connection over which Slack sends requests; None: over HTTP, or not to this process."""
@@ -111,6 +113,7 @@ async def open_application(
             database=core.database,
             metrics=core.metrics,
             clearances=core.clearances,
+            identity=core.identity,
             rotation=Rotation(core, slack_requests, socket, works=roles.works),
             socket=socket,
         )

@@ -281,22 +281,29 @@ async def standins():
 
 
 @pytest.mark.parametrize(
-    ("listens", "works", "app_token", "told"),
+    ("listens", "works", "changes", "told"),
     [
-        (True, True, None, "callaudio is up: type /callaudio in Slack. Ctrl-C stops it."),
-        (False, True, None, "The worker is up: it delivers what `callaudio web` stores. Ctrl-C"),
-        (True, False, "xapp-1", "callaudio runs, but there is no Socket Mode connection to Slack"),
+        (True, True, {}, "callaudio is up: type /callaudio in Slack. Ctrl-C stops it."),
+        (False, True, {}, "The worker is up: it delivers what `callaudio web` stores. Ctrl-C"),
+        (
+            True, False, {"SLACK_APP_TOKEN": "xapp-1"},
+            "callaudio runs, but there is no Socket Mode connection to Slack",
+        ),
+        (
+            True, False, {"SLACK_BOT_TOKEN": "xoxb-of-another-app"},
+            "callaudio runs, but Slack does not accept its bot token",
+        ),
     ],
-)
+)  # fmt: skip
 async def test_in_a_terminal_a_sentence_says_what_runs_and_a_signal_ends_it(
-    standins, sqlite_url, monkeypatch, listens, works, app_token, told
+    standins, sqlite_url, monkeypatch, listens, works, changes, told
 ):
     said: list[str] = []
     monkeypatch.setattr("bot.cli.console.note", said.append)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(SocketMode.open, "__defaults__", (0.1,))
     port, roles = free_port(), Roles(listens=listens, works=works)
-    environ = standins(sqlite_url) | ({"SLACK_APP_TOKEN": app_token} if app_token else {})
+    environ = standins(sqlite_url) | changes
     serving = asyncio.create_task(serve(load_settings(environ), roles, host=LOOPBACK, port=port))
     await until(lambda: said)
     assert said[0].startswith(told)
