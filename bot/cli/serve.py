@@ -213,7 +213,8 @@ async def _obstacle(application: Application) -> str | None:
         return NOT_CONNECTED
     try:
         async with asyncio.timeout(SLACK_ANSWERS_SECONDS):
-            await application.identity.read()
+            if application.identity:
+                await application.identity.read()
     except (CallAudioError, TimeoutError):
         return NOT_ACCEPTED
     return None

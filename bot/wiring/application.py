@@ -48,7 +48,8 @@ class Application:
     database: Database
     metrics: Metrics
     clearances: Clearances
-    identity: Identity
+    identity: Identity | None = None
+    """The bot at Slack; None: this process makes no calls."""
     rotation: Rotation | None = None
     socket: SocketMode | None = None
     """The connection over which Slack sends requests; None: over HTTP, or not to this process."""

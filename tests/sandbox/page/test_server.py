@@ -67,6 +67,8 @@ async def test_after_an_approved_request_for_access_raw_is_delivered(visitor):
     view = re.findall(r'name="view" value="(\w+)"', page)[-1]
     form = {"state reason reason": "a complaint", "state hours hours": "1"}
     await visitor.does("/submit", NOT_CLEARED, SUPPORT, view=view, **form)
+    assert "Your request is on its way to the admins" in await visitor.sees(NOT_CLEARED, SUPPORT)
+    await visitor.does("/close", NOT_CLEARED, SUPPORT, view=view)
     assert 'role="dialog"' not in await visitor.sees(NOT_CLEARED, SUPPORT)
     own = await _direct_messages(visitor, ADMIN)
     page = await visitor.waits_for(">Approve<", ADMIN, own)

@@ -18,6 +18,8 @@ async def test_a_right_is_requested_approved_used_and_revoked(tab):
     await tab.dialog.locator("textarea").fill("A caller disputes what was agreed")
     await tab.dialog.locator("select").select_option("1")
     await tab.dialog.get_by_role("button", name="Send").click()
+    await tab.dialog.get_by_text("Your request is on its way to the admins").wait_for()
+    await tab.dialog.get_by_role("button", name="Close").click()
     await tab.dialog.wait_for(state="detached")
 
     await tab.acts_as("Admin")
