@@ -65,7 +65,9 @@ async def write(database: Database, numbers: Iterable[int], team_id: str = TEAM)
             await record(session, event(number, team_id))
 
 
-async def seal_at(database: Database, seq: int, team_id: str = SEALED) -> Head:
+async def seal_at(
+    database: Database, seq: int, team_id: str = SEALED, *, now: datetime | None = None
+) -> Head:
     """Seal a chain of `event`s at one of them; returns the anchor."""
     async with database.write() as session:
         sealed = await seal(
@@ -73,7 +75,7 @@ async def seal_at(database: Database, seq: int, team_id: str = SEALED) -> Head:
             team_id,
             before=NOON + timedelta(seconds=seq, milliseconds=1),
             by=OPS,
-            now=LATER + timedelta(seconds=seq),
+            now=now or LATER + timedelta(seconds=seq),
         )
     assert sealed
     return sealed.anchor

@@ -1,6 +1,7 @@
 """A verification reads one state of the store, while a bot writes and seals."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -9,7 +10,7 @@ from bot.audit import stored
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFault, count_events, heads
 from bot.store.database import Database
-from tests.audit.chains import OTHER, TEAM, found, overrule, seal_at, write
+from tests.audit.chains import NOON, OTHER, TEAM, found, overrule, seal_at, write
 
 
 async def written(database: Database) -> None:
@@ -54,7 +55,9 @@ async def test_verification_during_writes_and_a_seal_finds_no_fault(database, mo
             number += 1
             await write(database, (number,))
             if number % 4 == 0:
-                await seal_at(database, number - 30, TEAM)
+                # Not later than the events that follow: the next seals would stop before it.
+                now = NOON + timedelta(seconds=number)
+                await seal_at(database, number - 30, TEAM, now=now)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(bot())
