@@ -20,10 +20,10 @@ help: ## list the targets
 demo: .venv/.runtime-stamp ## deliver sample recordings, with stand-ins for Slack and PolyAI on this machine
 	@$(BIN)/python -m bot demo
 
-# Three processes keep two cores busy, as tests wait now and then. Each further process costs seven
-# seconds of a core to load and collect the suite. With more than three cores, one process for each.
+# Four processes keep two cores busy, as tests wait now and then. Each further process costs seven
+# seconds of a core to load and collect the suite. With more than four cores, one process for each.
 CORES := $(shell nproc 2>/dev/null)
-WORKERS ?= $(if $(filter-out 1 2 3,$(CORES)),$(CORES),3)
+WORKERS ?= $(if $(filter-out 1 2 3 4,$(CORES)),$(CORES),4)
 
 # Otherwise each of these processes, and each bot they start, would compile every module again.
 test test-long cover: export PYTHONDONTWRITEBYTECODE =
