@@ -77,8 +77,9 @@ async def _compare(
             asked_by=operator(),
             direction=direction,
         )
+        began_at = core.clock()
         found = await redaction.checks.compare(check, must_be_muted)
-        await redaction.store.add_ended(check, found)
+        await redaction.store.add_ended(check, found, began_at=began_at)
         return found
 
 

@@ -492,7 +492,7 @@ async def checked(database: Database) -> Database:
     store = CheckStore(database=database, clock=lambda: NOON + HOUR)
     for conversation_id in ("CA1", "CA2"):
         check = new_check(TEAM, CheckCause.ASKED, "default", conversation_id, asked_by=ALICE)
-        await store.add_ended(check, Comparison(Verdict.PROVEN))
+        await store.add_ended(check, Comparison(Verdict.PROVEN), began_at=NOON)
     waiting = new_check(TEAM, CheckCause.ASKED, "default", "CA3", asked_by=ALICE)
     await store.ask(waiting, trigger_id=None)
     return database

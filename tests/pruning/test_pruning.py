@@ -161,12 +161,13 @@ async def test_an_old_check_stays_while_its_recording_is_refused(database):
         "of another agent": ({"found": proven, "agent_name": "sales"},),
         "in another workspace": ({"found": proven, "team_id": "T0OTHER00"},),
     }.items():
-        await store.add_ended(replace(check(f"before, {call}"), conversation_id=call), proven)
-        await store.add_ended(replace(check(call), conversation_id=call), differs)
+        for check_id, found in ((f"before, {call}", proven), (call, differs)):
+            ended = replace(check(check_id), conversation_id=call)
+            await store.add_ended(ended, found, began_at=store.clock())
         for each in later:
             found = each.pop("found")
             after = replace(check(f"after, {call}"), conversation_id=call, **each)
-            await store.add_ended(after, found)
+            await store.add_ended(after, found, began_at=store.clock())
     await fill(database, 0)
 
     await pruning(database).run()
@@ -194,7 +195,7 @@ async def test_old_checks_and_access_requests_are_removed_too(database):
     await CheckStore(database=database, clock=lambda: NOON).ask(check("open"), trigger_id=None)
     for check_id, ended_at in (("old", old), ("young", young)):
         store = CheckStore(database=database, clock=itertools.repeat(ended_at).__next__)
-        await store.add_ended(check(check_id), Comparison(Verdict.PROVEN))
+        await store.add_ended(check(check_id), Comparison(Verdict.PROVEN), began_at=ended_at)
     await fill(database, 0)
 
     await pruning(database).run()

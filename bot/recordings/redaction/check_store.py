@@ -128,17 +128,16 @@ class CheckStore:
             await self._record_outcome(session, check, found, now)
         return True
 
-    async def add_ended(self, check: Check, found: Comparison) -> None:
-        """Store a finished check, and order what follows from its outcome."""
+    async def add_ended(self, check: Check, found: Comparison, *, began_at: datetime) -> None:
+        """Store a finished check, and order what follows from its outcome.
+
+        ``began_at``: before its recordings were requested.
+        """
+        row, now = _row_of(check, began_at), self.clock()
+        row.ended_at, row.verdict, row.says = now, found.verdict.value, described(found)
         async with self._database.write() as session:
-            row = _row_of(check, self.clock())
-            row.ended_at, row.verdict, row.says = (
-                row.requested_at,
-                found.verdict.value,
-                described(found),
-            )
             session.add(row)
-            await self._record_outcome(session, check, found, row.requested_at)
+            await self._record_outcome(session, check, found, now)
 
     async def _record_outcome(
         self, session: AsyncSession, check: Check, found: Comparison, now: datetime

@@ -41,6 +41,7 @@ class RedactionGate:
             direction=delivery.direction,
             delivery_id=delivery.id,
         )
+        began_at = self._store.clock()
         try:
             found = await self._checks.compare(check)
         except NoRawKey:
@@ -51,6 +52,6 @@ class RedactionGate:
         is_same = found.redacted_sha256 == upload.sha256
         if found.verdict in (Verdict.PROVEN, Verdict.NOTHING_MUTED) and not is_same:
             found = replace(found, verdict=Verdict.INCONCLUSIVE, uncertainty=Uncertainty.CHANGED)
-        await self._store.add_ended(check, found)
+        await self._store.add_ended(check, found, began_at=began_at)
         if found.verdict is Verdict.DIFFERS:
             raise RedactionDiffers
