@@ -1,4 +1,4 @@
-"""On SQLite a lock file ensures that there is only one worker."""
+"""On SQLite a lock file ensures that there is only one worker; leases are in ``store/due_work``."""
 
 import fcntl
 import os

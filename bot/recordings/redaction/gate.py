@@ -1,4 +1,7 @@
-"""Compares an uploaded recording with the raw one before it is shared."""
+"""Compares an uploaded recording with the raw one before it is shared.
+
+What earlier checks found is refused before the upload: ``deliveries/redaction_safety.py``.
+"""
 
 from dataclasses import replace
 

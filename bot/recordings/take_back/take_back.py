@@ -1,6 +1,7 @@
 """Takes raw recordings back when their retention ends or an uncleared person can hear them.
 
-It also deletes files that authorized people asked to delete.
+It also deletes files that authorized people asked to delete, and redacted ones that were found to
+be unsafe (``deliveries/unsafe_redacted_files.py`` orders that).
 
 The store holds what is visible and when to check it again; a failed check is repeated. So a lost
 event, a refused deletion or a killed worker only causes a delay.
@@ -48,7 +49,7 @@ CAUSES: Final = {
 
 
 class TakeBack:
-    """Checks visible raw recordings, and takes back those that must not stay."""
+    """Checks visible raw recordings, and deletes them and ordered files that must not stay."""
 
     def __init__(
         self,

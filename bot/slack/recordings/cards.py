@@ -1,4 +1,4 @@
-"""The messages of a delivery: plain text, and the blocks that replace it."""
+"""The messages of a delivery, cards and private notes: plain text, and blocks that replace it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
