@@ -8,7 +8,6 @@ import typer
 
 from bot.cli import console
 from bot.cli.grants import operator
-from bot.errors import UsageError
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
@@ -43,10 +42,8 @@ def check_redaction(
         must_be_muted = [Span(*parse_time_span(each)) for each in span or ()]
     except ValueError as error:
         raise console.complain(f"--span: {error}.", code=console.BAD_USAGE) from None
-    try:
+    with console.value_of("CONVERSATION"):
         reference = parse_reference(conversation)
-    except UsageError as error:
-        raise console.unusable("CONVERSATION", error) from None
     found = console.run_async(_compare(reference, direction, must_be_muted))
     console.print_rows([_shown(conversation, found)], COLUMNS, as_json=as_json)
     if found.verdict is not Verdict.PROVEN:
@@ -64,10 +61,8 @@ async def _compare(
             core = await open_core(stack, settings, utc_now)
         except DatabaseNotMigrated:
             raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
-        try:
+        with console.value_of("CONVERSATION"):
             agent = choose_agent(core.agents, reference)
-        except UsageError as error:
-            raise console.unusable("CONVERSATION", error) from None
         redaction = build_redaction(core, PolyAIClient(HttpGet(core.http, clock=utc_now)))
         check = new_check(
             await core.identity.team_id(),

@@ -52,6 +52,15 @@ def unusable(option: str, error: UsageError) -> typer.Exit:
     return complain(*filter(None, lines), code=BAD_USAGE)
 
 
+@contextmanager
+def value_of(option: str) -> Iterator[None]:
+    """Print why the value of an option is unusable, and end the command with 2."""
+    try:
+        yield
+    except UsageError as error:
+        raise unusable(option, error) from None
+
+
 def say(text: str) -> None:
     """Print one line of text."""
     typer.echo(printable(text))

@@ -21,7 +21,6 @@ from bot.cli.checks.worker import check_worker
 from bot.cli.checks.zones import check_zones
 from bot.cli.doctor_report import COLUMNS, report
 from bot.concurrency.gather import both, every
-from bot.errors import UsageError
 from bot.network.outbound import outbound_of
 from bot.observability.logs import configure_logging
 from bot.polyai.transport import build_http_client
@@ -62,11 +61,9 @@ def doctor(
     configure_logging(settings.callaudio_log_format, settings.secret_values, level=level)
 
     async def work() -> list[Finding]:
-        try:
+        with console.value_of("--conversation"):  # nothing else can be unusable
             reference = parse_reference(conversation) if conversation else None
             return await examine(settings, reference, tries_messages=blocks)
-        except UsageError as error:  # only the reference can be unusable
-            raise console.unusable("--conversation", error) from None
 
     findings = console.run_async(work())
     _print(findings, shows_all=shows_all, as_json=as_json)

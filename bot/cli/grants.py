@@ -52,12 +52,8 @@ def add(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Grant a right."""
     subject = _subject(team, user, group)
-    lasting = None
-    if for_ is not None:
-        try:
-            lasting = parse_duration(for_)
-        except UsageError as error:
-            raise console.unusable("--for", error) from None
+    with console.value_of("--for"):
+        lasting = None if for_ is None else parse_duration(for_)
     console.run_async(_write(subject, right, Effect.GRANT, reason, lasting))
 
 

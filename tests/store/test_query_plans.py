@@ -119,7 +119,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
         await early_checks.check_now(TEAM, "C1")
         await RedactionSafety(database).require(delivery)
         async with database.write() as session:
-            await order_take_back(session, differs, *of_call, now=NOON)
+            await order_take_back(session, differs, of_call, NOON)
         async with database.read() as session:
             counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
             await counted.by_result()

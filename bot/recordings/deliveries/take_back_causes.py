@@ -21,14 +21,12 @@ class TakeBackCause(StrEnum):
     ASKED = "asked"
 
 
-RAW_IS_NOT_ALLOWED: Final = frozenset(TakeBackCause) - {
-    TakeBackCause.TIME_OVER,
-    TakeBackCause.UNFINISHED,
-    TakeBackCause.REDACTION_DIFFERS,
-    TakeBackCause.FROZEN,
-    TakeBackCause.ASKED,
-}
-"""Causes after which the redacted recording follows: only raw is not allowed."""
-
 REDACTED_IS_UNSAFE: Final = frozenset({TakeBackCause.REDACTION_DIFFERS, TakeBackCause.FROZEN})
 """Causes for which redacted recordings are taken back; all others are of raw ones."""
+
+RAW_IS_NOT_ALLOWED: Final = (
+    frozenset(TakeBackCause)
+    - REDACTED_IS_UNSAFE
+    - {TakeBackCause.TIME_OVER, TakeBackCause.UNFINISHED, TakeBackCause.ASKED}
+)
+"""Causes after which the redacted recording follows: only raw is not allowed."""

@@ -16,29 +16,25 @@ from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DeliveryRow
 
 
-def of_recording(
-    team_id: str, agent_name: str, conversation_id: str
-) -> tuple[ColumnElement[bool], ...]:
+def of_recording(team_id: str, agent_name: str, conversation_id: str) -> ColumnElement[bool]:
     """Build the condition for all files of a call: after one differs, no side of it is trusted."""
     row = DeliveryRow
-    return (
-        row.team_id == team_id,
-        row.agent_name == agent_name,
-        row.conversation_id == conversation_id,
+    return and_(
+        row.team_id == team_id, row.agent_name == agent_name, row.conversation_id == conversation_id
     )
 
 
-def posted_since(since: datetime) -> tuple[ColumnElement[bool], ...]:
+def posted_since(since: datetime) -> ColumnElement[bool]:
     """Build the condition for files that became visible from then on, or are under way.
 
     One under way may be shared under a decision that was taken just before.
     """
     row = DeliveryRow
-    return (or_(row.ended_at >= since - LARGEST_CLOCK_SKEW, row.ended_at.is_(None)),)
+    return or_(row.ended_at >= since - LARGEST_CLOCK_SKEW, row.ended_at.is_(None))
 
 
 async def order_take_back(
-    session: AsyncSession, cause: TakeBackCause, *which: ColumnElement[bool], now: datetime
+    session: AsyncSession, cause: TakeBackCause, which: ColumnElement[bool], now: datetime
 ) -> int:
     """Order the deletion of redacted recordings, in the transaction that found them unsafe.
 
@@ -49,7 +45,7 @@ async def order_take_back(
     """
     row = DeliveryRow
     visible_or_under_way = and_(
-        *which,
+        which,
         row.taken_back_cause.is_(None),
         row.taken_back_at.is_(None),
         or_(row.state.in_(VISIBLE), row.state.not_in([state.value for state in ENDED])),

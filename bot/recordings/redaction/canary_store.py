@@ -121,7 +121,7 @@ class CanaryStore:
             taken_back = 0
             if result.found == CanaryFinding.SPAN_HEARD and row.held_at:
                 files = posted_since(row.held_at)
-                taken_back = await order_take_back(session, TakeBackCause.FROZEN, *files, now=now)
+                taken_back = await order_take_back(session, TakeBackCause.FROZEN, files, now)
             facts = {**payload, "verdict": result.verdict.value, "heard_db": result.heard_db}
             await record(session, _event(AuditTag.CANARY_CHECKED, row.team_id, now, facts))
             if result.verdict is CanaryVerdict.HELD:

@@ -145,7 +145,7 @@ class CheckStore:
         """Record the outcome; if the recording differs, order the deletion of its posted files."""
         if found.verdict is Verdict.DIFFERS:
             files = of_recording(check.team_id, check.agent_name, check.conversation_id)
-            await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *files, now=now)
+            await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, files, now)
         event = self._event(check, AuditTag.REDACTION_CHECKED, _facts_of(found))
         await record(session, event)
 

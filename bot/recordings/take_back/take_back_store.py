@@ -1,6 +1,6 @@
 """Stores which visible files have to be deleted, why, and that they are deleted.
 
-A raw file may be taken back at any time; a redacted one is deleted on request, or if it differs.
+A raw file may be taken back at any time; a redacted one is deleted on request, or if unsafe.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -198,7 +198,7 @@ async def test_each_redacted_recording_of_the_call_is_deleted(database, columns,
         session.add(delivery_row("1", CHANNEL, **{**usual, **columns}))
     async with database.write() as session:
         which = of_recording(TEAM, "default", CALL)
-        await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *which, now=NOON)
+        await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, which, NOON)
     async with database.read() as session:
         row = await session.get(DeliveryRow, "1")
         due = [tuple(each) for each in await session.execute(select(DUE.kind, DUE.due_at))]
@@ -233,7 +233,7 @@ async def test_what_was_posted_since_then_is_deleted(database, columns, ordered)
         session.add(delivery_row("1", CHANNEL, **{**usual, **columns}))
     async with database.write() as session:
         which = posted_since(NOON)
-        assert await order_take_back(session, TakeBackCause.FROZEN, *which, now=NOON) == ordered
+        assert await order_take_back(session, TakeBackCause.FROZEN, which, NOON) == ordered
 
 
 async def test_no_delivery_of_the_call_is_decided_or_ended_before_its_verdict_can_be_read(
@@ -252,7 +252,7 @@ async def test_no_delivery_of_the_call_is_decided_or_ended_before_its_verdict_ca
     free = select(DeliveryRow.id).with_for_update(skip_locked=True)
     async with database.write() as session:
         which = of_recording(TEAM, "default", CALL)
-        await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, *which, now=NOON)
+        await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, which, NOON)
         async with database.write() as other:
             assert list(await other.scalars(free)) == ["of another call"]
     await database.close()
