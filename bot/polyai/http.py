@@ -49,17 +49,9 @@ class HttpGet:
         Raises:
             PolyAIError: the last attempt's.
         """
-
-        async def attempt() -> T | errors.RecordingNotReady:
-            try:
-                return await call()
-            except errors.RecordingNotReady as error:
-                return error  # it takes minutes, not seconds: returned instead of retried here
-
-        result = await retrying(attempt, attempts=self._attempts, sleep=self._sleep)
-        if isinstance(result, errors.RecordingNotReady):
-            raise result
-        return result
+        return await retrying(
+            call, attempts=self._attempts, sleep=self._sleep, except_for=(errors.RecordingNotReady,)
+        )
 
     async def open(
         self,

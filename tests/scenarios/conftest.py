@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tenacity.wait import wait_exponential_jitter
 
 from bot.cli.stage import open_stage
 from bot.jobs.retry_rule import RetryRule
@@ -63,10 +62,8 @@ def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
 def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without a wait; a `Retry-After` is still awaited in full."""
 
-    def brisk(**usual: float) -> wait_exponential_jitter:
-        return wait_exponential_jitter(**{**usual, "multiplier": 0.01, "jitter": 0.01})
-
-    monkeypatch.setattr(retry, "wait_exponential_jitter", brisk)
+    monkeypatch.setattr(retry, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "JITTER_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import CallAudioError
-from bot.network.retry import parse_retry_after, retrying
+from bot.network.retry import LONGEST_WAIT_SECONDS, parse_retry_after, retrying
 from tests.tables import each_row
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -37,13 +37,6 @@ async def run(*outcomes, **options):
         return error, waits
 
 
-async def test_any_function_that_returns_an_awaitable_can_be_called():
-    async def call(value):
-        return value
-
-    assert await retrying(lambda: call("done")) == "done"
-
-
 async def test_success_is_returned_without_a_wait():
     assert await run("done") == ("done", [])
 
@@ -67,20 +60,26 @@ async def test_permanent_and_unknown_errors_are_raised_at_once(error):
     assert await run(error) == (error, [])
 
 
+async def test_an_error_that_the_caller_excepts_is_raised_at_once():
+    error = PassingError()
+    assert await run(error, except_for=(PassingError,)) == (error, [])
+
+
 async def test_a_retry_after_is_the_minimum_wait():
     assert (await run(PassingError(retry_after_seconds=7), "done"))[1] == [7]
     assert 0.5 <= (await run(PassingError(retry_after_seconds=0.1), "done"))[1][0] <= 1.0
 
 
 async def test_an_error_that_asks_for_a_longer_wait_is_raised_at_once():
-    error = PassingError(retry_after_seconds=31)
+    error = PassingError(retry_after_seconds=LONGEST_WAIT_SECONDS + 1)
     assert await run(error, "done") == (error, [])
-    assert await run(error, "done", max_wait_seconds=31.0) == ("done", [31])
+    longest = PassingError(retry_after_seconds=LONGEST_WAIT_SECONDS)
+    assert await run(longest, "done") == ("done", [LONGEST_WAIT_SECONDS])
 
 
 async def test_waits_never_exceed_the_longest():
-    _, waits = await run(*[PassingError()] * 9, attempts=9, max_wait_seconds=3.0)
-    assert max(waits) == 3.0
+    _, waits = await run(*[PassingError()] * 9, attempts=9)
+    assert max(waits) == LONGEST_WAIT_SECONDS
 
 
 @each_row(
