@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
-
-from bot.cli.help_screens import Group
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,87 +35,51 @@ class Entry:
 
 ENTRIES: Final = (
     Entry(
-        "demo",
-        "bot.cli.demo",
-        "demo",
-        "Start here",
+        *("demo", "bot.cli.demo", "demo", "Start here"),
         "Deliver sample recordings on stand-ins; exits with 0 only if they match the rules.",
     ),
     Entry(
-        "doctor",
-        "bot.cli.doctor",
-        "doctor",
-        "Start here",
+        *("doctor", "bot.cli.doctor", "doctor", "Start here"),
         "Check settings, database, Slack and PolyAI; ends with 1 if something is wrong.",
     ),
     Entry(
-        "run",
-        "bot.cli.serve",
-        "run",
-        "Start here",
+        *("run", "bot.cli.serve", "run", "Start here"),
         "Serve Slack, deliver and schedule in one process; a SQLite file is migrated first.",
     ),
     Entry(
-        "grants",
-        "bot.cli.grants",
-        "build",
-        "Rights and digests",
+        *("grants", "bot.cli.grants", "build", "Rights and digests"),
         "Grant, deny, revoke and list rights.",
     ),
     Entry(
-        "digests",
-        "bot.cli.digests",
-        "build",
-        "Rights and digests",
+        *("digests", "bot.cli.digests", "build", "Rights and digests"),
         "Add, list, remove and run digests.",
     ),
     Entry(
-        "migrate",
-        "bot.cli.migrating",
-        "migrate",
-        "In production",
+        *("migrate", "bot.cli.migrating", "migrate", "In production"),
         "Bring the database to the newest revision; running it twice changes nothing.",
     ),
     Entry(
-        "web",
-        "bot.cli.serve",
-        "web",
-        "In production",
+        *("web", "bot.cli.serve", "web", "In production"),
         "Serve Slack: store requests and answer at once.",
     ),
     Entry(
-        "worker",
-        "bot.cli.serve",
-        "worker",
-        "In production",
+        *("worker", "bot.cli.serve", "worker", "In production"),
         "Run stored work; several workers may run on PostgreSQL.",
     ),
     Entry(
-        "audit",
-        "bot.cli.audit",
-        "build",
-        "Audit and redaction",
+        *("audit", "bot.cli.audit", "build", "Audit and redaction"),
         "List, export, verify and seal the audit events.",
     ),
     Entry(
-        "evidence",
-        "bot.cli.evidence",
-        "evidence",
-        "Audit and redaction",
+        *("evidence", "bot.cli.evidence", "evidence", "Audit and redaction"),
         "Pack the audit events of a call or period; ends with 1 if there are none or on any fault.",
     ),
     Entry(
-        "check-redaction",
-        "bot.cli.check_redaction",
-        "check_redaction",
-        "Audit and redaction",
+        *("check-redaction", "bot.cli.check_redaction", "check_redaction", "Audit and redaction"),
         "Compare a redacted recording with the raw one, in memory; ends with 0 only if proven.",
     ),
     Entry(
-        "canary",
-        "bot.cli.canary",
-        "build",
-        "Audit and redaction",
+        *("canary", "bot.cli.canary", "build", "Audit and redaction"),
         "Resume deliveries of redacted recordings after a freeze.",
     ),
 )
@@ -181,3 +144,29 @@ def _options(
 
 def _never_run() -> None:
     """A placeholder in ``--help`` for a command that the arguments do not name."""
+
+
+class Group(TyperGroup):
+    """A group of commands, in whose help an option without a value has no type.
+
+    A command that needs options and gets none shows its help, which lists them all.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - its type is private to typer
+        """Return the options of the group."""
+        return _without_bool(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """Return a command of the group."""
+        command = super().get_command(ctx, cmd_name)
+        if isinstance(command, TyperCommand):
+            parameters = _without_bool(command.get_params(ctx))
+            command.no_args_is_help = any(each.required for each in parameters)
+        return command
+
+
+def _without_bool(parameters: list[Any]) -> list[Any]:
+    for each in parameters:
+        if isinstance(each, TyperOption) and each.is_flag:
+            each.metavar = ""  # otherwise <bool>
+    return parameters
