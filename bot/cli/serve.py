@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -16,9 +16,8 @@ import uvicorn
 from bot.cli import console
 from bot.cli.loopback_server import LOOPBACK
 from bot.cli.migrating import migrate_database, second_worker_refused
-from bot.cli.reloading import hangups, reload_at
+from bot.cli.signals import hangups, reload_at, stopped_at_sigterm
 from bot.cli.sockets import Address, CannotListen, bound, cannot_listen, most_connections
-from bot.cli.stopping import stopped_at_sigterm
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
 from bot.observability.logs import configure_logging, get_logger
@@ -40,20 +39,16 @@ ANSWERS_SECONDS: Final = 3
 """How long a stopping server waits for responses in progress: as long as Slack does."""
 HEALTH_SECONDS: Final = 1
 """The same if Slack sends no requests to it, but only monitoring does."""
-COMMANDS: Final[Mapping[Roles, str]] = MappingProxyType(
-    {
-        Roles(listens=True, works=True): "run",
-        Roles(listens=True, works=False): "web",
-        Roles(listens=False, works=True): "worker",
-    }
-)
-UP: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "run": "callaudio is up: type /callaudio in Slack.",
-        "web": "callaudio is up: type /callaudio in Slack. `callaudio worker` delivers.",
-        "worker": "The worker is up: it delivers what `callaudio web` stores.",
-    }
-)
+COMMANDS: Final = {
+    Roles(listens=True, works=True): "run",
+    Roles(listens=True, works=False): "web",
+    Roles(listens=False, works=True): "worker",
+}
+UP: Final = {
+    "run": "callaudio is up: type /callaudio in Slack.",
+    "web": "callaudio is up: type /callaudio in Slack. `callaudio worker` delivers.",
+    "worker": "The worker is up: it delivers what `callaudio web` stores.",
+}
 NOT_CONNECTED: Final = (
     "callaudio runs, but there is no Socket Mode connection to Slack yet: `callaudio doctor` finds "
     "out why. It keeps trying."
@@ -139,7 +134,7 @@ async def serve(
     if settings.metrics_address:
         addresses.append(Address(*settings.metrics_address, "another CALLAUDIO_METRICS_ADDRESS"))
     with (
-        stopped_at_sigterm() as stop,
+        stopped_at_sigterm() as is_closing,
         hangups(are_heard=reread is not None) as hung_up,
         bound(addresses) as sockets,
     ):
@@ -156,19 +151,14 @@ async def serve(
                 reloading = reload_at(hung_up, reread, application.rotation)
                 await stack.enter_async_context(in_background(reloading))
             is_asked_by_slack = roles.listens and settings.slack_app_token is None
-            config = _configure(
-                application, ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS
+            limits = Limits(connections=most_connections(MAX_CONNECTIONS))
+            config = Connections(RejectedRequests(application.metrics), limits).config(
+                application.web,
+                timeout_graceful_shutdown=ANSWERS_SECONDS if is_asked_by_slack else HEALTH_SECONDS,
             )
-            server = _GracefulServer(config, address, roles, application)
-            await server.serve(sockets)
-            stop.is_under_way = True
+            await _GracefulServer(config, address, roles, application).serve(sockets)
+            is_closing.set()
             log.info("stopping")
-
-
-def _configure(application: Application, answers_seconds: int) -> uvicorn.Config:
-    limits = Limits(connections=most_connections(MAX_CONNECTIONS))
-    connections = Connections(RejectedRequests(application.metrics), limits)
-    return connections.config(application.web, timeout_graceful_shutdown=answers_seconds)
 
 
 class _GracefulServer(uvicorn.Server):

@@ -1,9 +1,10 @@
-"""Reads secrets again at SIGHUP."""
+"""The signals of a serving process: SIGTERM ends it in order, SIGHUP has it read secrets again."""
 
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,6 +13,38 @@ from bot.settings.model import Settings, SettingsError
 from bot.wiring.rotation import Rotation
 
 log = get_logger(__name__)
+
+
+@contextmanager
+def stopped_at_sigterm() -> Iterator[asyncio.Event]:
+    """Cancel the current task at SIGTERM while it starts, so that it closes what it has opened.
+
+    Otherwise the system would kill the process, or ignore the signal if the process is the first of
+    a container. While the server runs, its own handler replaces this one. Once the event is set,
+    everything is being closed, and a further signal changes nothing.
+    """
+    is_closing, task, loop = asyncio.Event(), asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - a coroutine that runs has a task
+    was_cancelled = False
+
+    def handle(sig: int, frame: FrameType | None) -> None:
+        nonlocal was_cancelled
+        del sig, frame
+        if not is_closing.is_set():
+            is_closing.set()
+            was_cancelled = True
+            loop.call_soon_threadsafe(task.cancel)
+
+    former = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield is_closing
+    except asyncio.CancelledError:
+        if not was_cancelled:
+            raise
+        task.uncancel()
+        log.info("stopped_while_starting")
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager
