@@ -15,7 +15,7 @@ from psycopg import DataError
 from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
 from bot.cli import audit_proof, console
-from bot.cli.dates import Since, Until
+from bot.cli.options import AsJson, Since, Until
 from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.tables import AuditEventRow
 from bot.text.characters import printable
@@ -23,7 +23,6 @@ from bot.text.characters import printable
 User = Annotated[str | None, typer.Option("--user", help="Who acted, or whom it was about.")]
 Delivery = Annotated[str | None, typer.Option("--delivery", help="Reference id.")]
 Conversation = Annotated[str | None, typer.Option("--conversation", help="PolyAI's id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON array.")]
 
 COLUMNS = ("team", "seq", "at", "tag", "actor", "delivery", "payload")
 

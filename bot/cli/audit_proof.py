@@ -17,9 +17,7 @@ from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
 from bot.audit.walk import plain
 from bot.cli import console
-from bot.cli.dates import Before
-from bot.cli.grants import operator
-from bot.cli.slack_ids import Team
+from bot.cli.options import Before, Team
 from bot.slack.wording import counted
 from bot.text.characters import printable
 from bot.wiring.clock import utc_now
@@ -110,7 +108,7 @@ def seal_(team: Team, before: Before) -> None:
 
     async def work() -> Sealed | None:
         async with console.store() as database, database.write() as session:
-            return await seal(session, team, before=before, by=operator(), now=now)
+            return await seal(session, team, before=before, by=console.operator(), now=now)
 
     sealed = console.run_async(work())
     if sealed is None:

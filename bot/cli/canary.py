@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from bot.cli import console
-from bot.cli.grants import operator
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.wiring.clock import utc_now
 
@@ -28,6 +27,6 @@ def thaw(
     async def work() -> int:
         async with console.store() as database:
             store = CanaryStore(database=database, clock=utc_now)
-            return await store.thaw(operator(), why)
+            return await store.thaw(console.operator(), why)
 
     console.say(f"Thawed: {console.run_async(work())}.")

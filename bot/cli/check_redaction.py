@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from bot.cli import console
-from bot.cli.grants import operator
+from bot.cli.options import AsJson
 from bot.observability.logs import configure_logging
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
@@ -35,7 +35,7 @@ def check_redaction(
         list[str] | None,
         typer.Option(help="A moment that must be muted, such as 0:05.2-0:10.4; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare a redacted recording with the raw one, in memory; ends with 0 only if proven."""
     try:
@@ -69,7 +69,7 @@ async def _compare(
             CheckCause.ASKED,
             agent.name,
             reference.conversation_id,
-            asked_by=operator(),
+            asked_by=console.operator(),
             direction=direction,
         )
         began_at = core.clock()

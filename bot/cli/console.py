@@ -1,6 +1,7 @@
 """Shared by all commands: reading settings, opening the store, printing, exit codes."""
 
 import asyncio
+import getpass
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -71,6 +72,14 @@ def given_reason(text: str) -> str:
     if not text.strip():
         raise complain("--reason is empty.", code=BAD_USAGE)
     return text.strip()
+
+
+def operator() -> str:
+    """Return the giver of rights from the command line: the account on this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError) as error:
+        raise UsageError(what="This account has no name; set LOGNAME.") from error
 
 
 def settings() -> Settings:

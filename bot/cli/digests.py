@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli import console
-from bot.cli.grants import AsJson, operator
-from bot.cli.slack_ids import Channel, OnlyTeam, Owner, Team
-from bot.cli.workspace_warning import warn_of_unused_workspace
+from bot.cli.grants import warn_of_unused_workspace
+from bot.cli.options import AsJson, Channel, OnlyTeam, Owner, Team
 from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
 from bot.digests.digest_administration import listed
 from bot.digests.digest_draft import (
@@ -73,7 +72,7 @@ def add(  # noqa: PLR0917 - one parameter per option
 
     async def work() -> dict[str, Any]:
         async with console.store() as database:
-            digest = await _store(database).add(new_digest(draft, team, owner), operator())
+            digest = await _store(database).add(new_digest(draft, team, owner), console.operator())
             undo = f"callaudio digests remove {digest.id}"
             await warn_of_unused_workspace(database, team, undo=undo)
         return _shown(digest)
@@ -101,7 +100,7 @@ def remove(digest_id: DigestId) -> None:
     async def work() -> None:
         async with console.store() as database:
             store = _store(database)
-            await store.remove(await store.read(digest_id), operator())
+            await store.remove(await store.read(digest_id), console.operator())
 
     console.run_async(work())
     console.say(f"Removed {digest_id}.")
@@ -114,7 +113,7 @@ def run(digest_id: DigestId) -> None:
         async with console.store() as database:
             digest = await _store(database).read(digest_id)
             slot = timetable_of(digest).slot_on_request(utc_now())
-            await SlotClaims(database=database, clock=utc_now).ask(digest, slot, operator())
+            await SlotClaims(database=database, clock=utc_now).ask(digest, slot, console.operator())
             return digest.channel_id
 
     console.say(f"A worker posts {digest_id} in {console.run_async(work())}.")

@@ -8,7 +8,7 @@ import typer
 from bot.audit.log import AuditFilter
 from bot.audit.snapshot import snapshot
 from bot.cli import console
-from bot.cli.dates import Since, Until
+from bot.cli.options import Since, Until
 from bot.recordings.evidence.evidence_pack import Packed, pack
 
 DEFAULT_FILE = Path("callaudio-evidence.zip")

@@ -1,6 +1,5 @@
 """`grants add|deny|revoke|list`: rights, from the machine that runs the bot."""
 
-import getpass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -12,14 +11,13 @@ from bot.access.grant_pages import list_grants
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
 from bot.access.last_admin import AdminFacts
 from bot.cli import console
-from bot.cli.slack_ids import Group, OnlyTeam, Team, User
-from bot.cli.workspace_warning import warn_of_unused_workspace
-from bot.errors import UsageError
+from bot.cli.options import AsJson, Group, OnlyTeam, Team, User
+from bot.recordings.deliveries.past_deliveries import workspaces_with_deliveries
+from bot.store.database import Database
 from bot.wiring.clock import utc_now
 
 WhichRight = Annotated[Right, typer.Option("--right", help="pii: hear raw; admin: administer")]
 Why = Annotated[str, typer.Option("--reason", help="Kept with the grant as typed.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON array.")]
 
 COLUMNS = (
     "id", "team", "subject", "right", "effect", "given_by", "reason", "starts_at", "expires_at",
@@ -75,7 +73,7 @@ def revoke_(
         named = _named(right)
         async with console.store() as database:
             changes = RightsChanges(database=database, clock=utc_now)
-            return await changes.revoke(subject, right, by=operator(), facts=named)
+            return await changes.revoke(subject, right, by=console.operator(), facts=named)
 
     console.say(f"Revoked: {console.run_async(work())}.")
 
@@ -107,7 +105,7 @@ async def _write(
         subject=subject,
         right=right,
         effect=effect,
-        given_by=operator(),
+        given_by=console.operator(),
         reason=console.given_reason(reason),
         now=now,
         expires_at=now + lasting if lasting else None,
@@ -139,12 +137,20 @@ def _subject(team: str, user: str | None, group: str | None) -> Subject:
     return Subject(team, SubjectKind.GROUP, group or "")
 
 
-def operator() -> str:
-    """Return the giver of rights from the command line: the account on this machine."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError) as error:
-        raise UsageError(what="This account has no name; set LOGNAME.") from error
+async def warn_of_unused_workspace(database: Database, team_id: str, *, undo: str) -> None:
+    """Warn if recordings were requested in other workspaces only; ``undo`` is a command.
+
+    It is no error: several workspaces may share a database, and the first right of one is given
+    before anybody uses the bot there.
+    """
+    async with database.read() as session:
+        used = await workspaces_with_deliveries(session)
+    if used and team_id not in used:
+        console.note(
+            f"In workspace {team_id} nobody has requested a recording yet, only in "
+            f"{', '.join(sorted(used))}.",
+            f"If the id is wrong, run `{undo}`, and repeat this command with the right id.",
+        )
 
 
 def _shown(grant: Grant) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 import yaml
 
-from bot.cli.grants import operator
+from bot.cli.console import operator
 from bot.settings.environment import load_settings
 from bot.settings.model import SECRET_NAMES, Settings
 from tests.contracts.test_project_files import COMMANDS, REQUIRED, ROOT, text
