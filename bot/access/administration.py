@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.access.changing import RightsChanges
+from bot.access.changing import AdminFacts, RightsChanges
 from bot.access.clearance import Clearances
 from bot.access.grant_pages import GrantPage, oldest_in_force
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
 from bot.access.grants_in_force import granted_admins
-from bot.access.last_admin import AdminFacts
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
@@ -59,7 +58,9 @@ class Administration:
         self._rights = rights
         self._clock = clock
         self._first_admins = first_admins
-        self._changes = RightsChanges(database=database, clock=clock)
+        self._changes = RightsChanges(
+            database=database, clock=clock, read_admin_facts=self._admin_facts
+        )
         self._clearances = clearances
         self._people = people
 
@@ -107,7 +108,7 @@ class Administration:
         """Write a grant or a deny.
 
         Raises:
-            NotAdmin: the actor is not an admin.
+            NotAdmin: the actor is not an admin; audited, as each of these.
             AlreadyDone: the change was made for this trigger before.
             SelfGrantRefused: an actor grants `pii` to themselves.
             LastAdminKept: the deny would leave no admin.
@@ -124,14 +125,13 @@ class Administration:
             expires_at=now + lasting if lasting else None,
             enterprise_id=actor.enterprise_id,
         )
-        facts = await self._admin_facts(subject, right, takes=effect is Effect.DENY)
-        return await self._changes.give(new, facts, trigger_id=actor.trigger_id)
+        return await self._changes.give(new, trigger_id=actor.trigger_id)
 
     async def revoke(self, actor: Actor, subject: Subject, right: Right) -> int:
         """End every grant and deny of the right for the subject; returns their number.
 
         Raises:
-            NotAdmin: the actor is not an admin.
+            NotAdmin: the actor is not an admin; audited, as each of these.
             AlreadyDone: the change was made for this trigger before.
             NothingToRevoke: no grant or deny is in force.
             OwnDenyKept: the actor would lift a deny of `pii` that holds for them.
@@ -142,7 +142,6 @@ class Administration:
             subject,
             right,
             by=actor.user_id,
-            facts=await self._admin_facts(subject, right, takes=True),
             reaches_actor=right is Right.PII and await self._reaches(actor, subject),
             trigger_id=actor.trigger_id,
         )
@@ -167,11 +166,8 @@ class Administration:
         await self.require_admin(actor, "who")
         return await self._people.read_or_unknown(actor.team_id, user_id)
 
-    async def _admin_facts(self, subject: Subject, right: Right, *, takes: bool) -> AdminFacts:
-        """Gather the facts for a change that takes `admin` away, before its transaction."""
-        if right is not Right.ADMIN or not takes:
-            return AdminFacts(self._first_admins, {})
-        members = await self._rights.denied_groups(subject.team_id, right)
+    async def _admin_facts(self, subject: Subject) -> AdminFacts:
+        members = await self._rights.denied_groups(subject.team_id, Right.ADMIN)
         if subject.kind is SubjectKind.GROUP:
             members[subject.id] = await self._rights.members(subject.team_id, subject.id)
         async with self._database.read() as session:

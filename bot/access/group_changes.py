@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from bot.access.rights_check import schedule_rights_check
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
+from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
 from bot.store.tables import GroupChangeRow
 
@@ -27,7 +28,7 @@ class GroupChanges:
         )
         async with self._database.write() as session:
             await session.execute(replacing)
-            schedule_rights_check(session, team_id, now)
+            enqueue(session, DueWorkKind.RECHECK_RIGHTS, team_id, now=now)
 
     async def latest(self, team_id: str, group_id: str) -> datetime | None:
         """Return when the group last changed, or None."""

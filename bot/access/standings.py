@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Executable, TextClause, and_, bindparam, delete, or_, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.directory import Directory
 from bot.access.policy import Standing
-from bot.access.rights_check import schedule_rights_check
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both, every
 from bot.errors import CallAudioError, TooManyLookups
 from bot.store.database import Database, is_few
-from bot.store.inserts import insert_into, is_on_sqlite
+from bot.store.due_work_kinds import DueWorkKind
+from bot.store.enqueue import enqueue
+from bot.store.inserts import insert_into
 from bot.store.tables import StandingRow, UtcDateTime
 
 STANDING_VALID_FOR: Final = timedelta(minutes=14)
@@ -92,8 +92,11 @@ class Standings:
         if not user_ids:
             return {}
         since = self._clock() - STANDING_VALID_FOR
+        query = _ON_SQLITE if self._database.is_sqlite else _ON_POSTGRESQL
+        asked = {"team": team_id, "since": since, "ids": json.dumps(sorted(user_ids))}
         async with self._database.read(is_short=is_few(user_ids)) as session:
-            return await _read_stored(session, team_id, user_ids, since)
+            rows = await session.execute(query, asked)
+            return {who: Standing(standing) for standing, ids in rows for who in json.loads(ids)}
 
     async def learn(
         self, team_id: str, user_ids: Collection[str]
@@ -141,7 +144,7 @@ class Standings:
             # With flags missing nothing is certain; the next check asks Slack.
             is_change = is_news and was is not None and standing is not Standing.UNKNOWN
             if is_change:
-                schedule_rights_check(session, team_id, self._clock())
+                enqueue(session, DueWorkKind.RECHECK_RIGHTS, team_id, now=self._clock())
         return is_change
 
     async def _ask(self, user_id: str) -> Standing | CallAudioError:
@@ -208,14 +211,3 @@ _ON_SQLITE: Final = _query(asked="json_each(:ids)", gathered="json_group_array")
 _ON_POSTGRESQL: Final = _query(
     asked="json_array_elements_text(CAST(:ids AS json))", gathered="json_agg"
 )
-
-
-async def _read_stored(
-    session: AsyncSession, team_id: str, user_ids: Collection[str], since: datetime
-) -> dict[str, Standing]:
-    """Read the standings stored after ``since``; people without one are left out."""
-    rows = await session.execute(
-        _ON_SQLITE if is_on_sqlite(session) else _ON_POSTGRESQL,
-        {"team": team_id, "since": since, "ids": json.dumps(sorted(user_ids))},
-    )
-    return {user_id: Standing(standing) for standing, ids in rows for user_id in json.loads(ids)}

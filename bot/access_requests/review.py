@@ -7,13 +7,14 @@ from bot.access.administration import Actor, Administration, NotAdmin
 from bot.access.clearance import Clearances
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.rights import Rights
-from bot.access.rights_check import schedule_rights_check
 from bot.access_requests.request import AccessRequest, AccessState, event_of, request_of
 from bot.access_requests.store import AccessRequests, close
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record, record_refusal
 from bot.errors import CallAudioError, UsageError
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
+from bot.store.enqueue import enqueue
 
 VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
 
@@ -107,7 +108,7 @@ class AccessRequestReview:
             if row:
                 grant = await add_grant(session, _grant_for(request, actor, now))
                 row.grant_id = grant.id
-                schedule_rights_check(session, request.team_id, now)
+                enqueue(session, DueWorkKind.RECHECK_RIGHTS, request.team_id, now=now)
                 tag = AuditTag.ACCESS_APPROVED
                 await record(session, event_of(tag, row, actor.user_id, now))
             else:

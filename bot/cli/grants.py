@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access.changing import RightsChanges
+from bot.access.changing import AdminFacts, RightsChanges
 from bot.access.durations import parse_duration
 from bot.access.grant_pages import list_grants
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
-from bot.access.last_admin import AdminFacts
 from bot.cli import console
 from bot.cli.options import AsJson, Group, OnlyTeam, Team, User
 from bot.recordings.deliveries.past_deliveries import workspaces_with_deliveries
@@ -70,10 +69,8 @@ def revoke_(
     subject = _subject(team, user, group)
 
     async def work() -> int:
-        named = _named(right)
         async with console.store() as database:
-            changes = RightsChanges(database=database, clock=utc_now)
-            return await changes.revoke(subject, right, by=console.operator(), facts=named)
+            return await _changes(database).revoke(subject, right, by=console.operator())
 
     console.say(f"Revoked: {console.run_async(work())}.")
 
@@ -110,9 +107,8 @@ async def _write(
         now=now,
         expires_at=now + lasting if lasting else None,
     )
-    named = _named(right)
     async with console.store() as database:
-        grant = await RightsChanges(database=database, clock=utc_now).give(new, named)
+        grant = await _changes(database).give(new)
         end = grant.expires_at.isoformat() if grant.expires_at else "no end"
         whom = f"{subject.id} in workspace {subject.team_id}"
         console.say(f"{effect.value} {grant.id}: {right.value} for {whom}, {end}.")
@@ -123,10 +119,12 @@ async def _write(
         await warn_of_unused_workspace(database, subject.team_id, undo=undo)
 
 
-def _named(right: Right) -> AdminFacts:
-    """Read the facts about the last admin from store and settings; Slack is not asked."""
-    first = console.first_admins() if right is Right.ADMIN else frozenset[str]()
-    return AdminFacts(first, members=None)
+def _changes(database: Database) -> RightsChanges:
+    async def read_admin_facts(_: Subject) -> AdminFacts:
+        """Read them from the settings; Slack is not asked."""
+        return AdminFacts(console.first_admins(), members=None)
+
+    return RightsChanges(database=database, clock=utc_now, read_admin_facts=read_admin_facts)
 
 
 def _subject(team: str, user: str | None, group: str | None) -> Subject:

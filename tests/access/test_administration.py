@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.administration import Actor, Administration, NotAdmin
+from bot.access.changing import LastAdminKept
 from bot.access.grants import (
     Effect,
     NewGrant,
@@ -21,7 +22,6 @@ from bot.access.grants import (
     add_grant,
     revoke,
 )
-from bot.access.last_admin import LastAdminKept
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.store.database import Database
