@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from itertools import chain
 
-from bot.access.directory import Conversation
+from bot.access.directory import Conversation, Members
 from bot.access.grants import Right
-from bot.access.members import Members
 from bot.access.policy import Audience, Standing, may_listen
 from bot.access.rights import Holders, Rights
 from bot.access.standings import Standings

@@ -36,25 +36,17 @@ class Clearances:
         self._rights = rights
         self._standings = standings
 
-    async def now(self, team_id: str, right: Right, user_id: str) -> Clearance:
-        """Read the clearance, with a standing that Slack returns now.
-
-        Raises:
-            CallAudioError: Slack did not return their standing.
-        """
-        standing = await self._standings.now(team_id, user_id)
-        return Clearance(standing, await self._rights.held(team_id, right, user_id))
-
     async def of_requester(self, team_id: str, user_id: str) -> Clearance:
         """Read whether a person may use callaudio: one rule for every form and list.
 
         Raises:
             CallAudioError: Slack did not return their standing; they are to try again.
         """
-        return await self.now(team_id, Right.PII, user_id)
+        standing = await self._standings.now(team_id, user_id)
+        return Clearance(standing, await self._rights.held(team_id, Right.PII, user_id))
 
     async def now_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
-        """Do as ``now`` does; if Slack does not answer, the standing is unknown."""
+        """Read the clearance now; if Slack does not answer, the standing is unknown."""
         standing = await self._standings.now_or_unknown(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, right, user_id))
 

@@ -1,9 +1,14 @@
 """The facts that a decision reads from Slack: people, conversations and their members."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.access.policy import Standing
+from bot.network.paging import Pages
+
+MAX_PAGES: Final = 500
+"""Pages of 200 people: enough for the largest audience that can be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,18 @@ class Conversation:
     is_archived: bool
     bot_is_member: bool
     member_count: int | None
+
+    def is_dm_of(self, user_id: str) -> bool:
+        """Return whether it is a person's direct messages with the bot: nobody else listens."""
+        return self.is_im and self.im_user_id == user_id
+
+    def is_external_to(self, user_id: str) -> bool | None:
+        """Return whether people of other organisations are in it; None: unknown.
+
+        Slack sends no sharing flags for direct messages; an external person is refused by their
+        standing.
+        """
+        return False if self.is_dm_of(user_id) else self.is_external
 
 
 def is_direct_message(channel_id: str) -> bool:
@@ -55,3 +72,39 @@ class Directory(Protocol):
     async def standing(self, user_id: str) -> Standing:
         """Read a person's standing in this workspace."""
         ...
+
+
+class Members:
+    """The member pages of one conversation, each fetched at most once for one decision."""
+
+    def __init__(self, directory: Directory, channel_id: str) -> None:
+        self._pages: list[tuple[str, ...]] = []
+        self._unread: Pages[MemberPage, str] = Pages(
+            lambda cursor: directory.members(channel_id, cursor),
+            following=lambda page: page.next_cursor,
+            shows=lambda page: page.user_ids,
+            max_pages=MAX_PAGES,
+        )
+
+    async def pages(self) -> AsyncIterator[tuple[str, ...]]:
+        """Yield the pages already fetched, then new ones until Slack has no more.
+
+        Raises:
+            CallAudioError: Slack does not answer, or its list does not end.
+        """
+        index = 0
+        while True:
+            if index == len(self._pages):
+                page = await anext(self._unread, None)
+                if page is None:
+                    return
+                self._pages.append(page.user_ids)
+            yield self._pages[index]
+            index += 1
+
+    async def include(self, user_id: str) -> bool:
+        """Return whether the user is a member; no page after theirs is fetched."""
+        async for page in self.pages():
+            if user_id in page:
+                return True
+        return False

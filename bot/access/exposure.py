@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.access.directory import Conversation
 from bot.access.policy import Audience
+from bot.errors import CallAudioError
 
 
 class Exposure(StrEnum):
@@ -18,31 +20,40 @@ class Exposure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ExposureFacts:
-    """The facts that decide whether a visible raw file may stay. None: unknown."""
+class ConversationFacts:
+    """The facts of a conversation with raw recordings, for all their requesters.
 
-    requester_is_cleared: bool | None
-    destination_is_external: bool | None
-    destination_is_private: bool | None
-    audience_must_be_cleared: bool
+    None: unknown.
+    """
+
+    conversation: Conversation | None
     audience: Audience
+    error: CallAudioError | None = None
+    """Why the conversation is unknown."""
 
 
-def exposure_of(now: ExposureFacts) -> Exposure:
+def exposure_of(
+    *,
+    requester_is_cleared: bool | None,
+    destination_is_external: bool | None,
+    destination_is_private: bool | None,
+    audience_must_be_cleared: bool,
+    audience: Audience,
+) -> Exposure:
     """Judge a visible raw file by current facts: every listener still has to be cleared.
 
-    A known violation comes before an unknown fact. The file may stay if the requester has left the
-    conversation, because the other listeners are the same.
+    None: unknown. A known violation comes before an unknown fact. The file may stay if the
+    requester has left the conversation, because the other listeners are the same.
     """
-    if now.requester_is_cleared is False:
+    if requester_is_cleared is False:
         return Exposure.RIGHT_ENDED
-    if now.destination_is_external:
+    if destination_is_external:
         return Exposure.EXTERNAL
-    unknown = [now.requester_is_cleared, now.destination_is_external]
-    if now.audience_must_be_cleared:
-        if now.destination_is_private is False:
+    unknown = [requester_is_cleared, destination_is_external]
+    if audience_must_be_cleared:
+        if destination_is_private is False:
             return Exposure.PUBLIC
-        if now.audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
+        if audience in (Audience.NOT_CLEARED, Audience.TOO_LARGE):
             return Exposure.AUDIENCE
-        unknown += [now.destination_is_private, now.audience is Audience.CLEARED or None]
+        unknown += [destination_is_private, audience is Audience.CLEARED or None]
     return Exposure.UNVERIFIED if None in unknown else Exposure.FINE

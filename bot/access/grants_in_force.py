@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, bindparam, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grants import Right, SubjectKind, in_force
+from bot.store.inserts import is_on_sqlite
 from bot.store.tables import GrantRow, UtcDateTime
 
 IN_FORCE: Final = (
@@ -86,9 +87,8 @@ async def read_grants_in_force(
     All ids are one parameter, and all people found are one row, so that ten thousand people cost
     little more than an index look-up each.
     """
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
     rows = await session.execute(
-        _ON_SQLITE if is_sqlite else _ON_POSTGRESQL,
+        _ON_SQLITE if is_on_sqlite(session) else _ON_POSTGRESQL,
         # Sorted, so that the index is scanned from front to back.
         {"team": team_id, "right": right.value, "now": now, "ids": json.dumps(sorted(user_ids))},
     )

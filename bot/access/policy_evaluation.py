@@ -8,11 +8,9 @@ from typing import TypeVar
 
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
-from bot.access.directory import Conversation, Directory, is_direct_message
-from bot.access.exposure import Exposure, ExposureFacts, exposure_of
+from bot.access.directory import Conversation, Directory, Members, is_direct_message
+from bot.access.exposure import ConversationFacts, Exposure, exposure_of
 from bot.access.grants import Right
-from bot.access.members import Members
-from bot.access.place import ConversationFacts, Place
 from bot.access.policy import Audience, Decision, Facts, Reason, decide, raw_or_nothing
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both
@@ -105,9 +103,7 @@ class PolicyEvaluator:
         audience = Audience.UNKNOWN
         if self._members_matter(conversation, raw_only=raw_only):
             members = Members(self._directory, channel_id)
-            audience = await self._classify_audience(
-                team_id, Place(conversation, own_dm=False), members
-            )
+            audience = await self._classify_audience(team_id, conversation, members)
         return ConversationFacts(conversation, audience)
 
     async def exposure(
@@ -115,15 +111,13 @@ class PolicyEvaluator:
     ) -> Exposure:
         """Return whether a visible file of this requester may stay, by their rights now."""
         clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
-        place = Place.of(facts.conversation, user_id)
+        place = facts.conversation
         return exposure_of(
-            ExposureFacts(
-                requester_is_cleared=clearance.counts,
-                destination_is_external=place.is_external,
-                destination_is_private=place.is_private,
-                audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
-                audience=Audience.CLEARED if place.own_dm else facts.audience,
-            )
+            requester_is_cleared=clearance.counts,
+            destination_is_external=place.is_external_to(user_id) if place else None,
+            destination_is_private=place.is_private if place else None,
+            audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
+            audience=Audience.CLEARED if place and place.is_dm_of(user_id) else facts.audience,
         )
 
     async def _evaluate(
@@ -134,11 +128,12 @@ class PolicyEvaluator:
         decision = decide(facts)
         # The audience costs most to read: only the last rule needs it, and only in a conversation
         # that is known to be private.
-        if decision.reason is not Reason.AUDIENCE or facts.destination_is_private is not True:
+        if decision.reason is not Reason.AUDIENCE or not (place and place.is_private):
             return Evaluation(decision, facts)
-        facts = replace(
-            facts, audience=await self._classify_audience(question.team_id, place, members)
-        )
+        audience = Audience.CLEARED
+        if not place.is_dm_of(question.user_id):
+            audience = await self._classify_audience(question.team_id, place, members)
+        facts = replace(facts, audience=audience)
         return Evaluation(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
@@ -153,33 +148,30 @@ class PolicyEvaluator:
 
     async def _learn(
         self, question: Question, conversation: Awaitable[Conversation], members: Members
-    ) -> tuple[Place, Facts]:
+    ) -> tuple[Conversation | None, Facts]:
         """Read the conversation, the requester and the first members in parallel."""
-        own_dm_is_possible = is_direct_message(question.channel_id)
-
-        async def read_place() -> Place:
-            found = await _read_or(
-                None, "conversation", lambda: conversation, raise_own_mistakes=True
-            )
-            return Place.of(found, question.user_id)
 
         async def is_there() -> bool | None:
             # In direct messages with the bot there is no other member to list.
-            if own_dm_is_possible and (await placing).own_dm:
-                return True
+            if is_direct_message(question.channel_id):
+                place = await placing
+                if place and place.is_dm_of(question.user_id):
+                    return True
             return await _read_or(
                 None, "members", lambda: members.include(question.user_id), raise_own_mistakes=True
             )
 
-        placing = asyncio.ensure_future(read_place())
+        placing = asyncio.ensure_future(
+            _read_or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
+        )
         clearing = self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
         place, (clearance, is_present) = await both(placing, both(clearing, is_there()))
         return place, Facts(
             standing=clearance.standing,
             held=clearance.held,
             requester_in_destination=is_present,
-            destination_is_external=place.is_external,
-            destination_is_private=place.is_private,
+            destination_is_external=place.is_external_to(question.user_id) if place else None,
+            destination_is_private=place.is_private if place else None,
             destination_is_allow_listed=question.channel_id in self._external_channels,
             asked_redacted=question.asked_redacted,
             has_raw_key=question.has_raw_key,
@@ -188,13 +180,9 @@ class PolicyEvaluator:
             audience=Audience.UNKNOWN,
         )
 
-    async def _classify_audience(self, team_id: str, place: Place, members: Members) -> Audience:
-        """Classify the audience; in direct messages with the bot it is the requester only."""
-        conversation = place.conversation
-        if conversation is None:
-            return Audience.UNKNOWN
-        if place.own_dm:
-            return Audience.CLEARED
+    async def _classify_audience(
+        self, team_id: str, conversation: Conversation, members: Members
+    ) -> Audience:
         return await _read_or(
             Audience.UNKNOWN,
             "audience",

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import delete, event, select
 
-from bot.access.members import Members
+from bot.access.directory import Members
 from bot.access.policy import Audience, Standing
 from bot.access.standings import AT_ONCE
 from bot.store.tables import StandingRow

@@ -75,7 +75,6 @@ async def test_all_ways_of_reading_a_clearance_return_the_same(
         await give(sqlite_store, given_to)
     clearances = readers(sqlite_store, standing).clearances
     for found in (
-        await clearances.now(TEAM, Right.PII, ALICE),
         await clearances.of_requester(TEAM, ALICE),
         await clearances.now_or_unknown(TEAM, Right.PII, ALICE),
     ):
@@ -100,7 +99,6 @@ async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):
     for asking in (
         away.people.read(TEAM, ALICE),
         away.people.recent(TEAM, ALICE),
-        away.clearances.now(TEAM, Right.PII, ALICE),
         away.clearances.of_requester(TEAM, ALICE),
         away.clearances.holds(TEAM, Right.PII, ALICE),
     ):

@@ -10,9 +10,8 @@ from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from bot.access.directory import Conversation
-from bot.access.exposure import Exposure
+from bot.access.exposure import ConversationFacts, Exposure
 from bot.access.grants import Right, revoke
-from bot.access.place import ConversationFacts
 from bot.access.policy import Audience, Outcome, Reason, RightHeld, Standing
 from bot.access.policy_evaluation import Evaluation, PolicyEvaluator, Question
 from bot.access.unknown_facts import collect_unknown_facts

@@ -2,8 +2,7 @@
 
 import pytest
 
-from bot.access.directory import MemberPage
-from bot.access.members import MAX_PAGES, Members
+from bot.access.directory import MAX_PAGES, MemberPage, Members
 from bot.errors import CallAudioError
 from bot.network.paging import PagingStuck
 from tests.access.builders import CHANNEL, Workspace
