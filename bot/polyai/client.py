@@ -1,23 +1,19 @@
 """PolyAI's API as callaudio uses it: facts of a call, and its recording as a stream."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-import httpx
 from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent
-from bot.polyai.audio import AudioStream
 from bot.polyai.http import Facts, HttpGet
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import FACTS_FIELDS, CallFacts, Direction, call_facts
-from bot.polyai.response_body import Bounds, close_answer
+from bot.polyai.response import Bounds, PolyAIResponse
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, Transcript, transcript_of
-
-__all__ = ["AudioStream", "PolyAIClient"]
 
 T = TypeVar("T")
 
@@ -80,8 +76,7 @@ class PolyAIClient:
         url = conversation_url(agent, conversation_id)
         return await self._http.json(url, key, params={}, bounds=bounds, read=read_whole)
 
-    @asynccontextmanager
-    async def open_audio(
+    def open_audio(
         self,
         agent: Agent,
         conversation_id: str,
@@ -89,7 +84,7 @@ class PolyAIClient:
         direction: Direction,
         raw: bool,
         facts: Facts | None = None,
-    ) -> AsyncIterator[AudioStream]:
+    ) -> AbstractAsyncContextManager[PolyAIResponse]:
         """Open a recording for reading once.
 
         Redacted is requested with the plain key *and* ``redacted=true``, raw with the raw key and
@@ -110,25 +105,22 @@ class PolyAIClient:
             ValueError: raw without a raw key: a programming error, the decision forbids it.
         """
         key = _raw_key(agent) if raw else agent.api_key
-        opening = self._open(
+        return self._open(
             agent, conversation_id, key, redacted=not raw, direction=direction, facts=facts
         )
-        async with opening as stream:
-            yield stream
 
-    @asynccontextmanager
-    async def open_with_plain_key(
-        self, agent: Agent, conversation_id: str, *, redacted: bool
-    ) -> AsyncIterator[AudioStream]:
-        """Open a recording with the plain key, to check that it does not return raw audio.
+    def open_to_check(
+        self, agent: Agent, conversation_id: str, *, with_raw_key: bool = False, redacted: bool
+    ) -> AbstractAsyncContextManager[PolyAIResponse]:
+        """Open a recording with either key, to check which keys return raw audio.
 
         Raises:
             InvalidConversationId: refused before any request.
             PolyAIError: PolyAI's answer, translated; transient ones were retried.
+            ValueError: there is no raw key.
         """
-        opening = self._open(agent, conversation_id, agent.api_key, redacted=redacted)
-        async with opening as stream:
-            yield stream
+        key = _raw_key(agent) if with_raw_key else agent.api_key
+        return self._open(agent, conversation_id, key, redacted=redacted)
 
     @asynccontextmanager
     async def _open(
@@ -140,18 +132,12 @@ class PolyAIClient:
         redacted: bool,
         direction: Direction = Direction.COMBINED,
         facts: Facts | None = None,
-    ) -> AsyncIterator[AudioStream]:
+    ) -> AsyncIterator[PolyAIResponse]:
         url = conversation_url(agent, conversation_id) + "/audio"
         params = {"redacted": "true" if redacted else "false", "direction": direction.value}
-
-        async def open_once() -> tuple[httpx.Response, str]:
-            return await self._http.open(url, key, accept="audio/wav", params=params, facts=facts)
-
-        response, sent_id = await self._http.retrying(open_once)
-        try:
-            yield AudioStream(response, sent_correlation_id=sent_id)
-        finally:
-            await close_answer(response)
+        opened = await self._http.open(url, key, accept="audio/wav", params=params, facts=facts)
+        async with aclosing(opened) as response:
+            yield response
 
     async def try_key(self, agent: Agent, *, raw: bool) -> None:
         """Check that a key can read the agent, by requesting one row of the v1 list.
@@ -160,16 +146,10 @@ class PolyAIClient:
             PolyAIError: it cannot, or PolyAI cannot be reached.
             ValueError: the agent has no such key.
         """
-        key = agent.pii_api_key if raw else agent.api_key
-        if key is None:
-            raise ValueError("the agent has no such key")
+        key = _raw_key(agent) if raw else agent.api_key
         url, params = conversations_url(agent), {"limit": "1"}
-
-        async def fetch() -> None:
-            response, _ = await self._http.open(url, key, accept="application/json", params=params)
-            await close_answer(response)
-
-        await self._http.retrying(fetch)
+        response = await self._http.open(url, key, accept="application/json", params=params)
+        await response.aclose()
 
 
 def _raw_key(agent: Agent) -> SecretStr:

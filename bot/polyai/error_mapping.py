@@ -1,5 +1,6 @@
 """Maps PolyAI's answers other than 200 to errors: by status, then by ``error_code``."""
 
+import json
 import re
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -9,7 +10,6 @@ import httpx
 from bot.network.retry import parse_retry_after
 from bot.polyai import errors
 from bot.polyai.payloads import CallFacts
-from bot.polyai.response_body import json_object
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
 MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -59,7 +59,7 @@ def error_from(
         now: aware; distinguishes "not ready" from "missing", and resolves dates in ``Retry-After``.
         facts: what is known of the call, for the same purpose.
     """
-    envelope = json_object(body[:MAX_ERROR_BODY_BYTES])
+    envelope = _envelope(body[:MAX_ERROR_BODY_BYTES])
     stated = envelope.get("error_code")
     code = str(stated) if isinstance(stated, str | int) else ""
     kind, likely_cause = _kind(status, code, facts, now, enveloped="error_code" in envelope)
@@ -81,6 +81,15 @@ def shown_correlation_id(value: object) -> str | None:
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
         return value
     return None
+
+
+def _envelope(body: bytes) -> dict[str, object]:
+    """Parse the body; what is no JSON object counts as an empty one."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _kind(

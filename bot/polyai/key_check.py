@@ -6,18 +6,13 @@ arrive, and never kept.
 """
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pydantic import SecretStr
-
 from bot.polyai.agents import Agent
-from bot.polyai.audio import AudioStream
-from bot.polyai.client import conversation_url
+from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import AnswerTooLarge
-from bot.polyai.http import HttpGet
-from bot.polyai.response_body import close_answer
+from bot.polyai.response import PolyAIResponse
 
 MAX_BYTES: Final = 64 * 2**20
 
@@ -31,66 +26,40 @@ class KeyVerdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """The length and hash of a recording, without its content."""
+async def compare_keys(polyai: PolyAIClient, agent: Agent, conversation_id: str) -> KeyVerdict:
+    """Fetch a recording with ``redacted`` true and false; the raw key refines the verdict.
 
-    size_bytes: int
-    sha256: str
+    Raises:
+        PolyAIError: a recording cannot be fetched.
+        AnswerTooLarge: it is longer than the limit for comparing.
+    """
 
+    async def brings(*, with_raw_key: bool = False, redacted: bool) -> tuple[int, str]:
+        opening = polyai.open_to_check(
+            agent, conversation_id, with_raw_key=with_raw_key, redacted=redacted
+        )
+        async with opening as response:
+            return await _fingerprint(response)
 
-class KeyCheck:
-    """Compares the recordings that an agent's keys return for one call."""
-
-    def __init__(self, http: HttpGet) -> None:
-        self._http = http
-
-    async def compare(self, agent: Agent, conversation_id: str) -> KeyVerdict:
-        """Fetch the recording with ``redacted`` true and false; the raw key refines the verdict.
-
-        Raises:
-            PolyAIError: a recording cannot be fetched.
-            AnswerTooLarge: it is longer than the limit for comparing.
-        """
-
-        async def brings(key: SecretStr, *, redacted: bool) -> Fingerprint:
-            return await self._fingerprint(agent, conversation_id, key, redacted=redacted)
-
-        redacted = await brings(agent.api_key, redacted=True)
-        plain = await brings(agent.api_key, redacted=False)
-        if redacted != await brings(agent.api_key, redacted=True):
-            return KeyVerdict.INCONCLUSIVE  # two equal requests differ
-        if plain != redacted:
-            raw_key = agent.pii_api_key
-            swapped = raw_key and await brings(raw_key, redacted=False) == redacted
-            return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_KEY_FETCHES_RAW
-        if agent.pii_api_key is None:
-            return KeyVerdict.INCONCLUSIVE  # perhaps the call holds nothing to mute
-        raw = await brings(agent.pii_api_key, redacted=False)
-        again = await brings(agent.pii_api_key, redacted=True)
-        return KeyVerdict.APART if raw != redacted == again else KeyVerdict.INCONCLUSIVE
-
-    async def _fingerprint(
-        self, agent: Agent, conversation_id: str, key: SecretStr, *, redacted: bool
-    ) -> Fingerprint:
-        async def fetch() -> Fingerprint:
-            response, sent_id = await self._http.open(
-                f"{conversation_url(agent, conversation_id)}/audio",
-                key,
-                accept="audio/wav",
-                params={"redacted": "true" if redacted else "false", "direction": "combined"},
-            )
-            try:
-                return await _counted(AudioStream(response, sent_correlation_id=sent_id))
-            finally:
-                await close_answer(response)
-
-        return await self._http.retrying(fetch)
+    redacted = await brings(redacted=True)
+    plain = await brings(redacted=False)
+    if redacted != await brings(redacted=True):
+        return KeyVerdict.INCONCLUSIVE  # two equal requests differ
+    if plain != redacted:
+        has_raw_key = agent.pii_api_key is not None
+        swapped = has_raw_key and await brings(with_raw_key=True, redacted=False) == redacted
+        return KeyVerdict.SWAPPED if swapped else KeyVerdict.PLAIN_KEY_FETCHES_RAW
+    if agent.pii_api_key is None:
+        return KeyVerdict.INCONCLUSIVE  # perhaps the call holds nothing to mute
+    raw = await brings(with_raw_key=True, redacted=False)
+    again = await brings(with_raw_key=True, redacted=True)
+    return KeyVerdict.APART if raw != redacted == again else KeyVerdict.INCONCLUSIVE
 
 
-async def _counted(stream: AudioStream) -> Fingerprint:
+async def _fingerprint(response: PolyAIResponse) -> tuple[int, str]:
+    """Return the length and the hash of a recording."""
     digest, size_bytes = hashlib.sha256(), 0
-    async for chunk in stream.chunks():
+    async for chunk in response.chunks():
         size_bytes += len(chunk)
         if size_bytes > MAX_BYTES:
             raise AnswerTooLarge(
@@ -98,4 +67,4 @@ async def _counted(stream: AudioStream) -> Fingerprint:
                 fix="Name a shorter call: `callaudio doctor --conversation <id>`.",
             )
         digest.update(chunk)
-    return Fingerprint(size_bytes, digest.hexdigest())
+    return size_bytes, digest.hexdigest()

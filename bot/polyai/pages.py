@@ -31,7 +31,7 @@ from bot.polyai.normalization import (
     summary_from_v3,
 )
 from bot.polyai.payloads import moment_of
-from bot.polyai.response_body import Bounds
+from bot.polyai.response import Bounds
 
 MAX_PAGE_BYTES: Final = 16 * 2**20
 MAX_PAGE_VALUES: Final = 500_000

@@ -5,6 +5,7 @@ import json
 import logging
 import traceback
 import uuid
+from contextlib import aclosing
 from datetime import timedelta
 
 import httpx
@@ -14,15 +15,16 @@ from bot.observability.metrics import Metrics
 from bot.polyai import client as client_module
 from bot.polyai import errors
 from bot.polyai import http as http_module
-from bot.polyai import response_body as body_module
-from bot.polyai.audio import AudioStream
+from bot.polyai import response as response_module
 from bot.polyai.client import FACTS
 from bot.polyai.http import HttpGet
 from bot.polyai.identifiers import InvalidConversationId
 from bot.polyai.payloads import CallFacts, Direction
+from bot.polyai.response import PolyAIResponse
 from bot.polyai.transport import build_http_client
 from tests.polyai.conftest import NOW
 from tests.polyai.scripted_server import HANG, WAV_TYPE, answer, envelope
+from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
 PLAIN_KEY = "plainKeyPlainKeyPlainKey00000001"
@@ -236,10 +238,23 @@ async def test_a_short_body_is_noticed_even_if_the_transport_does_not_notice_it(
     response = httpx.Response(
         200, headers={"Content-Length": "9"}, stream=httpx.ByteStream(b"RIFF")
     )
-    stream = AudioStream(response, sent_correlation_id="own-1")
+    stream = PolyAIResponse(response, sent_correlation_id="own-1")
     with pytest.raises(errors.RecordingCutShort) as caught:
         assert [chunk async for chunk in stream.chunks()] == [b"RIFF"]
     assert caught.value.correlation_id == "own-1"
+
+
+@each_row("failure", [httpx.ReadError("x"), RuntimeError("x"), OSError("x")])
+async def test_a_failed_close_does_not_replace_the_cause(failure):
+    class Stubborn(httpx.AsyncByteStream):
+        async def aclose(self):
+            raise failure
+
+    response = httpx.Response(200, stream=Stubborn())
+    with pytest.raises(errors.RecordingCutShort):
+        async with aclosing(PolyAIResponse(response, sent_correlation_id="own-1")):
+            raise errors.RecordingCutShort
+    assert response.is_closed
 
 
 async def test_a_chunked_body_has_no_length_and_is_cut_short_without_its_last_chunk(
@@ -416,7 +431,7 @@ async def test_an_error_with_an_unreadable_body_is_classified_by_its_status(
 
 
 async def test_an_error_body_that_never_ends_is_given_up(server, client, agent, monkeypatch):
-    monkeypatch.setattr(body_module, "READ_ALL_SECONDS", 0.05)
+    monkeypatch.setattr(response_module, "READ_ALL_SECONDS", 0.05)
 
     async def stall(reader, writer):
         server.connections.append(writer)

@@ -21,7 +21,7 @@ from bot.polyai.normalization import (
 )
 from bot.polyai.pages import MAX_PAGE_BYTES, MAX_ROWS, ListPages
 from bot.polyai.payloads import FACTS_FIELDS, call_facts
-from bot.polyai.response_body import PARSED_AT_ONCE_BYTES
+from bot.polyai.response import PARSED_AT_ONCE_BYTES
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, transcript_of
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
@@ -129,7 +129,7 @@ async def test_a_large_answer_is_parsed_and_read_in_a_thread_and_a_small_one_at_
             threads.append(threading.current_thread())
         return loads(body, **more)
 
-    monkeypatch.setattr("bot.polyai.response_body.json.loads", noting)
+    monkeypatch.setattr("bot.polyai.response.json.loads", noting)
     await ask(kind)
     small = {"conversationId": CALL, "conversations": []}
     large = json.dumps({**small, "note": "x" * PARSED_AT_ONCE_BYTES}).encode()

@@ -14,7 +14,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.browsing import CallBrowser, CallFilter
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
-from bot.polyai.key_check import KeyCheck, KeyVerdict
+from bot.polyai.key_check import KeyVerdict, compare_keys
 from bot.polyai.lists import CallLists
 from bot.recordings.references.agents import DEFAULT_AGENT
 
@@ -60,7 +60,6 @@ class AgentChecks:
         self._polyai = PolyAIClient(get)
         self._lists = CallLists(get)
         self._browser = CallBrowser(get)
-        self._keys = KeyCheck(get)
         self._clock = clock
 
     async def check(
@@ -113,7 +112,7 @@ class AgentChecks:
         async def check() -> Finding:
             verdict = None
             if conversation_id:
-                verdict = await self._keys.compare(agent, conversation_id)
+                verdict = await compare_keys(self._polyai, agent, conversation_id)
             else:
                 for each in await self._recent_calls(agent):
                     verdict = await self._verdict(agent, each) or verdict
@@ -135,7 +134,7 @@ class AgentChecks:
     async def _verdict(self, agent: Agent, conversation_id: str) -> KeyVerdict | None:
         """Compare the keys by one call of the list; None: that call has no recording."""
         try:
-            return await self._keys.compare(agent, conversation_id)
+            return await compare_keys(self._polyai, agent, conversation_id)
         except (errors.RecordingMissing, errors.RecordingNotReady, errors.RecordingDeleted):
             return None
 

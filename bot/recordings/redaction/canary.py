@@ -103,7 +103,7 @@ class CanaryCheck:
         agent = choose_agent(self._agents, reference)
 
         async def brings(*, redacted: bool) -> Comparison:
-            opening = self._polyai.open_with_plain_key(
+            opening = self._polyai.open_to_check(
                 agent, reference.conversation_id, redacted=redacted
             )
             async with opening as stream, aclosing(stream.chunks()) as chunks:

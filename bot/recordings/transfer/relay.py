@@ -7,10 +7,11 @@ from typing import Final
 
 from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
-from bot.polyai.client import AudioStream, PolyAIClient
+from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import UnexpectedEncoding
 from bot.polyai.http import Facts
 from bot.polyai.payloads import Direction
+from bot.polyai.response import PolyAIResponse
 from bot.recordings.audio.wav_errors import BodyTruncated, EmptyBody, TooLarge, WavError
 from bot.recordings.audio.wav_header import WavHeader
 from bot.recordings.audio.wav_header_parser import parse_wav_header
@@ -143,7 +144,7 @@ class Relay:
                 await self._slack.send(upload.ticket, upload.file, body)
 
     async def _counted(
-        self, stream: AudioStream, header: WavHeader, arrival: Arrival, seen_bytes: int
+        self, stream: PolyAIResponse, header: WavHeader, arrival: Arrival, seen_bytes: int
     ) -> int:
         async for piece in arrival:
             seen_bytes += len(piece)
@@ -154,7 +155,7 @@ class Relay:
         return seen_bytes
 
     @asynccontextmanager
-    async def _open(self, source: Source) -> AsyncIterator[tuple[AudioStream, Arrival]]:
+    async def _open(self, source: Source) -> AsyncIterator[tuple[PolyAIResponse, Arrival]]:
         opening = self._polyai.open_audio(
             source.agent,
             source.conversation_id,
@@ -177,7 +178,7 @@ class Relay:
 
 
 async def _read_header(
-    stream: AudioStream, pieces: AsyncIterator[bytes]
+    stream: PolyAIResponse, pieces: AsyncIterator[bytes]
 ) -> tuple[bytes, WavHeader]:
     """Read up to the start of the audio.
 
