@@ -5,22 +5,23 @@ happen twice (posting, completing an upload) never use it.
 """
 
 import asyncio
-import random
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
 from bot.errors import CallAudioError
 
 T = TypeVar("T")
 
 ATTEMPTS = 4
-FIRST_WAIT_SECONDS = 0.5
-JITTER_SECONDS = 0.5
 # A waiting call occupies a slot that others need; durable work is postponed instead: see bot.jobs.
 LONGEST_WAIT_SECONDS = 10.0
+BACKOFF = wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT_SECONDS, jitter=0.5)
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 
 
@@ -46,22 +47,35 @@ async def retrying(
     Raises:
         CallAudioError: the last attempt's error, as it was raised.
     """
-    failed = 0
-    while True:
-        try:
+
+    def is_worth_another(error: BaseException) -> bool:
+        return (
+            isinstance(error, CallAudioError)
+            and error.retryable
+            and not isinstance(error, except_for)
+            and _asked_seconds(error) <= LONGEST_WAIT_SECONDS
+        )
+
+    policy = AsyncRetrying(
+        sleep=sleep,
+        stop=stop_after_attempt(attempts),
+        wait=_wait_seconds,
+        retry=retry_if_exception(is_worth_another),
+        reraise=True,
+    )
+    async for attempt in policy:
+        with attempt:
             return await call()
-        except CallAudioError as error:
-            failed += 1
-            asked_seconds = error.retry_after_seconds or 0.0
-            is_worth_another = error.retryable and not isinstance(error, except_for)
-            if not is_worth_another or failed >= attempts or asked_seconds > LONGEST_WAIT_SECONDS:
-                raise
-        await sleep(max(_wait_seconds(failed), asked_seconds))
+    raise AssertionError  # the policy returns or raises
 
 
-def _wait_seconds(failed: int) -> float:
-    jitter = random.uniform(0, JITTER_SECONDS)  # noqa: S311 - it guards no secret
-    return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (failed - 1) + jitter)
+def _asked_seconds(error: BaseException | None) -> float:
+    return (isinstance(error, CallAudioError) and error.retry_after_seconds) or 0.0
+
+
+def _wait_seconds(state: RetryCallState) -> float:
+    asked_seconds = _asked_seconds(state.outcome.exception() if state.outcome else None)
+    return max(BACKOFF(state), asked_seconds)
 
 
 def backoff_seconds(tries: int, *, first: float, longest: float) -> float:
