@@ -19,7 +19,6 @@ from bot.errors import CallAudioError, UsageError
 from bot.network.retry import parse_retry_after
 from bot.polyai.error_mapping import error_from
 from bot.polyai.identifiers import is_machine_made, may_be_personal
-from bot.polyai.links import parse_link
 from bot.polyai.normalization import is_live_v1, is_live_v3, summary_from_v1, summary_from_v3
 from bot.polyai.payloads import call_facts
 from bot.polyai.transcripts import transcript_of
@@ -27,7 +26,7 @@ from bot.recordings.audio.wav_errors import WavError
 from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.redaction.comparator import Comparator
 from bot.recordings.references.mentions import MOST_MENTIONS, find_mentions
-from bot.recordings.references.reference import Reference, find_references, parse_reference
+from bot.recordings.references.reference import Reference, parse_link, parse_reference
 from bot.recordings.steps.transcripts import render
 from bot.recordings.waveform.scan import WaveformScan
 from bot.slack.admin.commands import parse_admin_command
@@ -64,7 +63,7 @@ def _reference(fed: bytes) -> None:
         found: Iterable[Reference] = (parse_reference(text_of(fed)),)
     except UsageError as refusal:
         _is_safe_to_show(refusal)
-        found = find_references(text_of(fed))
+        found = find_mentions({"text": text_of(fed)})
     for reference in found:
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:-]{2,127}", reference.conversation_id)
         assert ".." not in reference.conversation_id

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from bot.polyai.identifiers import MARKED_ID, UUID
-from bot.recordings.references.reference import Reference, find_references
+from bot.errors import UsageError
+from bot.polyai.identifiers import MARKED_ID
+from bot.recordings.references.reference import AGENT_NAME, Reference, parse_reference
+from bot.recordings.references.typed_words import LABELS
 
 MOST_MENTIONS: Final = 10
 """The maximum of choices in a modal (docs: "Radio button group element")."""
@@ -22,40 +24,50 @@ MOST_CHARACTERS: Final = 100_000
 # names are not among them.
 _SPOKEN: Final = frozenset(
     {
-        "alt_text",
-        "author_link",
-        "author_name",
-        "fallback",
-        "footer",
-        "from_url",
-        "original_url",
-        "pretext",
-        "text",
-        "title",
-        "title_link",
-        "title_url",
-        "url",
+        *("alt_text", "author_link", "author_name", "fallback", "footer", "from_url"),
+        *("original_url", "pretext", "text", "title", "title_link", "title_url", "url"),
     }
 )
 _NESTED: Final = ("blocks", "attachments")
 _FILE_WORDS: Final = ("title", "name")
-_PLAIN_UUID: Final = re.compile(UUID)
 # In a file's name, words are joined to the id: `CA…-raw.wav`.
 _IN_FILE_NAME: Final = re.compile(rf"(?<![A-Za-z0-9]){MARKED_ID}(?![A-Za-z0-9])")
+_IN_MESSAGE = re.compile(
+    r"<(?P<control>[^<>\s][^<>]*)>"
+    r"|(?P<link>(?i:\bhttps?://|\b(?:[a-z0-9-]{1,63}\.){1,4}(?:poly\.ai|polyai\.app)/)[^\s<>\"`|]+)"
+    r"|(?<![A-Za-z0-9./%@#&+-])(?<![A-Za-z0-9]_)"
+    rf"(?:(?P<agent>{AGENT_NAME}):)?(?P<id>{MARKED_ID})(?![A-Za-z0-9/=%@+-]|[_.:][A-Za-z0-9])"
+)
 
 
 def find_mentions(message: Mapping[str, Any]) -> tuple[Reference, ...]:
     """Find the conversations a message names: distinct, in order of appearance, ten at most.
 
-    It never fails: fields that are absent or of a wrong type are ignored.
+    It never fails: fields that are absent or of a wrong type are ignored. Links count in all forms.
+    Without a link only ids of known shapes count, other than a plain UUID. An id that appears
+    several times is returned once, with the agent or link data of any of them.
     """
-    found = find_references("\n".join(_bounded(_pieces(message))))
-    return tuple(each for each in found if not _is_ambiguous(each))[:MOST_MENTIONS]
+    found: dict[Reference, None] = {}
+    for match in _IN_MESSAGE.finditer("\n".join(_bounded(_pieces(message)))):
+        reference = _from_match(match)
+        if reference is not None:
+            found.setdefault(reference)
+    placed = {known.conversation_id for known in found if known.is_placed}
+    distinct = [each for each in found if each.is_placed or each.conversation_id not in placed]
+    return tuple(distinct[:MOST_MENTIONS])
 
 
-def _is_ambiguous(reference: Reference) -> bool:
-    is_placed = reference != Reference(reference.conversation_id)
-    return not is_placed and _PLAIN_UUID.fullmatch(reference.conversation_id) is not None
+def _from_match(match: re.Match[str]) -> Reference | None:
+    link = match["link"] or match["control"]
+    if link is None:
+        agent = match["agent"]
+        return Reference(match["id"], agent_name=None if agent in LABELS else agent)
+    if not match["link"] and not re.match(r"https?://", link, re.IGNORECASE):
+        return None  # a mention, a date, a telephone number
+    try:
+        return parse_reference(f"<{link}>" if match["control"] else link)
+    except UsageError:
+        return None  # messages contain other links too
 
 
 def _pieces(message: Mapping[str, Any]) -> Iterator[str]:

@@ -9,31 +9,35 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.errors import UsageError
+from bot.ids import is_safe_identifier
 from bot.polyai.identifiers import (
-    MARKED_ID,
-    UUID,
+    KNOWN_ID,
     PersonalNumber,
     check_typed_id,
     is_machine_made,
     may_be_personal,
 )
-from bot.polyai.links import parse_link
-from bot.recordings.references.typed_words import LABELS, typed_words, without_labels
+from bot.recordings.references.typed_words import typed_words, without_labels
 
 MAX_REFERENCE_CHARACTERS: Final = 2048
 
-_AGENT_NAME = r"[a-z][a-z0-9_-]{0,31}"
-_END_OF_ID = r"(?![A-Za-z0-9/=%@+-]|[_.:][A-Za-z0-9])"
-_IN_MESSAGE = re.compile(
-    r"<(?P<control>[^<>\s][^<>]*)>"
-    r"|(?P<link>(?i:\bhttps?://|\b(?:[a-z0-9-]{1,63}\.){1,4}(?:poly\.ai|polyai\.app)/)[^\s<>\"`|]+)"
-    r"|(?<![A-Za-z0-9./%@#&+-])(?<![A-Za-z0-9]_)"
-    rf"(?:(?P<agent>{_AGENT_NAME}):)?(?P<marked>{MARKED_ID}){_END_OF_ID}"
-    rf"|(?<![A-Za-z0-9.:/=%@#&+-])(?<![A-Za-z0-9]_)(?P<bare>{UUID}){_END_OF_ID}"
-)
+AGENT_NAME = r"[a-z][a-z0-9_-]{0,31}"
 _LINK_IN_SLACK = re.compile(r"<(https?://[^|>]*)(?:\|[^>]*)?>", re.IGNORECASE)
+_REGION_BY_LABEL = {
+    "us": "us",
+    "uk": "uk",
+    "eu": "eu",
+    "studio": "studio",
+    "us-1": "us",  # from here on the labels of the platform hosts
+    "uk-1": "uk",
+    "euw-1": "eu",
+}
+_SCOPE_WORDS = frozenset({"voice", "webchat", "web-chat", "messages", "messaging", "chat", "all"})
+_QUERY_KEYS = ("conversationId", "conversation_id", "id")
+_COPY_AGAIN = "Open the conversation in Agent Studio and copy its link again."
 
 
 class InvalidReference(UsageError):
@@ -65,6 +69,11 @@ class Reference:
     region: str | None = None
     account: str | None = None
     project: str | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it has more than an id."""
+        return self != Reference(self.conversation_id)
 
 
 def check_nothing_personal(words: Sequence[str]) -> None:
@@ -120,25 +129,7 @@ def reference_of(words: Sequence[str]) -> Reference:
             likely_cause="More than one conversation was named.",
             fix="Ask for each of them by itself.",
         )
-    return max(found, key=_is_placed)
-
-
-def find_references(text: str) -> tuple[Reference, ...]:
-    """Find the conversations that a message names: distinct, in order of appearance.
-
-    Links count in all forms. Without a link only ids of known shapes count, and a plain UUID only
-    as a word of its own; ``agent:`` is read before the other shapes. An id that appears several
-    times is returned once, with the agent or link data of any of them.
-    """
-    found: dict[Reference, None] = {}
-    for match in _IN_MESSAGE.finditer(text):
-        reference = _from_match(match)
-        if reference is not None:
-            found.setdefault(reference)
-    placed = {known.conversation_id for known in found if _is_placed(known)}
-    return tuple(
-        known for known in found if _is_placed(known) or known.conversation_id not in placed
-    )
+    return max(found, key=lambda each: each.is_placed)
 
 
 def _read(word: str) -> Reference:
@@ -146,36 +137,81 @@ def _read(word: str) -> Reference:
         raise InvalidReference(likely_cause="It is a person, a channel, a number or an address.")
     link = _LINK_IN_SLACK.fullmatch(word)
     if link or "/" in word:
-        read = parse_link(link[1] if link else word)
-        return Reference(
-            read.conversation_id, region=read.region, account=read.account, project=read.project
-        )
+        return parse_link(link[1] if link else word)
     agent, colon, conversation_id = word.partition(":")
     # Phones capitalize the first letter of a sentence.
     name = agent.lower() if is_machine_made(conversation_id) else agent
-    if colon and re.fullmatch(_AGENT_NAME, name):
+    if colon and re.fullmatch(AGENT_NAME, name):
         return Reference(check_typed_id(conversation_id), agent_name=name)
     return Reference(check_typed_id(word))
 
 
+def parse_link(link: str) -> Reference:
+    """Read a link to a conversation, with or without its scheme.
+
+    The host must be PolyAI's. Fragments are ignored; the query counts when the path has no id.
+
+    Raises:
+        InvalidReference: not PolyAI's, not a conversation's, or unreadable; it is not repeated.
+        InvalidConversationId: the place of the id holds something else, such as a placeholder.
+    """
+    try:
+        parts = urlsplit(link if "://" in link else f"https://{link}")
+        host = (parts.hostname or "").rstrip(".")
+        query = parse_qs(parts.query, max_num_fields=100)
+    except ValueError:
+        raise InvalidReference(
+            what="That link cannot be read.",
+            likely_cause="It was cut or changed while it was copied.",
+            fix=_COPY_AGAIN,
+        ) from None
+    if parts.scheme not in ("http", "https") or not re.search(
+        r"(?:^|\.)poly(?:\.ai|ai\.app)$", host
+    ):
+        raise InvalidReference(
+            what="That link does not lead to PolyAI.",
+            likely_cause="Only links to Agent Studio name a conversation.",
+            fix=_COPY_AGAIN,
+        )
+    account, project, ids = _path(parts.path)
+    ids = ids or [value for key in _QUERY_KEYS for value in query.get(key, [])]
+    if not ids:
+        raise InvalidReference(
+            what="That link leads to PolyAI, but not to one conversation.",
+            likely_cause="It is the link of a list or of another page.",
+            fix="Open the conversation itself in Agent Studio and copy the link from there.",
+        )
+    return Reference(
+        check_typed_id(ids[0]),
+        region=_region(host),
+        account=account if is_safe_identifier(account) else None,
+        project=project if is_safe_identifier(project) else None,
+    )
+
+
+def _path(path: str) -> tuple[str, str, list[str]]:
+    """Split a link's path into account, project and possible ids, the likeliest first."""
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    is_api = bool(segments) and segments[0] in ("v1", "v3")
+    if is_api:
+        # `/v1/agents/{project}/conversations/{id}/audio`, or account and project as in Studio
+        segments = ["", *segments[2:]] if segments[1:2] == ["agents"] else segments[1:]
+    account, project, kind, *rest = [*segments, "", "", ""][: max(len(segments), 3)]
+    if kind != "conversations":
+        return account, project, []
+    ids = [segment for segment in rest if segment.lower() not in _SCOPE_WORDS]
+    if not is_api:
+        ids.reverse()  # Studio puts the id last, behind its scope words
+    ids.sort(key=lambda segment: KNOWN_ID.fullmatch(segment) is None)
+    return account, project, ids
+
+
+def _region(host: str) -> str | None:
+    if host == "studio.poly.ai":  # self-serve has no region label
+        return "studio"
+    label = re.fullmatch(r"[a-z0-9-]+\.([a-z0-9-]+)\.(?:poly\.ai|platform\.polyai\.app)", host)
+    return _REGION_BY_LABEL.get(label[1]) if label else None
+
+
 def _as_invalid(error: UsageError) -> InvalidReference:
     return InvalidReference(what=error.what, likely_cause=error.likely_cause, fix=error.fix)
-
-
-def _is_placed(reference: Reference) -> bool:
-    """Whether a reference has more than an id."""
-    return reference != Reference(reference.conversation_id)
-
-
-def _from_match(match: re.Match[str]) -> Reference | None:
-    link = match["link"] or match["control"]
-    if link is None:
-        agent = match["agent"]
-        conversation_id: str = match["marked"] or match["bare"]
-        return Reference(conversation_id, agent_name=None if agent in LABELS else agent)
-    if not match["link"] and not re.match(r"https?://", link, re.IGNORECASE):
-        return None  # a mention, a date, a telephone number
-    try:
-        return parse_reference(f"<{link}>" if match["control"] else link)
-    except UsageError:
-        return None  # messages contain other links too

@@ -5,12 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import UsageError
-from bot.recordings.references.reference import (
-    InvalidReference,
-    Reference,
-    find_references,
-    parse_reference,
-)
+from bot.recordings.references.reference import InvalidReference, Reference, parse_reference
 from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
@@ -166,50 +161,3 @@ def test_any_text_is_a_reference_or_an_invalid_one(text):
         return
     assert "/" not in reference.conversation_id
     assert ".." not in reference.conversation_id
-
-
-@each_row(
-    ("message", "found"),
-    [
-        ("nothing here", []),
-        ("", []),
-        (f"please check {CALL}, thanks", [Reference(CALL)]),
-        (f"({CALL})", [Reference(CALL)]),
-        (f"`{CALL}` _{CALL}_ *{CALL}*.", [Reference(CALL)]),
-        (f"Conversation:{CALL}", [Reference(CALL)]),
-        (f"id:{CALL} conversation_id={CALL}", [Reference(CALL)]),
-        (f"sales:{CALL}", [Reference(CALL, agent_name="sales")]),
-        (f"&lt;{CALL}&gt;", [Reference(CALL)]),
-        (f"see {UUID}.", [Reference(UUID)]),
-        (f"id: `{UUID}`", [Reference(UUID)]),
-        (f"LOCAL-{UUID} OUT-{UUID}", [Reference(f"LOCAL-{UUID}"), Reference(f"OUT-{UUID}")]),
-        (f"AS_CHAT_{UUID}\nCONV-1234567890",
-         [Reference(f"AS_CHAT_{UUID}"), Reference("CONV-1234567890")]),
-        (f"<{LINK}|call>", [Reference(CALL, region="eu", **PLACED)]),
-        (f"look: {LINK}).", [Reference(CALL, region="eu", **PLACED)]),
-        (f"studio.eu.poly.ai/{PATH}", [Reference(CALL, region="eu", **PLACED)]),
-        (f"[call]({LINK})", [Reference(CALL, region="eu", **PLACED)]),
-        (f"{CALL} is <{LINK}>", [Reference(CALL, region="eu", **PLACED)]),
-        (f"{UUID}, then {CALL}, {UUID}", [Reference(UUID), Reference(CALL)]),
-        # Conservative: none of these is certainly a conversation.
-        (f"request_id={UUID} trace:{UUID} x-{UUID} {UUID}-x {UUID}.wav", []),
-        (f"<https://example.com/calls/{CALL}|{CALL}>", []),
-        (f"https://example.com/{CALL} /tmp/{CALL} {CALL}/x a@{CALL}", []),
-        (f"x{CALL} {CALL}f {CALL[:-1]} a_{CALL} {CALL}_b", []),
-        (f"<@U1|{CALL}> <#C1|{CALL}> <tel:1|{CALL}>", []),
-        ("my-debug.chat_1 CONV-1 {conversationId}", []),
-        ("https://jupiter.polyai.app/acme/proj/conversations/voice", []),
-    ],
-)  # fmt: skip
-def test_a_message_gives_the_calls_it_mentions(message, found):
-    assert find_references(message) == tuple(found)
-
-
-@given(st.text(alphabet="<>|/:.-_a0 CAh", max_size=200))
-def test_any_message_can_be_searched(message):
-    assert isinstance(find_references(message), tuple)
-
-
-@each_row("part", ["a-", "a.", "<a", "https://", "CA", "0e0e0e0e-", "a:", "poly.ai/"])
-def test_a_long_message_is_searched_to_its_end(part):
-    assert find_references(f"{part * (40_000 // len(part))} {CALL}")[-1].conversation_id == CALL
