@@ -14,8 +14,8 @@ from bot.digests.digest_draft import (
     DigestAgentUnknown,
     DigestPreview,
     Draft,
-    new_digest,
     new_draft_id,
+    normalized,
     preview,
     usual_agent,
 )
@@ -72,7 +72,9 @@ def add(  # noqa: PLR0917 - one parameter per option
 
     async def work() -> dict[str, Any]:
         async with console.store() as database:
-            digest = await _store(database).add(new_digest(draft, team, owner), console.operator())
+            digest = await _store(database).add(
+                normalized(draft), team_id=team, owner_id=owner, actor_id=console.operator()
+            )
             undo = f"callaudio digests remove {digest.id}"
             await warn_of_unused_workspace(database, team, undo=undo)
         return _shown(digest)

@@ -39,42 +39,36 @@ MAX_ENDING: Final = 10
 MAX_GROUPS: Final = 20
 
 
-class AccessReporter:
-    """Counts in the store, in one transaction, one workspace's rows."""
-
-    def __init__(self, *, database: Database) -> None:
-        self._database = database
-
-    async def report(self, digest: Digest, period: Period) -> AccessReport:
-        """Count what ended, was decided or changed in the period."""
-        team_id = digest.team_id
-        async with self._database.read() as session:
-            deliveries = DeliveryStatistics(
-                session, team_id=team_id, since=period.since, until=period.until
-            )
-            groups = await _groups(session, team_id, period)
-            return AccessReport(
-                outcomes=_named(await deliveries.by_result()),
-                reasons=tuple(
-                    ReasonTally(result, reason or "unknown", count)
-                    for result, reason, count in await deliveries.by_reason(MAX_REASONS)
-                ),
-                people=tuple(
-                    PersonTally(user_id, raw, redacted, refused, total - raw - redacted - refused)
-                    for user_id, raw, redacted, refused, total in await deliveries.by_requester(
-                        MAX_PEOPLE
-                    )
-                ),
-                people_in_all=await deliveries.requesters(),
-                requests=await _requests(session, team_id, period),
-                grants=await _grants(session, team_id, period),
-                groups=groups[:MAX_GROUPS],
-                groups_in_all=len(groups),
-                taken_back=_named(await deliveries.taken_back()),
-                checked=await _checked(session, team_id, period),
-                audit_events=await _audit_events(session, team_id, period),
-                head=await _head(session, team_id),
-            )
+async def access_report(database: Database, digest: Digest, period: Period) -> AccessReport:
+    """Count what ended, was decided or changed in the period, in one transaction."""
+    team_id = digest.team_id
+    async with database.read() as session:
+        deliveries = DeliveryStatistics(
+            session, team_id=team_id, since=period.since, until=period.until
+        )
+        groups = await _groups(session, team_id, period)
+        return AccessReport(
+            outcomes=_named(await deliveries.by_result()),
+            reasons=tuple(
+                ReasonTally(result, reason or "unknown", count)
+                for result, reason, count in await deliveries.by_reason(MAX_REASONS)
+            ),
+            people=tuple(
+                PersonTally(user_id, raw, redacted, refused, total - raw - redacted - refused)
+                for user_id, raw, redacted, refused, total in await deliveries.by_requester(
+                    MAX_PEOPLE
+                )
+            ),
+            people_in_all=await deliveries.requesters(),
+            requests=await _requests(session, team_id, period),
+            grants=await _grants(session, team_id, period),
+            groups=groups[:MAX_GROUPS],
+            groups_in_all=len(groups),
+            taken_back=_named(await deliveries.taken_back()),
+            checked=await _checked(session, team_id, period),
+            audit_events=await _audit_events(session, team_id, period),
+            head=await _head(session, team_id),
+        )
 
 
 def _in(

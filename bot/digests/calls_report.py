@@ -1,10 +1,9 @@
 """The report on an agent's conversations: two periods, each streamed in bounded memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from bot.digests.digest import Digest, Period
 from bot.digests.report import CallsReport, Gap
@@ -12,7 +11,7 @@ from bot.digests.summary import Summary
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.lists import CallLists
 from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.references.agents import AgentNotConfigured
 
@@ -23,30 +22,10 @@ BREATHE_EVERY: Final = 1000
 """Rows after which other tasks get a turn, even if the source never waits."""
 
 
-class CallSource(Protocol):
-    """Lists conversations."""
-
-    def between(self, agent: Agent, since: datetime, until: datetime) -> AsyncIterator[CallSummary]:
-        """Yield each conversation that began in [since, until), once.
-
-        Raises:
-            CallAudioError: the list broke off; every row before that was yielded.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The result of reading a period."""
-
-    summary: Summary
-    problem: CallAudioError | None
-
-
 class CallsReporter:
     """Reads and summarizes two periods."""
 
-    def __init__(self, *, source: CallSource, agents: Mapping[str, Agent]) -> None:
+    def __init__(self, *, source: CallLists, agents: Mapping[str, Agent]) -> None:
         self._source = source
         self._agents = agents
 
@@ -66,21 +45,22 @@ class CallsReporter:
                 what="The agent of this digest is no longer configured.",
                 fix="Ask the callaudio operator to add it to POLYAI_AGENTS, or remove the digest.",
             )
-        now = await self._read(digest, agent, period)
-        if now.problem and not now.summary.conversations:
-            raise now.problem
-        before = None if now.problem else await self._read(digest, agent, period.before)
-        compared = before and not before.problem
-        return CallsReport(
-            agent_name=digest.agent_name,
-            figures=now.summary.figures(),
-            notable=now.summary.notable(),
-            before=before.summary.figures() if before and compared else None,
-            gap=_gap(now),
-            before_problem=Problem.of(before.problem) if before and before.problem else None,
-        )
+        now, problem = await self._read(digest, agent, period)
+        if problem and not now.conversations:
+            raise problem
+        report = CallsReport(digest.agent_name, now.figures(), now.notable())
+        if problem:
+            gap = Gap(Problem.of(problem), now.conversations, now.earliest, now.latest)
+            return replace(report, gap=gap)
+        before, problem = await self._read(digest, agent, period.before)
+        if problem:
+            return replace(report, before_problem=Problem.of(problem))
+        return replace(report, before=before.figures())
 
-    async def _read(self, digest: Digest, agent: Agent, period: Period) -> _Read:
+    async def _read(
+        self, digest: Digest, agent: Agent, period: Period
+    ) -> tuple[Summary, CallAudioError | None]:
+        """Summarize a period; also returns why it could be read only in part."""
         summary = Summary(period.zone)
         about = {"digest_id": digest.id, "since": period.since.isoformat()}
         problem: CallAudioError | None = None
@@ -95,11 +75,4 @@ class CallsReporter:
             log.warning("digest_gap", read=summary.conversations, code=error.code, **about)
             problem = error
         log.info("digest_read", read=summary.conversations, is_whole=problem is None, **about)
-        return _Read(summary, problem)
-
-
-def _gap(read: _Read) -> Gap | None:
-    if read.problem is None:
-        return None
-    summary = read.summary
-    return Gap(Problem.of(read.problem), summary.conversations, summary.earliest, summary.latest)
+        return summary, problem

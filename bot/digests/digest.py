@@ -1,4 +1,4 @@
-"""A scheduled digest, why it may be paused, and the period that one post covers."""
+"""A scheduled digest, why it may be paused, and its runs: one for each slot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,3 +79,65 @@ class Period:
     def before(self) -> "Period":
         """The equally long period that ends where this one starts."""
         return Period(self.since - (self.until - self.since), self.since, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One time at which a digest is due.
+
+    Attributes:
+        local: the local time in the digest's zone, such as ``2026-06-03T09:00``; with the digest's
+            id it identifies the post, whatever the offset to UTC.
+        due_at: the same time in UTC.
+        period: the time that the post covers.
+    """
+
+    local: str
+    due_at: datetime
+    period: Period
+
+
+class RunState(StrEnum):
+    """The state of a run; all but the first are final."""
+
+    CLAIMED = "claimed"
+    POSTED = "posted"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    SUSPENDED = "suspended"
+    """It found that the digest had to be paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """Identifies a run; as text it is the key of its due work."""
+
+    digest_id: str
+    slot_local: str
+
+    def __str__(self) -> str:
+        """Format it, such as ``digest:g1:2026-06-03T09:00``."""
+        return f"digest:{self.digest_id}:{self.slot_local}"
+
+    @classmethod
+    def parse(cls, text: str) -> "RunKey":
+        """Parse the output of ``str``."""
+        _, digest_id, slot_local = text.split(":", 2)
+        return cls(digest_id, slot_local)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: a claimed slot of a digest."""
+
+    digest: Digest
+    slot: Slot
+    asked_by: str | None
+    post_tried_at: datetime | None
+    lost_answers: int
+    state: RunState
+
+    @property
+    def key(self) -> RunKey:
+        """The key of the run."""
+        return RunKey(self.digest.id, self.slot.local)

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.access.administration import Actor, Administration
 from bot.access.directory import Directory
 from bot.digests.digest import Digest
-from bot.digests.digest_draft import DigestPreview, Draft, new_digest, preview
+from bot.digests.digest_draft import DigestPreview, Draft, normalized, preview
 from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.steps import check_channel
@@ -94,9 +94,11 @@ class DigestAdministration:
             As ``preview``.
         """
         await self.preview(actor, draft)
-        new = new_digest(draft, actor.team_id, actor.user_id)
+        owner_id = actor.user_id
         async with self._refusals_audited(actor, "digest_add"):
-            return await self._store.add(new, actor.user_id)
+            return await self._store.add(
+                normalized(draft), team_id=actor.team_id, owner_id=owner_id, actor_id=owner_id
+            )
 
     async def list(self, actor: Actor) -> tuple[ListedDigest, ...]:
         """List the digests of the workspace.

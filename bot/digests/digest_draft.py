@@ -1,12 +1,12 @@
 """Digests that are not saved yet: their checks, and the preview of their next runs."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.digests.digest import DigestKind
-from bot.digests.digest_store import NewDigest
 from bot.digests.timetable_text import TimetableUnclear, timetable_for_people
+from bot.digests.zone_names import zone_of
 from bot.errors import UsageError
 from bot.ids import new_id
 from bot.recordings.references.agents import DEFAULT_AGENT
@@ -82,15 +82,7 @@ def usual_agent(kind: DigestKind) -> str:
     return DEFAULT_AGENT if kind is DigestKind.CALLS else ""
 
 
-def new_digest(draft: Draft, team_id: str, owner_id: str) -> NewDigest:
-    """Turn a draft into a digest with an owner."""
-    return NewDigest(
-        id=draft.id,
-        team_id=team_id,
-        kind=draft.kind,
-        channel_id=draft.channel_id,
-        agent_name=draft.agent_name,
-        timetable=" ".join(draft.timetable.split()),
-        zone=timetable_for_people(draft.timetable, draft.zone).zone.key,
-        owner_id=owner_id,
-    )
+def normalized(draft: Draft) -> Draft:
+    """Return a checked draft as it is stored: single spaces, and the zone's own spelling."""
+    timetable = " ".join(draft.timetable.split())
+    return replace(draft, timetable=timetable, zone=zone_of(draft.zone).key)

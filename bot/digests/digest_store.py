@@ -1,7 +1,7 @@
 """Stores digests; each change shares a transaction with its audit event."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.digests.digest import Digest, DigestKind, PauseCause
+from bot.digests.digest_draft import Draft
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
@@ -28,20 +29,6 @@ class DigestUnknown(UsageError):
     fix = "`/callaudio-admin digest list` shows the ids."
 
 
-@dataclass(frozen=True, slots=True)
-class NewDigest:
-    """A digest to be stored; the same ``id`` again is the same request."""
-
-    id: str
-    team_id: str
-    kind: DigestKind
-    channel_id: str
-    agent_name: str
-    timetable: str
-    zone: str
-    owner_id: str
-
-
 class DigestStore:
     """Reads and changes digests."""
 
@@ -49,8 +36,8 @@ class DigestStore:
         self._database = database
         self.clock = clock
 
-    async def add(self, new: NewDigest, actor_id: str) -> Digest:
-        """Store a digest; its slots count from now.
+    async def add(self, draft: Draft, *, team_id: str, owner_id: str, actor_id: str) -> Digest:
+        """Store a draft as a digest; its slots count from now.
 
         Raises:
             AlreadyDone: it was stored by the same request, and has been removed since.
@@ -58,8 +45,10 @@ class DigestStore:
         now = self.clock()
         statement = insert_into(DigestRow, is_sqlite=self._database.is_sqlite).values(
             {
-                **{field.name: getattr(new, field.name) for field in fields(new)},
-                "kind": new.kind.value,
+                **asdict(draft),
+                "kind": draft.kind.value,
+                "team_id": team_id,
+                "owner_id": owner_id,
                 "created_at": now,
                 "due_since": now,
                 "revision": 1,
@@ -68,9 +57,9 @@ class DigestStore:
         async with self._database.write() as session:
             once = statement.on_conflict_do_nothing().returning(DigestRow.id)
             is_new = await session.scalar(once) is not None
-            digest = digest_of(await session.get_one(DigestRow, new.id))
+            digest = digest_of(await session.get_one(DigestRow, draft.id))
             if is_new:
-                await claim_once(session, new.team_id, new.id, now)
+                await claim_once(session, team_id, draft.id, now)
                 enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, digest.id, now=now)
                 await record(session, event_of(AuditTag.DIGEST_ADDED, digest, actor_id, now))
         return digest

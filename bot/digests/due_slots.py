@@ -1,45 +1,61 @@
-"""Finds the slots of a digest that are due, and claims them."""
+"""Finds the slots of a digest that are due, and claims them; after an outage some are skipped."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.digests.catch_up import CatchUp, plan_catch_up
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.due_work import Due
 
+# A morning digest is still useful in the evening; the next day there is a new one.
+LONGEST_GRACE: Final = timedelta(hours=12)
 # Older slots are not even counted as missed.
 LONGEST_OUTAGE: Final = timedelta(days=35)
 
 
-class DueSlots:
-    """Checks a digest when one of its slots is due, or when it was changed."""
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """The rule for slots after an outage: the newest ones are posted if they are not too old.
 
-    def __init__(self, *, claims: SlotClaims, rule: CatchUp) -> None:
-        self._claims = claims
-        self._rule = rule
+    Attributes:
+        slots: the maximum number of slots to post.
+        grace: how late a slot may still be posted.
+        intervals: the same limit, as a multiple of the interval to the next slot.
+    """
 
-    async def run(self, due: Due) -> datetime | None:
-        """Claim the due slots; returns when the next slot is due."""
-        return await self.check(due.key)
+    slots: int = 1
+    grace: timedelta = LONGEST_GRACE
+    intervals: float = 0.5
 
-    async def check(self, digest_id: str) -> datetime | None:
-        """Claim the slots that came due since the last check; returns when the next slot is due.
+    def count_skipped(self, due: Sequence[datetime], following: datetime, now: datetime) -> int:
+        """Count the oldest slots that are skipped; the others are posted.
 
-        None: the digest is paused or gone. A late start, a sleeping machine and an unreachable
-        database all look the same here: slots without a row.
+        Args:
+            due: when slots were due, oldest first, at least one, none in the future.
+            following: when the next one will be due.
+            now: the time.
         """
-        active = await self._claims.active(digest_id)
-        if active is None:
-            return None
-        timetable = timetable_of(active.digest)
-        now = self._claims.clock()
-        following = timetable.after(now)
-        since = max(active.since, now - LONGEST_OUTAGE)
-        due = tuple(timetable.between(since, now))
-        plan = plan_catch_up(due, following, now, self._rule)
-        if due:
-            slots = timetable.slots(due)  # the newest are posted
-            skipped = len(plan.to_skip)
-            await self._claims.claim(active.digest, slots[skipped:], slots[:skipped])
-        return following
+        grace = min(self.grace, self.intervals * (following - due[-1]))
+        return len(due) - sum(now - each <= grace for each in due[-self.slots :])
+
+
+async def claim_due_slots(claims: SlotClaims, rule: CatchUp, due: Due) -> datetime | None:
+    """Claim the slots of a digest that came due since the last check.
+
+    A late start, a sleeping machine and an unreachable database all look the same here: slots
+    without a row. Returns when the next slot is due; None: the digest is paused or gone.
+    """
+    active = await claims.active(due.key)
+    if active is None:
+        return None
+    timetable = timetable_of(active.digest)
+    now = claims.clock()
+    following = timetable.after(now)
+    since = max(active.since, now - LONGEST_OUTAGE)
+    slots = timetable.slots(tuple(timetable.between(since, now)))
+    if slots:
+        skipped = rule.count_skipped([slot.due_at for slot in slots], following, now)
+        await claims.claim(active.digest, slots[skipped:], slots[:skipped])
+    return following

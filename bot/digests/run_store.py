@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.digests.digest import PauseCause
+from bot.digests.digest import Digest, PauseCause, Period, Run, RunKey, RunState, Slot
 from bot.digests.digest_store import digest_of, event_of
-from bot.digests.runs import Run, RunKey, RunState, run_of
+from bot.digests.zone_names import zone_of
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
@@ -33,7 +33,7 @@ class RunStore:
         async with self._database.read() as session:
             row = await session.get(DigestRunRow, (key.digest_id, key.slot_local))
             digest = await session.get(DigestRow, key.digest_id)
-        return run_of(row, digest_of(digest)) if row and digest else None
+        return _run(row, digest_of(digest)) if row and digest else None
 
     async def missed_before(self, run: Run) -> tuple[str, ...]:
         """List the slots since the last post that were not posted, oldest first."""
@@ -137,3 +137,15 @@ def _of(run: Run) -> Any:  # noqa: ANN401 - an update statement, whose type name
 
 def _is(run: Run) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return DigestRunRow.digest_id == run.digest.id, DigestRunRow.slot_local == run.slot.local
+
+
+def _run(row: DigestRunRow, digest: Digest) -> Run:
+    period = Period(row.covered_since, row.due_at, zone_of(digest.zone))
+    return Run(
+        digest=digest,
+        slot=Slot(row.slot_local, row.due_at, period),
+        asked_by=row.asked_by,
+        post_tried_at=row.post_tried_at,
+        lost_answers=row.lost_answers,
+        state=RunState(row.state),
+    )

@@ -1,27 +1,11 @@
-"""The ports of a digest, to Slack and to its report, and the values that cross them."""
+"""The port of a digest to Slack, and the value that crosses it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.digests.digest import Digest, Period
+from bot.digests.digest import Digest, Slot
 from bot.digests.report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One time at which a digest is due.
-
-    Attributes:
-        local: the local time in the digest's zone, such as ``2026-06-03T09:00``; with the digest's
-            id it identifies the post, whatever the offset to UTC.
-        due_at: the same time in UTC.
-        period: the time that the post covers.
-    """
-
-    local: str
-    due_at: datetime
-    period: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +17,6 @@ class DigestPost:
     report: Report
     skipped: tuple[str, ...] = ()
     """Local times of earlier slots that were missed and will not be posted."""
-
-
-class Reporter(Protocol):
-    """Builds the report of a period."""
-
-    async def report(self, digest: Digest, period: Period) -> Report:
-        """Build a report; it says what could not be read.
-
-        Raises:
-            CallAudioError: nothing could be read.
-        """
-        ...
 
 
 class DigestPort(Protocol):

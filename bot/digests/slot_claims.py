@@ -10,10 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
 from bot.audit.log import record
-from bot.digests.digest import Digest, DigestKind
+from bot.digests.digest import Digest, DigestKind, RunKey, RunState, Slot
 from bot.digests.digest_store import digest_of, event_of
-from bot.digests.runs import RunKey, RunState
-from bot.digests.slack_port import Slot
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue

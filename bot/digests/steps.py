@@ -1,14 +1,23 @@
-"""The steps of one run: check the channel, post, record. Each may run twice."""
+"""One run of a digest: check the channel, post, record. It may run twice."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from bot.access.directory import Conversation, Directory
-from bot.digests.digest import WHY_PAUSED, DigestKind, PauseCause
+from bot.digests.digest import (
+    WHY_PAUSED,
+    Digest,
+    DigestKind,
+    PauseCause,
+    Period,
+    Run,
+    RunKey,
+    RunState,
+)
+from bot.digests.report import Report
 from bot.digests.run_store import POST_UNCLEAR, RunStore
-from bot.digests.runs import Run, RunKey, RunState
-from bot.digests.slack_port import DigestPort, DigestPost, Reporter
+from bot.digests.slack_port import DigestPort, DigestPost
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.slack_errors import ConversationArchived, ConversationUnseen
@@ -82,6 +91,10 @@ def check_channel(channel: Conversation) -> None:
         raise BotNotInvited
 
 
+Reporter = Callable[[Digest, Period], Awaitable[Report]]
+"""Builds the report of a period; raises ``CallAudioError`` if nothing could be read."""
+
+
 class DigestSteps:
     """Posts one claimed slot in its channel."""
 
@@ -98,59 +111,40 @@ class DigestSteps:
         self._reporters = reporters
         self._slack = slack
 
-    async def check(self, key: RunKey) -> Run | None:
-        """Return the run if there is something to post in its channel, which is checked.
-
-        Raises:
-            CallAudioError: the digest cannot be posted in this channel.
-        """
-        run = await self._runs.read(key)
-        if run is None or run.has_ended:
-            return None
-        if run.digest.paused_because is not None and run.asked_by is None:
-            await self._runs.skip(run, "paused")
-            return None
-        check_channel(await self._directory.conversation(run.digest.channel_id))
-        return run
-
-    async def post(self, key: RunKey) -> str:
-        """Post, unless an earlier try did; returns the ts, empty if nothing is to be posted.
+    async def post(self, key: RunKey) -> None:
+        """Post a claimed slot, unless an earlier try did, and store the ts of the post.
 
         Raises:
             PostUnclear: the answers to both posts were lost.
-            CallAudioError: there is no report, or Slack refuses the post.
+            CallAudioError: the channel cannot be used, there is no report, or Slack refuses.
         """
-        run = await self._runs.read(key)
-        if run is None or run.has_ended:
-            return ""
+        run = await self._postable(key)
+        if run is None:
+            return
         if run.post_tried_at is not None:
             found = await self._slack.find(run.digest, run.slot.local, run.post_tried_at)
             if found:
-                return found
+                await self._runs.posted(run, found)
+                return
             if run.lost_answers > MAX_LOST_ANSWERS:
                 raise PostUnclear
-        report = await self._reporters[run.digest.kind].report(run.digest, run.slot.period)
+        report = await self._reporters[run.digest.kind](run.digest, run.slot.period)
         # Building the report may have taken long: the digest may be paused, or its channel have
         # another id.
-        run = await self.check(key)
+        run = await self._postable(key)
         if run is None:
-            return ""
+            return
         missed = () if run.asked_by else await self._runs.missed_before(run)
         await self._runs.note_try(run)
         try:
-            return await self._slack.post(DigestPost(run.digest, run.slot, report, missed))
+            ts = await self._slack.post(DigestPost(run.digest, run.slot, report, missed))
         except CallAudioError as error:
             if error.may_be_done:
                 await self._runs.note_lost_answer(run)
             else:
                 await self._runs.forget_try(run)
             raise
-
-    async def record(self, key: RunKey, ts: str) -> None:
-        """Store the ts of the post."""
-        run = await self._runs.read(key)
-        if run and ts:
-            await self._runs.posted(run, ts)
+        await self._runs.posted(run, ts)
 
     async def fail(self, key: RunKey, code: str) -> None:
         """End a run that cannot be posted; pause the digest if the channel is the cause."""
@@ -174,3 +168,14 @@ class DigestSteps:
             if error.retryable:
                 raise
             log.warning("digest_owner_not_notified", digest_id=run.digest.id, code=error.code)
+
+    async def _postable(self, key: RunKey) -> Run | None:
+        """Return the run if there is something to post in its channel, which is checked."""
+        run = await self._runs.read(key)
+        if run is None or run.state is not RunState.CLAIMED:
+            return None
+        if run.digest.paused_because is not None and run.asked_by is None:
+            await self._runs.skip(run, "paused")
+            return None
+        check_channel(await self._directory.conversation(run.digest.channel_id))
+        return run

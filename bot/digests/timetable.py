@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from cron_descriptor import FormatError, Options, get_description
 
-from bot.digests.digest import Period
-from bot.digests.slack_port import Slot
+from bot.digests.digest import Period, Slot
 from bot.errors import UsageError
 
 # No time zone ever skipped more, except at a change of the date line.

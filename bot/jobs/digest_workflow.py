@@ -1,16 +1,16 @@
-"""The workflow of one slot of a digest: check, post, record."""
+"""The workflow of one slot of a digest: post, retry, or give up."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.digests.runs import RunKey
+from bot.digests.digest import RunKey
 from bot.digests.steps import DigestSteps
 from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
 from bot.store.due_work import Due
 
 
 class DigestWorkflow:
-    """Runs the steps in order; each slot has one row of due work."""
+    """Posts one slot at a time; each slot has one row of due work."""
 
     def __init__(
         self, *, steps: DigestSteps, retry: RetryRule, clock: Callable[[], datetime]
@@ -22,7 +22,7 @@ class DigestWorkflow:
     async def run(self, due: Due) -> datetime | None:
         """Post one slot; returns when to try again if Slack or PolyAI is unavailable."""
         key = RunKey.parse(due.key)
-        error = await attempt(self._post(key), due)
+        error = await attempt(self._steps.post(key), due)
         if error is None:
             return None
         again_at = self._retry.again_at(error, due.tries, self._clock())
@@ -41,7 +41,3 @@ class DigestWorkflow:
             CallAudioError: a later try may succeed.
         """
         await self._steps.notify(RunKey.parse(due.key))
-
-    async def _post(self, key: RunKey) -> None:
-        if await self._steps.check(key):
-            await self._steps.record(key, await self._steps.post(key))

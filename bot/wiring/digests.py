@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from bot.digests.access_report import AccessReporter
+from bot.digests.access_report import access_report
 from bot.digests.calls_report import CallsReporter
 from bot.digests.digest import DigestKind
 from bot.digests.run_store import RunStore
-from bot.digests.slack_port import DigestPort, Reporter
-from bot.digests.steps import DigestSteps
+from bot.digests.slack_port import DigestPort
+from bot.digests.steps import DigestSteps, Reporter
 from bot.jobs.digest_workflow import DigestWorkflow
 from bot.polyai.http import HttpGet
 from bot.polyai.lists import CallLists
@@ -34,8 +35,8 @@ def build_outlets(core: Core) -> DigestOutlets:
     source = CallLists(HttpGet(core.http, clock=core.clock))
     return DigestOutlets(
         reporters={
-            DigestKind.CALLS: CallsReporter(source=source, agents=core.agents),
-            DigestKind.ACCESS: AccessReporter(database=core.database),
+            DigestKind.CALLS: CallsReporter(source=source, agents=core.agents).report,
+            DigestKind.ACCESS: partial(access_report, core.database),
         },
         slack=SlackDigestGateway(core.api, SlackGateway(core.api, core.http)),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from bot.digests.catch_up import CatchUp
+from bot.digests.due_slots import CatchUp
 from bot.home.publishing import CHECK_EVERY as CHECK_HOMES_EVERY
 from bot.jobs.retry_rule import RetryRule
 from bot.jobs.upkeep import CLEAN_AFTER

@@ -8,9 +8,9 @@ from functools import partial
 from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.concurrency.urgency import Urgency
-from bot.digests.counted_periods import CountedPeriods
+from bot.digests.counted_periods import counted_since
 from bot.digests.digest_store import DigestStore
-from bot.digests.due_slots import DueSlots
+from bot.digests.due_slots import claim_due_slots
 from bot.digests.slot_claims import SlotClaims
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomePublishing
 from bot.home.reading import HomeReader
@@ -59,7 +59,6 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     )
     take_back = build_take_back(core, check_schedule)
     claims = SlotClaims(database=core.database, clock=core.clock)
-    due_slots = DueSlots(claims=claims, rule=timings.catch_up)
     digests = build_digest_workflow(core, outlets, timings)
     home_publishing = build_home_publishing(core, timings)
     access = build_access_request_notifier(core, timings)
@@ -77,7 +76,11 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
                 admission=admission,
                 give_up=deliveries.workflow.give_up,
             ),
-            WorkKind(kind.CLAIM_DIGEST_SLOTS, due_slots.run, at_once=4),
+            WorkKind(
+                kind.CLAIM_DIGEST_SLOTS,
+                partial(claim_due_slots, claims, timings.catch_up),
+                at_once=4,
+            ),
             # A digest is less urgent than a recording.
             WorkKind(kind.POST_DIGEST, digests.run, at_once=4, give_up=digests.give_up),
             WorkKind(kind.NOTIFY_DIGEST_OWNER, digests.notify, at_once=2),
@@ -172,15 +175,11 @@ def build_access_request_notifier(core: Core, timings: Timings) -> AccessRequest
 def build_clean_up(core: Core, claims: SlotClaims) -> CleanUp:
     """Build the removal of old rows."""
     days = core.settings.callaudio_keep_deliveries_days
-    counted = CountedPeriods(
-        database=core.database,
-        digests=DigestStore(database=core.database, clock=core.clock),
-        clock=core.clock,
-    )
+    digests = DigestStore(database=core.database, clock=core.clock)
     pruning = Pruning(
         database=core.database,
         clock=core.clock,
         keep=timedelta(days=days) if days else None,
-        counted_since=counted.since,
+        counted_since=partial(counted_since, core.database, digests),
     )
     return CleanUp(claims=claims, pruning=pruning, database=core.database, clock=core.clock)

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from bot.digests.digest import Digest, DigestKind, Period
+from bot.digests.digest import Digest, DigestKind, Period, Slot
 from bot.digests.report import CallsReport, Figures, Report
-from bot.digests.slack_port import DigestPost, Slot
+from bot.digests.slack_port import DigestPost
 from bot.polyai.agents import Agent
 from bot.polyai.call_summary import CallSummary
 

@@ -7,7 +7,7 @@ from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.audit.verify import heads
-from bot.digests.access_report import AccessReporter
+from bot.digests.access_report import access_report
 from bot.digests.digest import DigestKind
 from bot.digests.report import (
     AccessReport,
@@ -72,7 +72,7 @@ async def stored(database, *rows) -> None:
 
 
 async def report(database, period=PERIOD) -> AccessReport:
-    return await AccessReporter(database=database).report(ACCESS, period)
+    return await access_report(database, ACCESS, period)
 
 
 async def test_an_empty_store_gives_an_empty_report(database):

@@ -5,16 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.digests.counted_periods import CountedPeriods, counted_since
+from bot.digests.counted_periods import counted_since, covered_since
 from bot.digests.digest import DigestKind
-from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.digest_store import DigestStore
 from bot.digests.timetable import Timetable
 from bot.store.database import Database
 from bot.store.tables import DigestRunRow
 from tests.conftest import NOON
+from tests.scenarios.digest_scene import TEAM, add_digest
 from tests.tables import each_row
 
-TEAM, BOSS = "T0QUALITY0", "U0BOSS000"
+ACCESS = DigestKind.ACCESS
 DAY = timedelta(days=1)
 
 
@@ -34,33 +35,24 @@ DAY = timedelta(days=1)
     ],
 )
 def test_a_timetable_counts_from_the_start_of_its_last_slots_period(cron, expected):
-    assert counted_since(Timetable(cron, ZoneInfo("UTC")), NOON) == expected
+    assert covered_since(Timetable(cron, ZoneInfo("UTC")), NOON) == expected
 
 
 async def test_without_an_access_digest_nothing_is_counted(database):
-    await add(database, "calls", DigestKind.CALLS, "0 9 1 1 *")
-    await add(database, "theirs", DigestKind.ACCESS, "0 9 1 1 *", team_id="T0SALES000")
+    await add_digest(database, "calls", "0 9 1 1 *", kind=DigestKind.CALLS)
+    await add_digest(database, "theirs", "0 9 1 1 *", kind=ACCESS, team_id="T0SALES000")
     assert await since(database) == NOON
 
 
 async def test_the_longest_period_and_unposted_slots_are_counted(database):
-    await add(database, "daily", DigestKind.ACCESS, "0 9 * * *")
-    await add(database, "monthly", DigestKind.ACCESS, "0 9 1 * *")
+    await add_digest(database, "daily", "0 9 * * *", kind=ACCESS)
+    await add_digest(database, "monthly", "0 9 1 * *", kind=ACCESS)
     assert await since(database) == datetime(2026, 5, 1, 9, tzinfo=UTC)
 
     await put_slot(database, "posted", covered_since=NOON - 300 * DAY)
     assert await since(database) == datetime(2026, 5, 1, 9, tzinfo=UTC)
     await put_slot(database, "claimed", covered_since=NOON - 200 * DAY)
     assert await since(database) == NOON - 200 * DAY
-
-
-async def add(
-    database: Database, digest_id: str, kind: DigestKind, cron: str, team_id: str = TEAM
-) -> None:
-    store = DigestStore(database=database, clock=lambda: NOON)
-    await store.add(
-        NewDigest(digest_id, team_id, kind, "C0ONE00000", "", cron, "UTC", BOSS), actor_id=BOSS
-    )
 
 
 async def put_slot(database: Database, state: str, *, covered_since: datetime) -> None:
@@ -79,8 +71,4 @@ async def put_slot(database: Database, state: str, *, covered_since: datetime) -
 
 
 async def since(database: Database) -> datetime:
-    return await CountedPeriods(
-        database=database,
-        digests=DigestStore(database=database, clock=lambda: NOON),
-        clock=lambda: NOON,
-    ).since(TEAM)
+    return await counted_since(database, DigestStore(database=database, clock=lambda: NOON), TEAM)

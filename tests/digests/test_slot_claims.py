@@ -8,18 +8,16 @@ import pytest
 from sqlalchemy import delete, select
 
 from bot.audit.log import AuditFilter, newest_events
-from bot.digests.access_report import AccessReporter
-from bot.digests.catch_up import CatchUp
-from bot.digests.digest import Digest, DigestKind, PauseCause
+from bot.digests.access_report import access_report
+from bot.digests.digest import Digest, DigestKind, PauseCause, RunKey, RunState
 from bot.digests.digest_store import DigestStore, DigestUnknown
-from bot.digests.due_slots import DueSlots
+from bot.digests.due_slots import CatchUp, claim_due_slots
 from bot.digests.report import NameCount
 from bot.digests.run_store import RunStore
-from bot.digests.runs import RunKey, RunState
 from bot.digests.slot_claims import SETTLED_AFTER, SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.store.database import Database
-from bot.store.due_work import DueWork
+from bot.store.due_work import Due, DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
@@ -44,8 +42,10 @@ class SlotClaimsSetup:
     def clock(self) -> datetime:
         return self.now
 
-    def worker(self) -> DueSlots:
-        return DueSlots(claims=self.claims, rule=CatchUp())
+    async def check(self) -> datetime | None:
+        """A worker's check of the digest; returns when the next slot is due."""
+        due = Due(DueWorkKind.CLAIM_DIGEST_SLOTS, "g1", 0, "claim", 0, was_held=False)
+        return await claim_due_slots(self.claims, CatchUp(), due)
 
     async def to_post(self) -> list[str]:
         """The runs that a worker claimed."""
@@ -88,7 +88,7 @@ async def test_one_of_several_workers_claims_the_slot(setup):
     await setup.digest()
     setup.now = NOON + DAY
 
-    await asyncio.gather(*(setup.worker().check("g1") for _ in range(4)))
+    await asyncio.gather(*(setup.check() for _ in range(4)))
 
     assert await setup.to_post() == ["digest:g1:2026-06-04T09:00"]
     (run,) = await runs(setup.database)
@@ -104,7 +104,7 @@ async def test_a_delivery_stored_just_after_a_slot_is_counted_in_the_report_on_a
     (slot,) = timetable_of(digest).slots([due_at])
     work = DueWork(database=setup.database, clock=setup.clock, lease=HOUR)
     setup.now = due_at
-    await setup.worker().check("g1")
+    await setup.check()
     assert await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False) == []
 
     setup.now += SETTLED_AFTER - timedelta(seconds=1)
@@ -116,7 +116,7 @@ async def test_a_delivery_stored_just_after_a_slot_is_counted_in_the_report_on_a
     setup.now += timedelta(seconds=1)
 
     assert len(await work.claim(DueWorkKind.POST_DIGEST, 1, takes_over=False)) == 1
-    report = await AccessReporter(database=setup.database).report(digest, slot.period)
+    report = await access_report(setup.database, digest, slot.period)
     assert report.outcomes == (NameCount("raw", 1),)
 
 
@@ -132,9 +132,8 @@ async def test_a_post_on_request_does_not_wait_for_late_commits(setup):
 async def test_a_check_returns_the_next_slot_and_a_second_check_changes_nothing(setup):
     await setup.digest()
     setup.now = NOON + DAY
-    worker = setup.worker()
 
-    assert [await worker.check("g1") for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
+    assert [await setup.check() for _ in range(3)] == [NOON + 2 * DAY - 3 * HOUR] * 3
     assert len(await setup.to_post()) == 1
 
 
@@ -142,8 +141,8 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_ski
     await setup.digest()
     setup.now = NOON + 4 * DAY
 
-    await setup.worker().check("g1")
-    await setup.worker().check("g1")
+    await setup.check()
+    await setup.check()
 
     found = [(run.slot_local, run.state) for run in await runs(setup.database)]
     assert found == [
@@ -162,7 +161,7 @@ async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup):
     await setup.digest("20:00")
     setup.now = NOON + DAY
 
-    await setup.worker().check("g1")
+    await setup.check()
 
     assert await setup.to_post() == []
     assert [run.state for run in await runs(setup.database)] == ["skipped"]
@@ -178,7 +177,7 @@ async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(setup, is_
         await setup.store.pause(digest, "U0BOSS000")
 
     assert await setup.claims.claim(digest, [slot], []) == []
-    assert await setup.worker().check("g1") is None
+    assert await setup.check() is None
     assert await runs(setup.database) == []
 
 
@@ -200,7 +199,7 @@ async def test_slots_of_a_pause_are_not_posted_later(setup):
     await setup.store.resume(digest, "U0BOSS000")
     await setup.store.resume(digest, "U0BOSS000")
 
-    assert await setup.worker().check("g1") == NOON + 3 * DAY - 3 * HOUR
+    assert await setup.check() == NOON + 3 * DAY - 3 * HOUR
     assert await setup.to_post() == []
     assert await setup.tags() == [
         "admin:digest:added",
@@ -219,7 +218,7 @@ async def test_digests_are_paused_when_the_workspace_removes_the_app(setup):
     assert paused.paused_because == PauseCause.REMOVED
     assert paused.revision == digest.revision + 1
     setup.now = NOON + DAY
-    assert await setup.worker().check("g1") is None
+    assert await setup.check() is None
     assert await setup.tags() == ["admin:digest:added", "worker:digest:suspended"]
 
 
@@ -229,7 +228,7 @@ async def test_a_post_on_request_does_not_change_the_slots(setup):
     for _ in range(2):  # the same moment twice
         await run_on_request(setup, digest)
 
-    await setup.worker().check("g1")
+    await setup.check()
 
     assert await setup.to_post() == ["digest:g1:2026-06-04T09:00", "digest:g1:2026-06-04T12:00:00"]
     assert (await setup.tags()).count("admin:digest:asked") == 1
@@ -290,7 +289,7 @@ async def run_on_request(
 async def test_a_run_ends_once_and_its_event_is_written_once(setup):
     await setup.digest()
     setup.now = NOON + DAY
-    await setup.worker().check("g1")
+    await setup.check()
     run = await setup.runs.read(RunKey("g1", "2026-06-04T09:00"))
     for _ in range(2):
         await setup.runs.posted(run, "1.0")
@@ -355,7 +354,7 @@ async def test_a_change_of_a_digest_schedules_a_check_and_a_pause_notifies_the_o
     await setup.store.resume(digest, "U0BOSS000")
     assert await due(DueWorkKind.CLAIM_DIGEST_SLOTS) == [("g1", 2)]
     setup.now = NOON + DAY
-    await setup.worker().check("g1")
+    await setup.check()
     run = await setup.runs.read(RunKey("g1", "2026-06-04T09:00"))
 
     await setup.runs.suspend(run, PauseCause.ARCHIVED)

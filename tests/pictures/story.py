@@ -13,7 +13,8 @@ from sqlalchemy import select
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.cli.stage import AGENT_ID, Stage, open_stage
 from bot.digests.digest import DigestKind
-from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.digest_draft import Draft
+from bot.digests.digest_store import DigestStore
 from bot.recordings.deliveries.delivery import ENDED, State
 from bot.sandbox.objects import Ephemeral, Message, View
 from bot.sandbox.person import SlackPerson
@@ -140,18 +141,18 @@ class Story:
     async def schedule(self, kind: str, timetable: str) -> str:
         """Add a digest to the quality channel; returns its id."""
         self._digests += 1
-        new = NewDigest(
+        draft = Draft(
             id=f"g{self._digests:010}",
-            team_id=self.workspace.team_id,
             kind=DigestKind(kind),
             channel_id=QUALITY,
             agent_name="default" if kind == "calls" else "",
             timetable=timetable,
             zone="Europe/London",
-            owner_id=ADMIN,
         )
         store = DigestStore(database=self.stage.application.database, clock=self.clock)
-        return (await store.add(new, ADMIN)).id
+        team_id = self.workspace.team_id
+        await store.add(draft, team_id=team_id, owner_id=ADMIN, actor_id=ADMIN)
+        return draft.id
 
     async def run_digest(self, digest_id: str) -> Message:
         """Type `/callaudio-admin digest run`, and wait for its audited end; returns the post."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ from bot.audit.log import AuditFilter, record
 from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import ChainFault, verify
-from bot.digests.counted_periods import CountedPeriods
+from bot.digests.counted_periods import counted_since
 from bot.digests.digest import DigestKind
-from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.digest_store import DigestStore
 from bot.polyai.payloads import Direction
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
 from bot.recordings.deliveries.redaction_verdict import Verdict
@@ -38,6 +39,7 @@ from tests.audit.chains import OPS, overrule
 from tests.conftest import NOON
 from tests.pruning.test_prunable import ALICE, CHANNEL, TEAM, access_request
 from tests.recordings.deliveries.rows import delivery_row
+from tests.scenarios.digest_scene import add_digest
 
 DAY = timedelta(days=1)
 KEEP = 90 * DAY
@@ -117,14 +119,13 @@ async def test_a_digest_in_an_unknown_zone_stops_pruning_only_in_its_workspace(d
     await fill(database, 1)
     await fill(database, 1, name="theirs", team_id="T0SALES000")
     digests = DigestStore(database=database, clock=lambda: NOON)
-    await digests.add(
-        NewDigest("g1", TEAM, DigestKind.ACCESS, CHANNEL, "", "0 9 * * *", "Mars/Olympus", ALICE),
-        actor_id=ALICE,
+    await add_digest(
+        database, "g1", "0 9 * * *", zone="Mars/Olympus", kind=DigestKind.ACCESS, team_id=TEAM
     )
-    counted = CountedPeriods(database=database, digests=digests, clock=lambda: NOON)
+    counted = partial(counted_since, database, digests)
 
     with capture_logs() as logs:
-        assert await pruning(database, counted_since=counted.since).run() == NOON + PRUNE_EVERY
+        assert await pruning(database, counted_since=counted).run() == NOON + PRUNE_EVERY
 
     assert await left(database) == ["d0"]
     skipped = {"team_id": TEAM, "code": "zone_unknown", "log_level": "warning"}

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from bot.digests.digest import Digest, DigestKind
-from bot.digests.digest_store import DigestStore, NewDigest
+from bot.digests.digest_draft import Draft
+from bot.digests.digest_store import DigestStore
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.sandbox.objects import Message
@@ -28,6 +29,7 @@ async def add_digest(
     digest_id: str = "g1",
     timetable: str = NEVER_NOW,
     *,
+    team_id: str = TEAM,
     zone: str = "UTC",
     channel_id: str = CHANNEL,
     kind: DigestKind = DigestKind.CALLS,
@@ -35,17 +37,8 @@ async def add_digest(
 ) -> Digest:
     """Store a digest without the limits for people."""
     store = DigestStore(database=database, clock=clock)
-    new = NewDigest(
-        id=digest_id,
-        team_id=TEAM,
-        kind=kind,
-        channel_id=channel_id,
-        agent_name="default",
-        timetable=timetable,
-        zone=zone,
-        owner_id=BOSS,
-    )
-    return await store.add(new, BOSS)
+    draft = Draft(digest_id, kind, channel_id, "default", timetable, zone)
+    return await store.add(draft, team_id=team_id, owner_id=BOSS, actor_id=BOSS)
 
 
 async def ask_for(database: Database, digest: Digest, *, seconds_later: int = 0) -> str:

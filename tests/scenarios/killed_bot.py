@@ -35,7 +35,7 @@ from bot.cli import serve as serving
 from bot.cli.loopback_server import LOOPBACK
 from bot.cli.serve import uvloop_run
 from bot.cli.stage import PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
-from bot.digests.catch_up import CatchUp
+from bot.digests.due_slots import CatchUp
 from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE
 from bot.observability.logs import configure_logging

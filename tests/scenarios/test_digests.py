@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from bot.digests.catch_up import CatchUp
 from bot.digests.digest import Digest, DigestKind, PauseCause, Period
 from bot.digests.digest_store import DigestStore
+from bot.digests.due_slots import CatchUp
 from bot.digests.report import Report
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
@@ -32,7 +32,7 @@ from tests.scenarios.digest_scene import (
     read_digest,
     runs,
 )
-from tests.scenarios.plain_digests import PlainReporter, plain_outlets
+from tests.scenarios.plain_digests import plain_outlets, plain_report
 from tests.scenarios.scene import BOSS, CHANNEL, Scene
 
 pytestmark = pytest.mark.watchful
@@ -120,27 +120,26 @@ async def test_a_requested_run_is_posted_once(scene):
 
 
 async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(new_scene):
-    class SlowReporter(PlainReporter):
-        began, may_end = asyncio.Event(), asyncio.Event()
+    began, may_end = asyncio.Event(), asyncio.Event()
 
-        async def report(self, digest: Digest, period: Period) -> Report:
-            self.began.set()
-            await self.may_end.wait()
-            return await super().report(digest, period)
+    async def slow_report(digest: Digest, period: Period) -> Report:
+        began.set()
+        await may_end.wait()
+        return await plain_report(digest, period)
 
     def slow_outlets(core: Core) -> DigestOutlets:
-        return replace(plain_outlets(core), reporters=dict.fromkeys(DigestKind, SlowReporter()))
+        return replace(plain_outlets(core), reporters=dict.fromkeys(DigestKind, slow_report))
 
     async with new_scene(open_outlets=slow_outlets) as scene:
         database = database_of(scene)
         digest = await add_digest(database)
         await ask_for(database, digest)
-        await SlowReporter.began.wait()
+        await began.wait()
         scene.workspace.add_channel(MOVED, members=[BOSS], is_private=True)
         scene.workspace.change_channel(CHANNEL, bot_is_member=False)
         store = DigestStore(database=database, clock=utc_now)
         await store.follow(digest.team_id, CHANNEL, MOVED)
-        SlowReporter.may_end.set()
+        may_end.set()
 
         (run,) = await ended(database)
 

@@ -11,9 +11,9 @@ from bot.access.person import Person
 from bot.access.policy import Outcome, Reason, Standing
 from bot.access_requests.request import AccessRequest, AccessState
 from bot.access_requests.submit import Offer
-from bot.digests.digest import Digest, DigestKind, Period
+from bot.digests.digest import Digest, DigestKind, Period, Slot
 from bot.digests.report import AccessReport, CallsReport, Figures, NameCount, PersonTally
-from bot.digests.slack_port import DigestPost, Slot
+from bot.digests.slack_port import DigestPost
 from bot.errors import Unexpected
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.access.policy import Reason
-from bot.digests.digest import DigestKind, Period
+from bot.digests.digest import DigestKind, Period, Slot
 from bot.digests.notable import Mark, NotableCall
 from bot.digests.report import AccessReport, Figures, Gap, NameCount, PersonTally
-from bot.digests.slack_port import Slot
 from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.sandbox.block_limits import problems
