@@ -18,10 +18,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from bot.cli import console
-from bot.cli.demo_acts import ACTS
 from bot.cli.demo_page import open_page
 from bot.cli.demo_play import Line, perform, typed
-from bot.cli.demo_script import ENVIRONMENT, NAMES, set_up
+from bot.cli.demo_script import ACTS, ENVIRONMENT, NAMES, set_up
 from bot.cli.demo_worker import database_in, open_killable
 from bot.cli.stage import Stage, open_stage
 from bot.observability.logs import configure_logging

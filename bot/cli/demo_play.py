@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.access.policy import Outcome
-from bot.cli.demo_acts import LINK, Act
-from bot.cli.demo_script import CALL, NAMES
+from bot.cli.demo_script import CALL, LINK, NAMES, Act
 from bot.cli.stage import Stage
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.past_deliveries import all_deliveries

@@ -1,10 +1,13 @@
-"""Where the demo plays: people, channels, made-up calls, and one grant."""
+"""The demo's script: people, channels, calls, a grant, and the acts with their required results."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.policy import Outcome, Reason
 from bot.cli.stage import AGENT_ID, Stage
+from bot.polyai.payloads import Direction
 from bot.sandbox.page.scene import Names
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
@@ -57,7 +60,6 @@ PAGE_NAMES: Final = Names(
 )
 """The names on the page, in the order of its menus."""
 
-
 TODAY: Final = (
     (20, 95, True),
     (75, 140, False),
@@ -67,8 +69,71 @@ TODAY: Final = (
 )
 """Calls of the last 24 hours: how many minutes ago, how long, and whether passed on to a person."""
 
-
 ENVIRONMENT: Final = {"CALLAUDIO_EXTERNAL_CHANNELS": SUPPLIER, "CALLAUDIO_ADMINS": ADMIN}
+
+NO_CALL: Final = "CA-no-such-call"
+LINK: Final = f"<https://studio.us.poly.ai/acme/{AGENT_ID}/conversations/{CALL}|the call>"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One action of one person, and its required result."""
+
+    user_id: str
+    channel_id: str
+    does: str
+    """The words after `/callaudio`, or "" for pressing the button of the act before."""
+    outcome: Outcome | None
+    """None: no recording may be delivered."""
+    reason: Reason | str
+    teaches: str
+    direction: Direction = Direction.COMBINED
+
+
+ACTS: Final = (
+    Act(CLEARED, QUALITY, CALL, Outcome.RAW, Reason.CLEARED, "everyone here is cleared"),
+    Act(
+        *(CLEARED, QUALITY, f"{LINK} user", Outcome.RAW, Reason.CLEARED),
+        "a Studio link; the caller alone",
+        Direction.USER,
+    ),
+    Act(CLEARED, QUALITY, f"{CALL} redacted", Outcome.REDACTED, Reason.ASKED, "as asked"),
+    Act(
+        *(NOT_CLEARED, SUPPORT, CALL, Outcome.REDACTED, Reason.NOT_CLEARED),
+        "the person asking is not cleared",
+    ),
+    Act(
+        *(CLEARED, SUPPORT, CALL, Outcome.REDACTED, Reason.AUDIENCE),
+        "cleared, but somebody listening is not",
+    ),
+    Act(CLEARED, SUPPORT, "", Outcome.RAW, Reason.CLEARED, "the same, sent to their own messages"),
+    Act(
+        *(CLEARED, GENERAL, CALL, Outcome.REDACTED, Reason.AUDIENCE),
+        "public: everybody in the workspace can open it",
+    ),
+    Act(
+        *(CLEARED, PARTNER, CALL, Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
+        "shared with another organisation",
+    ),
+    Act(
+        *(CLEARED, SUPPLIER, CALL, Outcome.REDACTED, Reason.EXTERNAL_DESTINATION),
+        "shared too, but on the allow-list",
+    ),
+    Act(
+        *(GUEST, SUPPORT, CALL, Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED),
+        "a guest without a grant",
+    ),
+    Act(
+        *(CLEARED, QUALITY, NO_CALL, None, "conversation_not_found"),
+        "no such call: words, no half-done message",
+    ),
+)
+
+
+def about(act: Act, conversation_id: str) -> Act:
+    """Return the act with another call, because a repeated request would join the first."""
+    does = act.does.replace(NO_CALL, f"{conversation_id}0").replace(CALL, conversation_id)
+    return replace(act, does=does)
 
 
 def call_of_today(number: int) -> str:

@@ -5,8 +5,8 @@ from io import StringIO
 from rich.console import Console
 
 from bot.cli.demo import COLUMNS, table_of
-from bot.cli.demo_acts import ACTS
 from bot.cli.demo_play import Line
+from bot.cli.demo_script import ACTS
 
 TOLD = {"size": "193 KB", "length": "0:12", "took": "0.4 s", "thread": "own messages"}
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from pathlib import Path
 
-from bot.cli.demo_product import DemoProduct
+from bot.cli.demo_page import DemoProduct
 from bot.cli.demo_worker import WorkerProcess
 from bot.cli.stage import AGENT_ID
 from bot.sandbox.delivery import SignedPosts

@@ -2,8 +2,7 @@
 
 import pytest
 
-from bot.cli.demo_acts import ACTS
-from bot.cli.demo_script import CLEARED, NOT_CLEARED, QUALITY, SUPPORT
+from bot.cli.demo_script import ACTS, CLEARED, NOT_CLEARED, QUALITY, SUPPORT
 from bot.sandbox import recordings
 from bot.sandbox.page.own_call import muted
 
