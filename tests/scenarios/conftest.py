@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tenacity.wait import wait_random
 
 from bot.cli.stage import open_stage
 from bot.jobs.retry_rule import RetryRule
@@ -61,9 +62,7 @@ def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
 @pytest.fixture(autouse=True)
 def _brisk_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without a wait; a `Retry-After` is still awaited in full."""
-
-    monkeypatch.setattr(retry, "FIRST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(retry, "JITTER_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "BACKOFF", wait_random(0.01, 0.02))
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import cast
 
 import httpx
 import pytest
+from tenacity.wait import wait_none
 
 from bot.network import retry
 from bot.polyai.client import PolyAIClient
@@ -31,8 +32,7 @@ Answer = Callable[[bool, int], httpx.Response]
 
 @pytest.fixture(autouse=True)
 def _tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT_SECONDS", 0)
-    monkeypatch.setattr(retry, "JITTER_SECONDS", 0)
+    monkeypatch.setattr(retry, "BACKOFF", wait_none())
 
 
 class _Body(httpx.AsyncByteStream):
