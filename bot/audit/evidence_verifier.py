@@ -47,12 +47,19 @@ def faults(
 
 def _is_unchanged(path: Path) -> bool:
     """Compare the digest at the end of the file with everything before it."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - DIGEST_LENGTH))
+        return file.read() == content_digest(path)
+
+
+def content_digest(path: Path) -> bytes:
+    """Digest everything before the digest at the end of the file; returns hexadecimal digits."""
     digest, left = hashlib.sha256(), path.stat().st_size - DIGEST_LENGTH
     with path.open("rb") as file:
         while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
             digest.update(piece)
             left -= len(piece)
-        return left == 0 and file.read() == digest.hexdigest().encode()
+    return digest.hexdigest().encode()
 
 
 def _digest(file: IO[bytes]) -> str:
@@ -72,7 +79,7 @@ def _faults_of_events(
     proofs = _Proofs(anchors, on_proof)
     count = 0
     for line in lines:
-        event = json.loads(line, object_pairs_hook=_without_repetition)
+        event = json.loads(line, object_pairs_hook=without_repetition)
         count += 1
         where = f"event {event['team']}:{event['seq']}"
         if set(event) != {*COVERED, "hash"}:
@@ -122,7 +129,7 @@ class _Proofs:
         self._runs[team] = (start, seq, unproved)
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; other readers may take the first value of a repeated name."""
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -1,6 +1,6 @@
-"""Writing audit events inside the caller's transaction, and reading them back."""
+"""Writing audit events inside the caller's transaction, counting them, and reading them back."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -19,14 +19,15 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from bot.audit.chain import FIRST_PREVIOUS, Link
+from bot.audit.chain import FIRST_PREVIOUS, Head, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
-from bot.audit.walk import Head
+from bot.audit.stored import streamed, untyped
+from bot.observability.metrics import Metrics
 from bot.store.database import RECORDED, Database, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import AuditEventRow, AuditHeadRow
 
-BATCH = 1000
+_DELIVERIES = untyped("deliveries", "id", "conversation_id").c
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,6 @@ class AuditFilter:
     delivery_id: str | None = None
     conversation_id: str | None = None
     tag: AuditTag | None = None
-    deliveries: Select[str] | None = None
-    """Selects the ids of the conversation's deliveries; their events match it, too."""
 
 
 async def record(session: AsyncSession, event: AuditEvent) -> None:
@@ -129,6 +128,21 @@ async def _write_recorded(session: AsyncSession) -> None:
         await append(session, head, (event for event in events if event.team_id == team_id))
 
 
+def counting(metrics: Metrics) -> Callable[[Sequence[AuditEvent]], None]:
+    """Build a function that counts committed events by tag, and take-backs by cause."""
+
+    def count(events: Sequence[AuditEvent]) -> None:
+        for event in events:
+            metrics.audit_events.labels(tag=event.tag.value).inc()
+            if event.tag is AuditTag.FILE_TAKEN_BACK:
+                cause = str(event.payload["cause"])
+                metrics.take_backs.labels(cause=cause).inc()
+                if isinstance(after := event.payload.get("after_seconds"), float):
+                    metrics.take_back_seconds.labels(cause=cause).observe(after)
+
+    return count
+
+
 async def newest_events(
     session: AsyncSession, wanted: AuditFilter, limit: int
 ) -> Sequence[AuditEventRow]:
@@ -140,15 +154,9 @@ async def newest_events(
 
 async def all_events(session: AsyncSession, wanted: AuditFilter) -> AsyncIterator[AuditEventRow]:
     """Return every matching event, oldest first, in bounded memory."""
-    matching = query = select(AuditEventRow).where(*_conditions(wanted))
-    while True:
-        rows = (await session.scalars(query.order_by(AuditEventRow.id).limit(BATCH))).all()
-        for row in rows:
-            yield row
-        session.expunge_all()
-        if len(rows) < BATCH:
-            return
-        query = matching.where(AuditEventRow.id > rows[-1].id)
+    query = select(AuditEventRow).where(*_conditions(wanted)).order_by(AuditEventRow.id)
+    async for (row,) in streamed(session, query):
+        yield row
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
@@ -175,7 +183,7 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         )
         # Events without a delivery, such as a requested check, name the conversation themselves.
         names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
-        stored = [] if wanted.deliveries is None else [wanted.deliveries]
-        is_of_one = AuditEventRow.delivery_id.in_(union_all(*stored, named))
+        stored = select(_DELIVERIES.id).where(_DELIVERIES.conversation_id == wanted.conversation_id)
+        is_of_one = AuditEventRow.delivery_id.in_(union_all(stored, named))
         found.append(or_(is_of_one, names_it))
     return found

@@ -1,18 +1,17 @@
 """Retention of old events: the chain is sealed with a checkpoint before they are removed."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Row, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.checkpoints import Checkpoint, seal_payload
+from bot.audit.chain import Checkpoint, Head, seal_payload
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import append, locked_head
 from bot.audit.stored import checkpoint_of, checkpoint_rows
 from bot.audit.verify_rights import sealed_rights
-from bot.audit.walk import Head
 from bot.store.tables import AuditCheckpointRow, AuditEventRow
 
 
@@ -47,11 +46,7 @@ async def seal(
     earlier = [checkpoint for checkpoint in read if checkpoint]
     checkpoint = Checkpoint(team_id, last.seq, last.hash, now.astimezone(UTC), by)
     rights = await sealed_rights(session, team_id, last.seq)
-    session.add(
-        AuditCheckpointRow(
-            team_id=team_id, seq=last.seq, hash=last.hash, sealed_at=now, sealed_by=by
-        )
-    )
+    session.add(AuditCheckpointRow(**asdict(checkpoint)))
     event = AuditEvent(
         tag=AuditTag.AUDIT_SEALED,
         team_id=team_id,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Row,
+    TableClause,
     Text,
     case,
     cast,
@@ -22,49 +23,39 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.chain import HASH_LENGTH, Link
-from bot.audit.checkpoints import Checkpoint
+from bot.audit.chain import HASH_LENGTH, Checkpoint, Link
+from bot.audit.evidence_verifier import without_repetition
+from bot.store.inserts import is_on_sqlite
 
 BATCH: Final = 2000
 
-_OF_EVENTS: Final = (
-    "id",
-    "seq",
-    "team_id",
-    "tag",
-    "actor_id",
-    "delivery_id",
-    "version",
-    "previous_hash",
-    "hash",
-)
-_OF_CHECKPOINTS: Final = ("team_id", "seq", "hash", "sealed_by")
-# Without types, so that an invalid time or invalid JSON is returned instead of failing.
-EVENTS: Final = table(
-    "audit_events", *(column(name) for name in (*_OF_EVENTS, "occurred_at", "payload"))
-)
-_HEADS: Final = table("audit_heads", *(column(name) for name in ("team_id", "seq", "hash")))
 # An escape of a character that the bot writes as itself.
 _ESCAPED_PLAIN: Final = re.compile(
     r"(?<!\\)(?:\\\\)*\\(?:/|u00(?:[2-6][0-9a-f]|7[0-9a-e]))", re.IGNORECASE
 )
-_CHECKPOINTS: Final = table(
-    "audit_checkpoints", *(column(name) for name in (*_OF_CHECKPOINTS, "sealed_at"))
+
+
+def untyped(name: str, *columns: str) -> TableClause:
+    """Describe a table without types: an invalid time or invalid JSON is returned, and no error."""
+    return table(name, *(column(each) for each in columns))
+
+
+EVENTS: Final = untyped(
+    "audit_events",
+    *("id", "seq", "team_id", "tag", "actor_id", "delivery_id", "version"),
+    *("previous_hash", "hash", "occurred_at", "payload"),
+)
+_HEADS: Final = untyped("audit_heads", "team_id", "seq", "hash")
+_CHECKPOINTS: Final = untyped(
+    "audit_checkpoints", "team_id", "seq", "hash", "sealed_by", "sealed_at"
 )
 
 
-async def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
+def events(session: AsyncSession) -> AsyncIterator[Sequence[Row[Any]]]:
     """Stream every event of every workspace, chain by chain, in bounded memory."""
     columns = EVENTS.c
-    selected: list[ColumnElement[Any]] = [columns[name] for name in _OF_EVENTS]
-    selected += [time_text(session, columns.occurred_at), json_text(session, columns.payload)]
-    query = select(*selected).order_by(columns.team_id, columns.seq, columns.id)
-    result = await session.stream(query, execution_options={"yield_per": BATCH})
-    try:
-        async for rows in result.partitions():
-            yield rows
-    finally:
-        await result.close()
+    query = select(*readable(session, columns))
+    return _batches(session, query.order_by(columns.team_id, columns.seq, columns.id))
 
 
 async def head_rows(session: AsyncSession) -> Sequence[Row[Any]]:
@@ -75,9 +66,7 @@ async def head_rows(session: AsyncSession) -> Sequence[Row[Any]]:
 async def checkpoint_rows(session: AsyncSession, team_id: str | None = None) -> Sequence[Row[Any]]:
     """Read every checkpoint, or those of one workspace, oldest first."""
     columns = _CHECKPOINTS.c
-    selected: list[ColumnElement[Any]] = [columns[name] for name in _OF_CHECKPOINTS]
-    selected.append(time_text(session, columns.sealed_at))
-    query = select(*selected).order_by(columns.team_id, columns.seq)
+    query = select(*readable(session, columns)).order_by(columns.team_id, columns.seq)
     if team_id is not None:
         query = query.where(columns.team_id == team_id)
     return (await session.execute(query)).all()
@@ -141,11 +130,16 @@ def is_number(value: object) -> bool:
 
 async def streamed(session: AsyncSession, query: Executable) -> AsyncIterator[Row[Any]]:
     """Stream the rows of a query in bounded memory."""
+    async for rows in _batches(session, query):
+        for row in rows:
+            yield row
+
+
+async def _batches(session: AsyncSession, query: Executable) -> AsyncIterator[Sequence[Row[Any]]]:
     result = await session.stream(query, execution_options={"yield_per": BATCH})
     try:
         async for rows in result.partitions():
-            for row in rows:
-                yield row
+            yield rows
     finally:
         await result.close()
 
@@ -187,24 +181,31 @@ def mapping_of(value: object) -> dict[str, Any] | None:
     if not isinstance(value, str) or ("\\" in value and _ESCAPED_PLAIN.search(value)):
         return None
     try:
-        found = json.loads(value, object_pairs_hook=_without_repetition)
+        found = json.loads(value, object_pairs_hook=without_repetition)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        msg = "a name is repeated"
-        raise ValueError(msg)
+def readable(
+    session: AsyncSession, columns: Iterable[ColumnClause[Any]]
+) -> list[ColumnElement[Any]]:
+    """Select columns: a time as the text that SQLite stores, and a payload as text.
+
+    Infinity and the like are another text. JSON may contain numbers too long for Python's parser.
+    """
+    if is_on_sqlite(session):
+        return list(columns)
+    found: list[ColumnElement[Any]] = []
+    for each in columns:
+        if each.name.endswith("_at"):
+            found.append(_time_text(each))
+        else:
+            found.append(cast(each, Text).label(each.name) if each.name == "payload" else each)
     return found
 
 
-def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Select a time as the text that SQLite stores; infinity and the like as another text."""
-    if _is_sqlite(session):
-        return time
+def _time_text(time: ColumnClause[Any]) -> ColumnElement[Any]:
     # The same text under every DateStyle and zone.
     at = time.op("AT TIME ZONE")(literal_column("'UTC'"))
     as_stored = func.to_char(at, literal_column("'YYYY-MM-DD HH24:MI:SS.US'"))
@@ -213,12 +214,3 @@ def time_text(session: AsyncSession, time: ColumnClause[Any]) -> ColumnElement[A
         literal_column("timestamptz '9999-12-31 23:59:59.999999+00'"),
     )
     return case((is_readable, as_stored), else_=cast(time, Text)).label(time.name)
-
-
-def json_text(session: AsyncSession, json_: ColumnClause[Any]) -> ColumnElement[Any]:
-    """Select JSON as text: it may contain numbers that are too long for Python's parser."""
-    return json_ if _is_sqlite(session) else cast(json_, Text).label(json_.name)
-
-
-def _is_sqlite(session: AsyncSession) -> bool:
-    return session.get_bind().dialect.name == "sqlite"

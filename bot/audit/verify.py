@@ -7,17 +7,15 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.checkpoints import Checkpoint
-from bot.audit.contradicted_deliveries import contradicted_deliveries
+from bot.audit.chain import Checkpoint, Head
+from bot.audit.findings import ChainFault, ChainFinding, at_event, plain
 from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, is_number
 from bot.audit.triggers import missing_triggers
-from bot.audit.unaudited_deliveries import unaudited_deliveries, without_chain
+from bot.audit.verify_deliveries import contradicted_deliveries, unaudited_deliveries, without_chain
 from bot.audit.verify_redaction_checks import contradicted_checks
 from bot.audit.verify_rights import Chain, contradicted_rights, unaudited_rights
-from bot.audit.walk import ChainFault, ChainFinding, Head, Walk, plain
+from bot.audit.walk import Walk
 from bot.store.tables import AuditEventRow
-
-__all__ = ["ChainFault", "ChainFinding", "Head", "count_events", "heads", "seals", "verify"]
 
 # For each kind and workspace: a million altered events must not fill the memory.
 MOST_NAMED: Final = 1000
@@ -110,17 +108,15 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
     for finding in lost:
         yield finding
     without = {each.team_id for each in lost}
-    known = chains.known(without)
-    async for finding in unaudited_rights(session, known):
-        yield finding
-    async for finding in contradicted_rights(session):
-        yield finding
-    async for finding in unaudited_deliveries(session, without):
-        yield finding
-    async for finding in contradicted_deliveries(session):
-        yield finding
-    async for finding in contradicted_checks(session):
-        yield finding
+    for part in (
+        unaudited_rights(session, chains.known(without)),
+        contradicted_rights(session),
+        unaudited_deliveries(session, without),
+        contradicted_deliveries(session),
+        contradicted_checks(session),
+    ):
+        async for finding in part:
+            yield finding
 
 
 class _Chains:
@@ -150,9 +146,8 @@ class _Chains:
             if checkpoint := checkpoint_of(row):
                 self._seals[checkpoint.team_id].append(checkpoint)
             else:
-                seq = row.seq if is_number(row.seq) else None
                 says = f"the checkpoint at {plain(row.seq)} is invalid: the bot did not write it"
-                found.append(ChainFinding(plain(row.team_id), seq, ChainFault.UNSEALED, says))
+                found.append(at_event(row, ChainFault.UNSEALED, says))
         return found
 
     def walk(self, team_id: str) -> Walk:

@@ -4,20 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnClause, Row, Select, column, literal_column, select, table, text
+from sqlalchemy import ColumnClause, Row, Select, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audit.events import AuditTag
-from bot.audit.stored import (
-    EVENTS,
-    is_number,
-    json_text,
-    mapping_of,
-    moment_of,
-    streamed,
-    time_text,
-)
-from bot.audit.walk import ChainFault, ChainFinding, plain
+from bot.audit.findings import ChainFault, ChainFinding, at_event, has_instead, plain, refers_to
+from bot.audit.stored import EVENTS, mapping_of, moment_of, readable, streamed, untyped
 
 # The columns of a check, and the name of each value in the payload of its event.
 _COMPARED: Final = {
@@ -50,8 +42,6 @@ _ENDED: Final = {
     ).bindparams(checked=AuditTag.REDACTION_CHECKED.value)
     for dialect, check_id in _CHECK_ID.items()
 }
-
-
 # Both times are read when a check ends, one after the other.
 _BETWEEN_TIMES: Final = timedelta(minutes=1)
 
@@ -63,40 +53,36 @@ async def contradicted_checks(session: AsyncSession) -> AsyncIterator[ChainFindi
             says = f"no event records the end of redaction check {plain(row.id)}"
             yield ChainFinding(plain(row.team_id), None, ChainFault.CHECK_UNAUDITED, says)
         elif difference := _difference(row):
-            seq = row.seq if is_number(row.seq) else None
-            yield ChainFinding(plain(row.team_id), seq, ChainFault.CHECK_ALTERED, difference)
+            says = refers_to(row, f"redaction check {plain(row.id)}, which {difference}")
+            yield at_event(row, ChainFault.CHECK_ALTERED, says)
     pruned_until = await _pruned_until(session)
     async for row in streamed(session, _missing(session)):
         ended_at, until = moment_of(row.occurred_at), pruned_until.get(row.team_id)
         if row.check_id is None or ended_at is None:
             continue  # an altered event, which its hash shows
         if until is None or ended_at >= until + _BETWEEN_TIMES:
-            event = f"event {plain(row.seq)} ({plain(row.tag)}) refers to redaction check"
-            says = f"{event} {plain(row.check_id)}, which is missing and too recent to be pruned"
-            seq = row.seq if is_number(row.seq) else None
-            yield ChainFinding(plain(row.team_id), seq, ChainFault.CHECK_GONE, says)
+            check = f"redaction check {plain(row.check_id)}"
+            says = refers_to(row, f"{check}, which is missing and too recent to be pruned")
+            yield at_event(row, ChainFault.CHECK_GONE, says)
 
 
 def _missing(session: AsyncSession) -> Select[Any]:
     """Select the events of ended checks that have no row."""
-    events, checks = EVENTS.c, table("redaction_checks", column("id"), column("team_id"))
+    events, checks = EVENTS.c, untyped("redaction_checks", "id", "team_id")
     check_id: ColumnClause[str] = literal_column(
         f"CAST({_CHECK_ID[session.get_bind().dialect.name]} AS TEXT)"
     )
     row = select(checks.c.id).where(checks.c.id == check_id, checks.c.team_id == events.team_id)
-    return select(
-        events.team_id,
-        events.seq,
-        events.tag,
-        time_text(session, events.occurred_at),
-        check_id.label("check_id"),
-    ).where(events.tag == AuditTag.REDACTION_CHECKED.value, ~row.exists())
+    columns = readable(session, (events.team_id, events.seq, events.tag, events.occurred_at))
+    return select(*columns, check_id.label("check_id")).where(
+        events.tag == AuditTag.REDACTION_CHECKED.value, ~row.exists()
+    )
 
 
 async def _pruned_until(session: AsyncSession) -> dict[object, datetime]:
     """Read until when the checks of each workspace that ended may be pruned."""
     found: dict[object, datetime] = {}
-    query = select(EVENTS.c.team_id, json_text(session, EVENTS.c.payload))
+    query = select(*readable(session, (EVENTS.c.team_id, EVENTS.c.payload)))
     pruned = query.where(EVENTS.c.tag == AuditTag.DELIVERIES_PRUNED.value)
     async for row in streamed(session, pruned):
         payload = mapping_of(row.payload) or {}
@@ -110,15 +96,12 @@ async def _pruned_until(session: AsyncSession) -> dict[object, datetime]:
 
 
 def _difference(row: Row[Any]) -> str | None:
-    """Return the first difference between a check and its event, in words."""
+    """Describe the first difference between a check and its event."""
     payload = mapping_of(row.payload) or {}
     recorded = {name: payload.get(of_payload) for name, of_payload in _COMPARED.items()}
     recorded |= {"asked_by": row.actor_id, "delivery_id": row.of_delivery_id}
     for name, was in recorded.items():
         is_now = getattr(row, name)
         if is_now != was:
-            return (
-                f"event {plain(row.seq)} ({plain(row.tag)}) refers to redaction check "
-                f"{plain(row.id)}, which has {name} = {plain(is_now)} instead of {plain(was)}"
-            )
+            return has_instead(name, is_now, was)
     return None

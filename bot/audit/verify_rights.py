@@ -7,35 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Row,
-    Subquery,
-    and_,
-    case,
-    cast,
-    column,
-    func,
-    or_,
-    select,
-    table,
-)
+from sqlalchemy import BigInteger, ColumnElement, Row, Subquery, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.checkpoints import Checkpoint, SealedRights
+from bot.audit.chain import Checkpoint, SealedRights
 from bot.audit.events import AuditTag
-from bot.audit.stored import EVENTS, json_text, mapping_of, moment_of, streamed, time_text
-from bot.audit.walk import ChainFault, ChainFinding, plain
+from bot.audit.findings import ChainFault, ChainFinding, at_event, has_instead, plain, refers_to
+from bot.audit.stored import EVENTS, mapping_of, moment_of, readable, streamed, untyped
+from bot.store.inserts import is_on_sqlite
 
 _GIVING: Final = (AuditTag.GRANT_ADDED, AuditTag.GRANT_DENIED)
 _IDS: Final = ("subject_kind", "subject_id", "right", "effect")
-_TIMES: Final = ("starts_at", "expires_at", "revoked_at")
-# Without types, like the audit tables: any column may hold any value.
-_GRANTS: Final = table(
-    "grants",
-    *(column(name) for name in ("id", "team_id", *_IDS, "given_by", "revoked_by", *_TIMES)),
-)
+_COLUMNS: Final = (*_IDS, "id", "given_by", "revoked_by", "starts_at", "expires_at", "revoked_at")
+_GRANTS: Final = untyped("grants", "team_id", *_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +63,9 @@ async def unaudited_rights(
 async def contradicted_rights(session: AsyncSession) -> AsyncIterator[ChainFinding]:
     """Find events whose grant or deny is gone or differs, in bounded memory."""
     async for row in _events_with_rows(session):
-        wrong = list(_differences(row))
-        if wrong:
-            says = f"event {plain(row.seq)} ({plain(row.tag)}) refers to a right that {wrong[0]}"
-            seq = row.seq if isinstance(row.seq, int) else None
-            yield ChainFinding(plain(row.team_id), seq, ChainFault.GRANT_ALTERED, says)
+        if difference := next(_differences(row), None):
+            says = refers_to(row, f"a right that {difference}")
+            yield at_event(row, ChainFault.GRANT_ALTERED, says)
 
 
 async def sealed_rights(session: AsyncSession, team_id: str, seq: int) -> SealedRights:
@@ -131,8 +113,7 @@ def _without_events(
     is_end_unaudited = and_(grants.revoked_at.is_not(None), revoked.c.grant_id.is_(None))
     query = (
         select(
-            *_columns_of_grants(session),
-            grants.team_id,
+            *readable(session, grants),
             given.c.grant_id.label("given"),
             revoked.c.grant_id.label("revoked"),
         )
@@ -159,26 +140,15 @@ def _audited_grants(
 def _events_with_rows(session: AsyncSession) -> AsyncIterator[Row[Any]]:
     events, grants = EVENTS.c, _GRANTS.c
     is_it = and_(grants.team_id == events.team_id, grants.id == _grant_id(session))
+    selected = [events.seq, events.team_id, events.tag, events.actor_id]
+    selected += [events.occurred_at, events.payload, *(grants[name] for name in _COLUMNS)]
     query = (
-        select(
-            *(events.seq, events.team_id, events.tag, events.actor_id),
-            time_text(session, events.occurred_at),
-            json_text(session, events.payload),
-            *_columns_of_grants(session),
-        )
+        select(*readable(session, selected))
         .select_from(EVENTS.outerjoin(_GRANTS, is_it))
         .where(events.tag.in_((*_GIVING, AuditTag.GRANT_REVOKED)))
         .order_by(events.team_id, events.seq)
     )
     return streamed(session, query)
-
-
-def _columns_of_grants(session: AsyncSession) -> list[ColumnElement[Any]]:
-    plainly = (*_IDS, "id", "given_by", "revoked_by")
-    return [
-        *(_GRANTS.c[name] for name in plainly),
-        *(time_text(session, _GRANTS.c[name]) for name in _TIMES),
-    ]
 
 
 def _differences(row: Row[Any]) -> Iterator[str]:
@@ -201,7 +171,7 @@ def _differences(row: Row[Any]) -> Iterator[str]:
     )
     for name, is_now, was in compared:
         if is_now != was:
-            yield f"has {name} = {plain(is_now)} instead of {plain(was)}"
+            yield has_instead(name, is_now, was)
 
 
 def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
@@ -212,7 +182,7 @@ def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
 def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
     """Read the id of the grant that an event refers to; its payload may hold any value."""
     payload = EVENTS.c.payload
-    if session.get_bind().dialect.name == "sqlite":
+    if is_on_sqlite(session):
         path = "$.grant_id"
         is_json = and_(func.typeof(payload) == "text", func.json_valid(payload) == 1)
         is_number = func.json_type(payload, path) == "integer"

@@ -1,14 +1,12 @@
 """Verifies one chain, event by event, against its head, checkpoints and anchors. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row
 
-from bot.audit.chain import FIRST_PREVIOUS
-from bot.audit.checkpoints import (
+from bot.audit.chain import (
+    FIRST_PREVIOUS,
     Checkpoint,
     SealedRights,
     is_seal_of,
@@ -16,56 +14,8 @@ from bot.audit.checkpoints import (
     vouches_for,
 )
 from bot.audit.events import AuditTag
+from bot.audit.findings import ChainFault, ChainFinding, at_event, plain
 from bot.audit.stored import hash_of, is_number, link_of
-
-
-class ChainFault(StrEnum):
-    """A kind of fault of a chain, or of the data that it should cover."""
-
-    ALTERED = "altered"
-    REMOVED = "removed"
-    UNLINKED = "unlinked"
-    REORDERED = "reordered"
-    STRAY = "stray"
-    TAIL_REMOVED = "tail_removed"
-    HEAD_ALTERED = "head_altered"
-    UNSEALED = "unsealed"
-    ANCHOR_BROKEN = "anchor_broken"
-    ANCHOR_UNPROVABLE = "anchor_unprovable"
-    TRIGGER_MISSING = "trigger_missing"
-    CHAIN_MISSING = "chain_missing"
-    GRANT_UNAUDITED = "grant_untold"
-    GRANT_ALTERED = "grant_altered"
-    DELIVERY_UNAUDITED = "delivery_untold"
-    DELIVERY_GONE = "delivery_gone"
-    DELIVERY_ALTERED = "delivery_altered"
-    CHECK_UNAUDITED = "check_untold"
-    CHECK_ALTERED = "check_altered"
-    CHECK_GONE = "check_gone"
-
-
-@dataclass(frozen=True, slots=True)
-class ChainFinding:
-    """One fault, and its place in the chain; ``seq`` is None if it has none."""
-
-    team_id: str
-    seq: int | None
-    fault: ChainFault
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest link of a workspace; written down elsewhere, it is an anchor."""
-
-    team_id: str
-    seq: int
-    hash: str
-
-
-def plain(value: object) -> str:
-    """Format any value of a row so that it can be printed."""
-    return value if isinstance(value, str) and value.isprintable() else ascii(value)
 
 
 class Walk:
@@ -128,12 +78,11 @@ class Walk:
             yield from self._wrong_anchor(seq, digest)
 
     def _stray(self, row: Row[Any]) -> ChainFinding:
-        seq = row.seq if is_number(row.seq) else None
         says = (
             f"the row with id {plain(row.id)} is numbered {plain(row.seq)}: "
             f"the chain starts at {self._start_seq + 1}"
         )
-        return self._finding(seq, ChainFault.STRAY, says)
+        return at_event(row, ChainFault.STRAY, says)
 
     def _unlinked(self, row: Row[Any]) -> Iterator[ChainFinding]:
         if row.seq == self._seq:

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from bot.audit.checkpoints import Checkpoint
+from bot.audit.chain import Checkpoint, Head
+from bot.audit.findings import ChainFinding, plain
 from bot.audit.seal import Sealed, seal
 from bot.audit.snapshot import snapshot
-from bot.audit.verify import ChainFinding, Head, count_events, heads, seals, verify
-from bot.audit.walk import plain
+from bot.audit.verify import count_events, heads, seals, verify
 from bot.cli import console
 from bot.cli.options import Before, Team
 from bot.slack.wording import counted

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.access.grants import Effect, Right, SubjectKind, in_force
 from bot.access_requests.request import AccessState
-from bot.audit.verify import Head
+from bot.audit.chain import Head
 from bot.digests.digest import Digest, Period
 from bot.digests.report import (
     AccessReport,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.audit.verify import Head
+from bot.audit.chain import Head
 from bot.digests.notable import NotableCall
 from bot.polyai.call_summary import CallSummary
 from bot.recordings.deliveries.delivery import Problem

@@ -17,7 +17,7 @@ from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
-from bot.audit.counting import counting
+from bot.audit.log import counting
 from bot.concurrency.in_flight import InFlight
 from bot.home.home_store import HomeStore
 from bot.network.circuit import Circuits

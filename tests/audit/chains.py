@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bot.audit.chain import FIRST_PREVIOUS, Link
+from bot.audit.chain import FIRST_PREVIOUS, Head, Link
 from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.findings import ChainFault
 from bot.audit.log import record
 from bot.audit.seal import seal
-from bot.audit.verify import ChainFault, Head, verify
+from bot.audit.verify import verify
 from bot.store.database import Database
 
 # Two whole chains, and one that was sealed at event 2, and then at event 4.

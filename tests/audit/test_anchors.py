@@ -2,9 +2,11 @@
 
 import pytest
 
+from bot.audit.chain import Head
 from bot.audit.events import AuditEvent, AuditTag
+from bot.audit.findings import ChainFault
 from bot.audit.log import record
-from bot.audit.verify import ChainFault, Head, heads
+from bot.audit.verify import heads
 from bot.store.database import Database
 from bot.store.tables import AuditCheckpointRow
 from tests.audit.chains import (

@@ -7,7 +7,6 @@ import pytest
 
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events, record
-from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow
 from tests.audit.chains import overrule
@@ -95,7 +94,7 @@ def numbers(rows) -> list[int]:
     ],
 )
 async def test_each_filter_returns_its_events(sqlite_url, monkeypatch, wanted, found):
-    monkeypatch.setattr("bot.audit.log.BATCH", 2)
+    monkeypatch.setattr("bot.audit.stored.BATCH", 2)
     database = Database(sqlite_url)
     await write(database, *FOUR)
     assert numbers(await read(database, **wanted)) == found
@@ -113,7 +112,7 @@ async def test_a_limit_returns_the_newest_matches_oldest_first(sqlite_url):
 
 
 async def test_events_with_ids_below_1_are_read_too(database, monkeypatch):
-    monkeypatch.setattr("bot.audit.log.BATCH", 2)
+    monkeypatch.setattr("bot.audit.stored.BATCH", 2)
     await write(database, *FOUR)
     await overrule(database, "UPDATE audit_events SET id = id - 1000")
     assert numbers(await read(database)) == [0, 1, 2, 3]
@@ -126,14 +125,11 @@ async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(data
     about = [replace(EVENT, delivery_id=each) for each in ("d1", "d2", "d3", None)]
     await write(database, *about)
 
-    def of(call: str) -> dict[str, object]:
-        return {"conversation_id": call, "deliveries": deliveries_of_call(call)}
-
     for asked in (read, lambda store, **wanted: read_newest(store, 9, **wanted)):
-        found = await asked(database, **of("CA1"))
+        found = await asked(database, conversation_id="CA1")
         assert [row.delivery_id for row in found] == ["d1", "d3"]
-        assert await asked(database, **of("CA3")) == []
-        both = await asked(database, **of("CA1"), delivery_id="d3")
+        assert await asked(database, conversation_id="CA3") == []
+        both = await asked(database, conversation_id="CA1", delivery_id="d3")
         assert [row.delivery_id for row in both] == ["d3"]
 
 

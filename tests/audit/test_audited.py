@@ -9,8 +9,9 @@ from sqlalchemy import insert, text
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
+from bot.audit.findings import ChainFault
 from bot.audit.seal import seal
-from bot.audit.verify import ChainFault, verify
+from bot.audit.verify import verify
 from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
 from bot.recordings.redaction.outcome import Comparison

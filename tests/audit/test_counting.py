@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.audit.counting import counting
 from bot.audit.events import AuditTag
-from bot.audit.log import record
+from bot.audit.log import counting, record
 from bot.observability.metrics import Metrics
 from tests.audit.test_audit_log import EVENT, write
 

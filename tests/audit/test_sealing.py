@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from bot.audit.findings import ChainFault
 from bot.audit.log import AuditFilter, all_events
 from bot.audit.seal import seal
-from bot.audit.verify import ChainFault, seals
+from bot.audit.verify import seals
 from bot.store.database import Database
 from bot.store.tables import AuditHeadRow
 from tests.audit.chains import (

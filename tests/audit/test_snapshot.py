@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from bot.audit import stored
+from bot.audit.findings import ChainFault
 from bot.audit.snapshot import snapshot
-from bot.audit.verify import ChainFault, count_events, heads
+from bot.audit.verify import count_events, heads
 from bot.store.database import Database
 from tests.audit.chains import NOON, OTHER, TEAM, found, overrule, seal_at, write
 

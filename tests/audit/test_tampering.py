@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.audit import verify as verification
-from bot.audit.verify import ChainFault
+from bot.audit.findings import ChainFault
 from tests.audit.chains import (
     LENGTHS,
     OPS,

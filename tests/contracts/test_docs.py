@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from bot.access.policy import Reason
 from bot.audit.events import AuditTag
-from bot.audit.walk import ChainFault
+from bot.audit.findings import ChainFault
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.settings.model import Settings

@@ -19,10 +19,11 @@ from structlog.testing import capture_logs
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.evidence_verifier import faults
+from bot.audit.findings import ChainFault
 from bot.audit.log import AuditFilter, record
 from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
-from bot.audit.verify import ChainFault, verify
+from bot.audit.verify import verify
 from bot.digests.counted_periods import counted_since
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore

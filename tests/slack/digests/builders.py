@@ -3,7 +3,7 @@
 from datetime import timedelta
 from types import MappingProxyType
 
-from bot.audit.verify import Head
+from bot.audit.chain import Head
 from bot.digests.report import (
     AccessReport,
     BusiestHour,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.audit.events import AuditTag
-from bot.recordings.evidence.delivery_summaries import summary_of
+from bot.recordings.evidence.summaries import summary_of
 from bot.store.tables import AuditEventRow
 from tests.conftest import NOON
 
