@@ -45,9 +45,11 @@ def listed(digest: Digest, now: datetime) -> ListedDigest:
 
 
 class DigestAdministration:
-    """The admins' use cases; each first checks that the actor is an admin now.
+    """The admins' use cases.
 
-    A change is made once for each trigger: a repeated request raises AlreadyDone and is audited.
+    Each raises NotAdmin unless the actor is an admin now, and DigestUnknown if the workspace has
+    no such digest. A change is made once for each trigger: a repeated request raises AlreadyDone.
+    Both refusals are audited.
     """
 
     def __init__(
@@ -66,111 +68,85 @@ class DigestAdministration:
         self._agents = agents
 
     async def offer(self, actor: Actor) -> tuple[str, ...]:
-        """List the agents that a digest can cover.
-
-        Raises:
-            NotAdmin: the actor is not an admin.
-        """
-        await self._administration.require_admin(actor, "digest_add")
-        return tuple(sorted(self._agents))
+        """List the agents that a digest can cover."""
+        async with self._admitted(actor, "digest_add"):
+            return tuple(sorted(self._agents))
 
     async def preview(self, actor: Actor, draft: Draft) -> DigestPreview:
         """Check a draft and its channel; nothing is stored.
 
         Raises:
-            NotAdmin: the actor is not an admin.
             UsageError: the timetable or the agent is invalid.
             CallAudioError: the digest cannot be posted in this channel.
         """
-        await self._administration.require_admin(actor, "digest_add")
-        shown = preview(draft, self._agents, self._store.clock())
-        check_channel(await self._directory.conversation(draft.channel_id))
-        return shown
+        async with self._admitted(actor, "digest_add"):
+            return await self._checked(draft)
 
     async def save(self, actor: Actor, draft: Draft) -> Digest:
-        """Store a digest after the checks of ``preview``.
-
-        Raises:
-            As ``preview``.
-        """
-        await self.preview(actor, draft)
-        owner_id = actor.user_id
-        async with self._refusals_audited(actor, "digest_add"):
+        """Store a digest after the checks of ``preview``; raises what ``preview`` raises."""
+        async with self._admitted(actor, "digest_add"):
+            await self._checked(draft)
+            owner_id = actor.user_id
             return await self._store.add(
                 normalized(draft), team_id=actor.team_id, owner_id=owner_id, actor_id=owner_id
             )
 
     async def list(self, actor: Actor) -> tuple[ListedDigest, ...]:
-        """List the digests of the workspace.
-
-        Raises:
-            NotAdmin: the actor is not an admin.
-        """
-        await self._administration.require_admin(actor, "digest_list")
-        now = self._store.clock()
-        return tuple(listed(each, now) for each in await self._store.list(actor.team_id))
+        """List the digests of the workspace."""
+        async with self._admitted(actor, "digest_list"):
+            now = self._store.clock()
+            return tuple(listed(each, now) for each in await self._store.list(actor.team_id))
 
     async def pause(self, actor: Actor, digest_id: str) -> Digest:
-        """Pause a digest until it is resumed.
-
-        Raises:
-            NotAdmin: the actor is not an admin.
-            DigestUnknown: there is no such digest.
-        """
-        digest = await self._admitted(actor, "digest_pause", digest_id)
-        async with self._refusals_audited(actor, "digest_pause"):
+        """Pause a digest until it is resumed."""
+        async with self._admitted(actor, "digest_pause"):
+            digest = await self._store.read(digest_id, actor.team_id)
             await self._store.pause(digest, actor.user_id, actor.trigger_id)
-        return digest
+            return digest
 
     async def resume(self, actor: Actor, digest_id: str) -> ListedDigest:
         """Resume a digest from its next slot.
 
         Raises:
-            NotAdmin: the actor is not an admin.
-            DigestUnknown: there is no such digest.
             CallAudioError: the digest cannot be posted in this channel.
         """
-        digest = await self._admitted(actor, "digest_resume", digest_id)
-        check_channel(await self._directory.conversation(digest.channel_id))
-        async with self._refusals_audited(actor, "digest_resume"):
+        async with self._admitted(actor, "digest_resume"):
+            digest = await self._store.read(digest_id, actor.team_id)
+            check_channel(await self._directory.conversation(digest.channel_id))
             await self._store.resume(digest, actor.user_id, actor.trigger_id)
-        return listed(await self._store.read(digest_id), self._store.clock())
+            return listed(await self._store.read(digest_id), self._store.clock())
 
     async def remove(self, actor: Actor, digest_id: str) -> Digest:
-        """Delete a digest.
-
-        Raises:
-            NotAdmin: the actor is not an admin.
-            DigestUnknown: there is no such digest.
-        """
-        digest = await self._admitted(actor, "digest_remove", digest_id)
-        await self._store.remove(digest, actor.user_id)
-        return digest
+        """Delete a digest."""
+        async with self._admitted(actor, "digest_remove"):
+            digest = await self._store.read(digest_id, actor.team_id)
+            await self._store.remove(digest, actor.user_id)
+            return digest
 
     async def run(self, actor: Actor, digest_id: str) -> Digest:
         """Have a worker post a digest now.
 
         Raises:
-            NotAdmin: the actor is not an admin.
-            DigestUnknown: there is no such digest.
             CallAudioError: the digest cannot be posted in this channel.
         """
-        digest = await self._admitted(actor, "digest_run", digest_id)
-        check_channel(await self._directory.conversation(digest.channel_id))
-        slot = timetable_of(digest).slot_on_request(self._store.clock())
-        async with self._refusals_audited(actor, "digest_run"):
+        async with self._admitted(actor, "digest_run"):
+            digest = await self._store.read(digest_id, actor.team_id)
+            check_channel(await self._directory.conversation(digest.channel_id))
+            slot = timetable_of(digest).slot_on_request(self._store.clock())
             await self._claims.ask(
                 digest, slot, actor.user_id, trigger_id=actor.trigger_id, sent_at=actor.sent_at
             )
-        return digest
+            return digest
 
     @asynccontextmanager
-    async def _refusals_audited(self, actor: Actor, action: str) -> AsyncIterator[None]:
+    async def _admitted(self, actor: Actor, action: str) -> AsyncIterator[None]:
+        await self._administration.require_admin(actor, action)
         try:
             yield
         except AlreadyDone as error:
             raise await self._administration.refused(actor, action, error) from None
 
-    async def _admitted(self, actor: Actor, action: str, digest_id: str) -> Digest:
-        await self._administration.require_admin(actor, action)
-        return await self._store.read(digest_id, actor.team_id)
+    async def _checked(self, draft: Draft) -> DigestPreview:
+        shown = preview(draft, self._agents, self._store.clock())
+        check_channel(await self._directory.conversation(draft.channel_id))
+        return shown

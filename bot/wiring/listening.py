@@ -30,7 +30,6 @@ from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.slack.access.listeners import AccessListeners
 from bot.slack.admin.listeners import AdminListeners
 from bot.slack.app import build_app
-from bot.slack.digest_admin.answers import DigestAnswers
 from bot.slack.digest_admin.listeners import DigestAdminListeners
 from bot.slack.digests.listeners import DigestListeners
 from bot.slack.error_answers import ErrorAnswers
@@ -125,6 +124,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     answers = ErrorAnswers(core.metrics, core.api, ResponseUrls(core.api, core.http))
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
+    digest_listeners = DigestAdminListeners(digest_administration, modals, answers)
     return build_app(
         client=core.client,
         authorize=core.identity.authorize,
@@ -140,7 +140,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             AdminListeners(
                 administration,
                 explainer,
-                DigestAnswers(digest_administration),
+                digest_listeners,
                 RedactionRequests(
                     administration=administration,
                     checks=CheckStore(database=core.database, clock=core.clock),
@@ -149,7 +149,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
                 ),
                 core.people,
             ),
-            DigestAdminListeners(digest_administration, modals, answers),
+            digest_listeners,
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
             FinderListeners(finding, delivery_requests, modals, Zones(core.api)),

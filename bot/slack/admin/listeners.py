@@ -28,8 +28,8 @@ from bot.slack.admin.commands import (
 )
 from bot.slack.blocks import Message
 from bot.slack.digest_admin import replies as digest_replies
-from bot.slack.digest_admin.answers import DigestAnswers
 from bot.slack.digest_admin.commands import DigestCommand
+from bot.slack.digest_admin.listeners import DigestAdminListeners
 from bot.slack.identifiers import ADMIN_COMMAND
 from bot.slack.payloads import actor_of_command
 
@@ -45,7 +45,7 @@ class AdminListeners:
         self,
         administration: Administration,
         explainer: DecisionExplainer,
-        digests: DigestAnswers,
+        digests: DigestAdminListeners,
         redaction: RedactionRequests,
         people: People,
     ) -> None:

@@ -36,13 +36,6 @@ class DigestVerb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AddDigest:
-    """`digest add calls|access #channel [at] <timetable> <zone> [agent]`."""
-
-    draft: Draft
-
-
-@dataclass(frozen=True, slots=True)
 class ListDigests:
     """`digest list`."""
 
@@ -55,7 +48,8 @@ class ChangeDigest:
     digest_id: str
 
 
-DigestCommand = AddDigest | ListDigests | ChangeDigest
+DigestCommand = Draft | ListDigests | ChangeDigest
+"""A draft: `digest add calls|access #channel [at] <timetable> <zone> [agent]`."""
 
 
 def parse_digest_command(words: list[str]) -> DigestCommand:
@@ -68,7 +62,7 @@ def parse_digest_command(words: list[str]) -> DigestCommand:
         case ["list"], []:
             return ListDigests()
         case ["add"], [kind, channel, *rest]:
-            return AddDigest(_draft(kind, channel, rest))
+            return _draft(kind, channel, rest)
         case [("pause" | "resume" | "remove" | "run") as verb], [digest_id]:
             return ChangeDigest(DigestVerb(verb), plain_word(digest_id).lower())
     raise DigestUsage(what=f"I cannot read {quoted(' '.join(['digest', *words]))}.")

@@ -1,14 +1,17 @@
-"""Scheduling digests by buttons and forms: reads the payload, calls one use case, and renders."""
+"""Scheduling digests by command, buttons and forms: calls one use case, and renders."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.access.administration import Actor
 from bot.digests.digest_administration import DigestAdministration
+from bot.digests.digest_draft import Draft
 from bot.slack.ack_window import within_ack_window
-from bot.slack.blocks import View, notice
+from bot.slack.blocks import Message, View, notice
 from bot.slack.digest_admin import form, replies
+from bot.slack.digest_admin.commands import ChangeDigest, DigestCommand, DigestVerb, ListDigests
 from bot.slack.digest_admin.drafts import unpack
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.identifiers import Action, ModalCallback
@@ -17,7 +20,7 @@ from bot.slack.payloads import actor_of
 
 
 class DigestAdminListeners:
-    """*Save*, *Add a digest*, and its form."""
+    """`/callaudio-admin digest …`, *Save*, *Add a digest*, and its form."""
 
     def __init__(
         self, digests: DigestAdministration, modals: Modals, answers: ErrorAnswers
@@ -32,6 +35,16 @@ class DigestAdminListeners:
         app.action(Action.ADD_DIGEST.value)(self.open_form)
         app.view(ModalCallback.ADD_DIGEST.value)(self.submit_form)
         app.view(ModalCallback.SAVE_DIGEST.value)(self.submit_confirmation)
+
+    async def answer(self, actor: Actor, asked: DigestCommand) -> Message:
+        """Return the private answer to a command; ``AdminListeners`` has parsed it."""
+        match asked:
+            case Draft():
+                return replies.offered(await self._digests.preview(actor, asked))
+            case ListDigests():
+                return {"text": replies.listing(await self._digests.list(actor))}
+            case ChangeDigest(verb, digest_id):
+                return {"text": await self._change(actor, verb, digest_id)}
 
     async def save(self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """*Save* below the answer to the command; the new answer replaces that one."""
@@ -66,3 +79,14 @@ class DigestAdminListeners:
         draft = unpack(str(view.get("private_metadata") or ""))
         digest = await within_ack_window(self._digests.save(actor_of(body), draft))
         await ack(response_action="update", view=notice(replies.saved(digest)))
+
+    async def _change(self, actor: Actor, verb: DigestVerb, digest_id: str) -> str:
+        match verb:
+            case DigestVerb.PAUSE:
+                return replies.paused(await self._digests.pause(actor, digest_id))
+            case DigestVerb.RESUME:
+                return replies.resumed(await self._digests.resume(actor, digest_id))
+            case DigestVerb.REMOVE:
+                return replies.removed(await self._digests.remove(actor, digest_id))
+            case DigestVerb.RUN:
+                return replies.running(await self._digests.run(actor, digest_id))
