@@ -1,8 +1,6 @@
 """Which deliveries may be pruned: the conditions on their rows."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
@@ -19,54 +17,6 @@ OF_DELIVERIES: Final = (DueWorkKind.DELIVER, DueWorkKind.CHECK_SHARES, DueWorkKi
 """The kinds of due work whose key is the id of a delivery."""
 
 
-class ReasonToKeep(StrEnum):
-    """Why a delivery stays."""
-
-    UNDER_WAY = "under_way"
-    RECENT = "recent"
-    FILE_WATCHED = "file_watched"
-    """Its file is visible and raw, or its deletion was requested; the checks read the row."""
-    CARD_BEHIND = "card_behind"
-    """Its card does not show yet that the file was taken back."""
-    WORK_DUE = "work_due"
-    """It has due work, such as notifying its requester."""
-    FILE_ORPHANED = "file_orphaned"
-    """A file of a dropped upload still has to be deleted."""
-    FOLLOWED = "followed"
-    """The redacted recording that follows its take-back is under way."""
-    ACCESS_ASKED = "access_asked"
-    """Its request for access is pending; the notification of the decision has a button for it."""
-
-
-def reasons_to_keep(before: datetime) -> Mapping[ReasonToKeep, ColumnElement[bool]]:
-    """Build a condition for each reason to keep a delivery that ended or changed long ago.
-
-    A delivery may be removed if none of them holds. If a condition is NULL, the delivery stays.
-    """
-    row, due = DeliveryRow, DueWorkRow
-    since = [
-        and_(each.is_not(None), each >= before)
-        for each in (row.ended_at, row.notified_at, row.taken_back_at)
-    ]
-    work = select(due.key).where(due.kind.in_(OF_DELIVERIES), due.key == row.id)
-    return {
-        ReasonToKeep.UNDER_WAY: or_(
-            row.state.not_in([each.value for each in ENDED]), row.ended_at.is_(None)
-        ),
-        ReasonToKeep.RECENT: or_(*since),
-        ReasonToKeep.FILE_WATCHED: and_(*deletable()),
-        ReasonToKeep.CARD_BEHIND: and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
-        ReasonToKeep.WORK_DUE: work.correlate(row).exists(),
-        ReasonToKeep.FILE_ORPHANED: row.id.in_(select(OrphanedFileRow.delivery_id)),
-        ReasonToKeep.FOLLOWED: row.id.in_(_followed()),
-        ReasonToKeep.ACCESS_ASKED: row.id.in_(
-            select(AccessRequestRow.delivery_id).where(
-                AccessRequestRow.state == AccessState.PENDING.value
-            )
-        ),
-    }
-
-
 def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
     """Build the query for the deliveries of a workspace that may be removed, the oldest first.
 
@@ -78,7 +28,7 @@ def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
         .where(
             row.team_id == team_id,
             row.ended_at < before,
-            *(not_(condition) for condition in reasons_to_keep(before).values()),
+            *(not_(reason) for reason in reasons_to_keep(before).values()),
         )
         .order_by(row.ended_at)
         .limit(most)
@@ -86,8 +36,39 @@ def prunable(team_id: str, before: datetime, most: int) -> Select[str]:
     )
 
 
-def _followed() -> Select[str | None]:
+def reasons_to_keep(before: datetime) -> dict[str, ColumnElement[bool]]:
+    """Build a condition for each reason to keep a delivery that ended or changed long ago.
+
+    A delivery may be removed if none of them holds. If a condition is NULL, the delivery stays.
+    """
+    row, due = DeliveryRow, DueWorkRow
+    since = [
+        and_(each.is_not(None), each >= before)
+        for each in (row.ended_at, row.notified_at, row.taken_back_at)
+    ]
+    work = select(due.key).where(due.kind.in_(OF_DELIVERIES), due.key == row.id)
     follower = aliased(DeliveryRow)
-    return select(follower.replaces_id).where(
+    followed = select(follower.replaces_id).where(
         follower.id.in_(under_way()), follower.replaces_id.is_not(None)
     )
+    waiting = select(AccessRequestRow.delivery_id).where(
+        AccessRequestRow.state == AccessState.PENDING.value
+    )
+    return {
+        "it is under way": or_(
+            row.state.not_in([each.value for each in ENDED]), row.ended_at.is_(None)
+        ),
+        "it is recent": or_(*since),
+        # It is visible and raw, or its deletion was requested; the checks read the row.
+        "its file is watched": and_(*deletable()),
+        # It does not show yet that the file was taken back.
+        "its card is behind": and_(row.taken_back_at.is_not(None), row.recheck_at.is_not(None)),
+        # Such as notifying its requester.
+        "it has due work": work.correlate(row).exists(),
+        # A file of a dropped upload still has to be deleted.
+        "a file is orphaned": row.id.in_(select(OrphanedFileRow.delivery_id)),
+        # The redacted recording that follows its take-back is under way.
+        "its replacement is under way": row.id.in_(followed),
+        # The notification of the decision has a button for it.
+        "its request for access is pending": row.id.in_(waiting),
+    }
