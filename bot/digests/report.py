@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.audit.chain import Head
 from bot.digests.notable import NotableCall
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.recordings.deliveries.delivery import Problem
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bot.digests.notable import MostNotable, NotableCall, is_cut_short, is_silent
 from bot.digests.report import BusiestHour, Figures, NameCount
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.polyai.payloads import is_chat
 
 LONGEST_SECONDS: Final = 7 * 86_400

@@ -1,7 +1,6 @@
 """A configured PolyAI agent: its id, its hosts and its keys."""
 
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -29,24 +28,6 @@ PLATFORM_HOSTS = MappingProxyType(
         "studio": "https://api.studio.poly.ai",
     }
 )
-
-
-def build_host(region: str) -> str:
-    """Return the base URL of a region's build host.
-
-    Raises:
-        ValueError: the region is not one of ``us``, ``uk``, ``eu``, ``studio``.
-    """
-    return _host(BUILD_HOSTS, region)
-
-
-def platform_host(region: str) -> str:
-    """Return the base URL of a region's platform host.
-
-    Raises:
-        ValueError: the region is not one of ``us``, ``uk``, ``eu``, ``studio``.
-    """
-    return _host(PLATFORM_HOSTS, region)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +79,14 @@ class Agent:
     platform: Platform | None = None
 
     def __post_init__(self) -> None:
-        build_host(self.region)
+        if self.region not in BUILD_HOSTS:
+            raise ValueError(f"the region must be one of {', '.join(BUILD_HOSTS)}")
         if not is_safe_identifier(self.agent_id):
             raise ValueError("the agent id must look like `PROJECT-58RP822I` or `acme-team-4`")
         _check_base_url(self.base_url)
         _check_key(self.api_key)
         if self.pii_api_key is not None:
             _check_key(self.pii_api_key)
-
-
-def _host(hosts: Mapping[str, str], region: str) -> str:
-    try:
-        return hosts[region]
-    except KeyError:
-        raise ValueError(f"the region must be one of {', '.join(hosts)}") from None
 
 
 def _check_base_url(base_url: str) -> None:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from bot.polyai.agents import Agent
-from bot.polyai.call_summary import CallSummary
 from bot.polyai.http import HttpGet
+from bot.polyai.normalization import CallSummary
 from bot.polyai.pages import ListPages, PageStart
 
 CHUNK_ROWS: Final = 50

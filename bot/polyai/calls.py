@@ -29,14 +29,10 @@ class CallReader:
     """
 
     def __init__(
-        self,
-        polyai: PolyAIClient,
-        *,
-        max_reads: int = MAX_READS,
-        longest_seconds: float = LONGEST_READ_SECONDS,
+        self, polyai: PolyAIClient, *, longest_seconds: float = LONGEST_READ_SECONDS
     ) -> None:
         self._polyai = polyai
-        self._places = asyncio.Semaphore(max_reads)
+        self._places = asyncio.Semaphore(MAX_READS)
         self._longest_seconds = longest_seconds
         self._started: dict[tuple[str, str], asyncio.Task[CallFacts | None]] = {}
 

@@ -8,10 +8,10 @@ from typing import Final
 from bot.network.paging import Pages, PagingStuck
 from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent, Platform
-from bot.polyai.call_summary import CallSummary
 from bot.polyai.errors import AnswerTooLarge
 from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
+from bot.polyai.normalization import CallSummary
 from bot.polyai.pages import ListPages, Page, PageStart
 
 log = get_logger(__name__)

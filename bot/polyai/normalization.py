@@ -1,21 +1,23 @@
-"""The rows of PolyAI's two lists, normalised.
+"""The rows of PolyAI's two lists, normalised to the same value.
 
-Both functions accept any JSON. A row also contains summaries, notes, state, metrics and turns,
+The functions accept any JSON. A row also contains summaries, notes, state, metrics and turns,
 which are never read.
 """
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from bot.polyai.call_summary import CallSummary
 from bot.polyai.identifiers import InvalidConversationId, check_conversation_id
 from bot.polyai.payloads import (
-    DIRECTIONS,
+    FACTS_FIELDS,
+    call_facts,
     channel_of,
     flag_of,
+    is_chat,
     mask_number,
     moment_of,
-    one_of,
     seconds_of,
 )
 
@@ -23,12 +25,7 @@ LIVE: Final = "live"
 LONGEST_REASON: Final = 60
 MOST_TURNS: Final = 100_000
 
-V1_FIELDS: Final = frozenset(
-    {
-        *("conversationId", "startedAt", "channel", "totalDuration", "duration", "direction"),
-        *("inProgress", "handoff", "handoffReason", "fromNumber", "toNumber", "clientEnv"),
-    }
-)
+V1_FIELDS: Final = FACTS_FIELDS | {"handoffReason", "clientEnv"}
 """The members that are read of a row of the v1 list."""
 V3_FIELDS: Final = frozenset(
     {
@@ -45,27 +42,60 @@ _MASK: Final = "•••"
 _PERSONAL: Final = re.compile(r"\+?\d(?:[\W_]*\d){2,}|\S*@\S*")
 
 
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """What is read of a row; None for what the list does not contain.
+
+    Attributes:
+        conversation_id: PolyAI's id, unchanged.
+        started_at: aware, UTC.
+        channel: ``VOICE-SIP``, ``WEBCHAT``, ``CHAT`` or another upper-case word.
+        length_seconds: whole seconds of the entire call.
+        direction: ``inbound`` or ``outbound``; not in the v3 list.
+        in_progress: whether the call is still going on.
+        handoff: whether it was passed on to a person.
+        handoff_reason: the agent's own name for the reason, bounded, without runs of digits.
+        masked_caller: the number of the person, masked.
+        silences: turns in which the person said nothing; not in the v1 list.
+        turns: all turns; not in the v1 list.
+    """
+
+    conversation_id: str
+    started_at: datetime
+    channel: str | None = None
+    length_seconds: int | None = None
+    direction: str | None = None
+    in_progress: bool | None = None
+    handoff: bool | None = None
+    handoff_reason: str | None = None
+    masked_caller: str | None = None
+    silences: int | None = None
+    turns: int | None = None
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it is a chat, which has no recording."""
+        return is_chat(self.channel)
+
+
 def summary_from_v1(row: object) -> CallSummary | None:
     """Normalise a row of the v1 list; None without a usable id and start time."""
     if not isinstance(row, dict):
         return None
-    conversation_id, started_at = _id(row.get("conversationId")), moment_of(row.get("startedAt"))
-    if conversation_id is None or started_at is None:
+    conversation_id = _id(row.get("conversationId"))
+    facts = call_facts(row, conversation_id=conversation_id or "")
+    if conversation_id is None or facts.started_at is None:
         return None
-    direction = one_of(row.get("direction"), DIRECTIONS)
-    length_seconds = seconds_of(row.get("totalDuration"))
-    if length_seconds is None:
-        length_seconds = seconds_of(row.get("duration"))
     return CallSummary(
         conversation_id=conversation_id,
-        started_at=started_at,
-        channel=channel_of(row.get("channel")),
-        length_seconds=length_seconds,
-        direction=direction,
-        in_progress=flag_of(row.get("inProgress")),
-        handoff=flag_of(row.get("handoff")),
+        started_at=facts.started_at,
+        channel=facts.channel,
+        length_seconds=facts.length_seconds,
+        direction=facts.direction,
+        in_progress=facts.in_progress,
+        handoff=facts.handoff,
         handoff_reason=_reason(row.get("handoffReason")),
-        masked_caller=mask_number(row.get("toNumber" if direction == "outbound" else "fromNumber")),
+        masked_caller=facts.masked_caller,
     )
 
 

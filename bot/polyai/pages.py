@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from bot.polyai import errors
 from bot.polyai.agents import Agent, Platform
-from bot.polyai.call_summary import CallSummary
 from bot.polyai.client import conversations_url
 from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import (
@@ -25,6 +24,7 @@ from bot.polyai.normalization import (
     LIVE,
     V1_FIELDS,
     V3_FIELDS,
+    CallSummary,
     is_live_v1,
     is_live_v3,
     summary_from_v1,

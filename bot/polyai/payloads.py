@@ -12,12 +12,11 @@ from typing import Final
 
 _LONGEST_CALL_SECONDS = 7 * 86_400
 _MASK = "•"
-_CLIENT_ENVS = ("live", "pre-release", "sandbox")  # those of the v1 list
 DIRECTIONS = ("inbound", "outbound")
 FACTS_FIELDS: Final = frozenset(
     {
         *("conversationId", "channel", "startedAt", "finishedAt", "totalDuration", "duration"),
-        *("direction", "fromNumber", "toNumber", "handoff", "inProgress", "clientEnv"),
+        *("direction", "fromNumber", "toNumber", "handoff", "inProgress"),
     }
 )
 """The members that ``call_facts`` reads, and the one that an error payload lacks."""
@@ -45,7 +44,6 @@ class CallFacts:
         handoff: whether the call was passed on to a person.
         in_progress: whether the call is still going on.
         masked_caller: the number of the person, as ``+44•••••••90``; None if unknown or redacted.
-        client_env: ``live``, ``pre-release`` or ``sandbox``.
     """
 
     conversation_id: str
@@ -57,7 +55,6 @@ class CallFacts:
     handoff: bool | None = None
     in_progress: bool | None = None
     masked_caller: str | None = None
-    client_env: str | None = None
 
     @property
     def is_chat(self) -> bool:
@@ -86,7 +83,6 @@ def call_facts(payload: Mapping[str, object], *, conversation_id: str) -> CallFa
         handoff=flag_of(payload.get("handoff")),
         in_progress=flag_of(payload.get("inProgress")),
         masked_caller=mask_number(number),
-        client_env=one_of(payload.get("clientEnv"), _CLIENT_ENVS),
     )
 
 

@@ -110,7 +110,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         deliveries=core.deliveries,
         membership=membership,
         evaluator=core.policy_evaluator,
-        shares=SlackGateway(core.api, core.http),
+        find_share=SlackGateway(core.api, core.http).find_share,
         lookup_limit=lookup_limit,
     )
     finding = CallFinder(

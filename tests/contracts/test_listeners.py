@@ -18,7 +18,7 @@ from bot.digests.digest import DigestKind
 from bot.digests.digest_draft import DigestPreview, Draft
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.slack_port import PrivateNoteKind, TakenBack
 from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreview

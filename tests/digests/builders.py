@@ -11,7 +11,7 @@ from bot.digests.digest import Digest, DigestKind, Period, Slot
 from bot.digests.report import CallsReport, Figures, Report
 from bot.digests.slack_port import DigestPost
 from bot.polyai.agents import Agent
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 
 LONDON = ZoneInfo("Europe/London")
 SINCE = datetime(2026, 6, 1, 23, tzinfo=UTC)

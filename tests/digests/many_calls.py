@@ -22,7 +22,7 @@ from bot.digests.digest import Period
 from bot.digests.report import Figures
 from bot.observability.logs import configure_logging
 from bot.polyai.agents import Agent
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from tests.digests.builders import AGENTS, digest
 
 MIB = 2**20

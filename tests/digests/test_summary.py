@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.digests import summary as summary_module
 from bot.digests.report import BusiestHour, Figures, NameCount
 from bot.digests.summary import Summary
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from tests.digests.builders import LONDON, listed
 
 ZONES = [

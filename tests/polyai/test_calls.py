@@ -39,6 +39,11 @@ def polyai():
     return CountingPolyAI()
 
 
+@pytest.fixture
+def _one_read(monkeypatch):
+    monkeypatch.setattr(calls, "MAX_READS", 1)
+
+
 async def settled():
     """Run all tasks that are ready."""
     for _ in range(20):
@@ -58,8 +63,9 @@ async def test_reads_are_limited_and_all_callers_get_their_facts(polyai, agent):
     assert polyai.most == MAX_READS
 
 
+@pytest.mark.usefixtures("_one_read")
 async def test_a_read_that_takes_too_long_is_given_up_and_releases_its_slot(polyai, agent):
-    reader = CallReader(polyai, max_reads=1, longest_seconds=0.05)
+    reader = CallReader(polyai, longest_seconds=0.05)
 
     with capture_logs() as lines:
         assert await asyncio.gather(*(reader.read(agent, CALL) for _ in range(3))) == [None] * 3
@@ -71,8 +77,9 @@ async def test_a_read_that_takes_too_long_is_given_up_and_releases_its_slot(poly
     assert facts is not None
 
 
+@pytest.mark.usefixtures("_one_read")
 async def test_a_failed_read_releases_its_slot(polyai, agent):
-    reader = CallReader(polyai, max_reads=1)
+    reader = CallReader(polyai)
     polyai.may_answer.set()
     polyai.error = PolyAIUnavailable()
     assert await reader.read(agent, CALL) is None
@@ -80,8 +87,9 @@ async def test_a_failed_read_releases_its_slot(polyai, agent):
     assert await reader.read(agent, CALL) is not None
 
 
+@pytest.mark.usefixtures("_one_read")
 async def test_readers_do_not_wait_for_one_another(polyai, agent):
-    forms, deliveries = CallReader(polyai, max_reads=1), CallReader(polyai, max_reads=1)
+    forms, deliveries = CallReader(polyai), CallReader(polyai)
     first = asyncio.create_task(forms.read(agent, CALL))
     second = asyncio.create_task(deliveries.read(agent, CALL))
     await settled()
@@ -127,7 +135,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_read_of_others(polyai, age
 
 async def test_few_facts_are_kept_including_those_being_read(polyai, agent, monkeypatch):
     monkeypatch.setattr(calls, "MOST_KEPT", 2)
-    reader = CallReader(polyai, max_reads=9)
+    reader = CallReader(polyai)
     started = [reader.begin(agent, f"CA{n}") for n in range(4)]
     await settled()
     polyai.may_answer.set()

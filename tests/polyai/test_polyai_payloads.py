@@ -43,7 +43,6 @@ def test_a_full_row_becomes_facts_without_personal_data():
         handoff=True,
         in_progress=False,
         masked_caller="+44••••••••23",
-        client_env="live",
     )
     assert facts.finished_at.tzinfo is UTC
     for personal in ("Jane", "7700900", "1632960"):
@@ -123,7 +122,7 @@ ANY = st.recursive(
 @given(st.dictionaries(st.sampled_from(sorted(ROW)), ANY))
 def test_any_object_becomes_facts_that_show_no_number(payload):
     facts = call_facts(payload, conversation_id="id")
-    for shown in (facts.channel, facts.direction, facts.masked_caller, facts.client_env):
+    for shown in (facts.channel, facts.direction, facts.masked_caller):
         assert not re.search(r"\d{5}", shown or "")
     for moment in (facts.started_at, facts.finished_at):
         assert moment is None or moment.tzinfo is UTC

@@ -112,7 +112,7 @@ class UseCases:
             deliveries=DeliveryStore(database=database, clock=lambda: NOON),
             membership=membership,
             evaluator=self.evaluator,
-            shares=self,
+            find_share=self.find_share,
             lookup_limit=LookupLimit(lambda: next(minutes)),
         )
 

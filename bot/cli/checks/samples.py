@@ -17,7 +17,7 @@ from bot.digests.slack_port import DigestPost
 from bot.errors import Unexpected
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.polyai.browsing import Screen
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.deliveries.delivery import Problem
 from bot.recordings.deliveries.slack_port import (

@@ -1,8 +1,9 @@
 """The use case of *Waveform*: the picture of a recording, for people who may see it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from bot.access.administration import Actor
 from bot.access.policy import Outcome, Reason
@@ -88,14 +89,6 @@ class WaveformShown:
     muted: SpanSummary | None
 
 
-class Shares(Protocol):
-    """Where files are visible."""
-
-    async def find_share(self, file_id: str, channel_id: str) -> str | None:
-        """Return the ts under which the file is visible in the conversation, or None."""
-        ...
-
-
 class WaveformViewer:
     """Returns pictures, with a new decision for each press."""
 
@@ -105,13 +98,13 @@ class WaveformViewer:
         deliveries: DeliveryStore,
         membership: WorkspaceMembership,
         evaluator: PolicyEvaluator,
-        shares: Shares,
+        find_share: Callable[[str, str], Awaitable[str | None]],
         lookup_limit: LookupLimit,
     ) -> None:
         self._deliveries = deliveries
         self._membership = membership
         self._evaluator = evaluator
-        self._shares = shares
+        self._find_share = find_share
         self._lookup_limit = lookup_limit
 
     async def waveform(self, actor: Actor, channel_id: str, delivery_id: str) -> WaveformShown:
@@ -138,7 +131,7 @@ class WaveformViewer:
         picture_id = delivery.picture_file_id
         if picture_id is None or delivery.taken_back_at or delivery.state not in SHOWN:
             raise await self._refused(actor, delivery, WaveformGone.code, WaveformGone())
-        if await self._shares.find_share(picture_id, channel_id) is None:
+        if await self._find_share(picture_id, channel_id) is None:
             raise await self._refused(actor, delivery, WaveformNotReady.code, WaveformNotReady())
         await self._note(AuditTag.WAVEFORM_SHOWN, actor, delivery, outcome=str(delivery.outcome))
         return WaveformShown(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.errors import UsageError
-from bot.polyai.agents import Agent, Platform, build_host, platform_host
+from bot.polyai.agents import BUILD_HOSTS, PLATFORM_HOSTS, Agent, Platform
 from bot.recordings.references.reference import Reference
 from bot.settings.model import Settings
 
@@ -21,7 +21,7 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
     """Build the default agent and the named ones, by name."""
 
     def url(region: str) -> str:
-        return settings.polyai_api_url or build_host(region)
+        return settings.polyai_api_url or BUILD_HOSTS[region]
 
     platform = _platform(settings)
     default = Agent(
@@ -53,7 +53,7 @@ def _platform(settings: Settings) -> Platform | None:
     account_id, key = settings.polyai_account_id, settings.polyai_platform_api_key
     if account_id is None or key is None:
         return None
-    url = settings.polyai_platform_url or platform_host(settings.polyai_region.value)
+    url = settings.polyai_platform_url or PLATFORM_HOSTS[settings.polyai_region.value]
     return Platform(account_id=account_id, base_url=url, api_key=key)
 
 

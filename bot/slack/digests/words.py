@@ -9,7 +9,7 @@ from bot.access.policy import Reason
 from bot.digests.digest import Digest, Period
 from bot.digests.notable import CUT_SHORT_SECONDS, Mark
 from bot.digests.report import CallsReport, Figures, Gap, Report
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.recordings.deliveries.delivery import Problem
 from bot.slack import wording
 from bot.slack.wording import code, escape

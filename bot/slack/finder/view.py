@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.polyai.browsing import Screen
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.polyai.payloads import Direction
 from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.slack.blocks import Block, View, actions, button, context, modal, option, plain, section

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack.recordings import replies
 from bot.slack.wording import escape, length

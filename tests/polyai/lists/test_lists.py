@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bot.network.paging import MAX_STANDSTILL_PAGES
 from bot.polyai import errors
-from bot.polyai.call_summary import CallSummary
 from bot.polyai.http import HttpGet
 from bot.polyai.list_errors import ListUnreadable
 from bot.polyai.lists import CallLists, _Recent
+from bot.polyai.normalization import CallSummary
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_rows import PERSONAL_WORDS

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from bot.polyai.agents import Agent, build_host
+from bot.polyai.agents import BUILD_HOSTS, Agent
 from bot.recordings.references.agents import (
     DEFAULT_AGENT,
     AgentNotConfigured,
@@ -25,7 +25,7 @@ def agent(name, project, region="us"):
         name=name,
         agent_id=project,
         region=region,
-        base_url=build_host(region),
+        base_url=BUILD_HOSTS[region],
         api_key=SecretStr("plainKeyPlainKeyPlainKey00000001"),
         pii_api_key=None,
     )

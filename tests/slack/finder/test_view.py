@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.polyai.browsing import Screen
-from bot.polyai.call_summary import CallSummary
+from bot.polyai.normalization import CallSummary
 from bot.sandbox.block_limits import problems
 from bot.slack.finder import wording
 from bot.slack.finder.search import Search
