@@ -44,11 +44,35 @@ def test_an_id_is_accepted_unchanged(conversation_id):
     assert check_typed_id(conversation_id) == conversation_id
 
 
-@each_row("word", ["loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1"])
-def test_a_single_word_or_short_number_is_no_id(word):
+@each_row(
+    "text",
+    [
+        "loud", "help", "Jane", "redacted", "12345", "x" * 200, "é-1",
+        "", "ab", "a/b/c", "a?b", "a#b", "a..b", "../x", "a b", "a\nb", "abc\n", "a\x00b", "a%2Fb",
+        "{x", "x}", "-abc", "éabc", "abcé", "٣٣٣",
+    ],
+)  # fmt: skip
+def test_words_short_numbers_and_unsafe_text_are_no_ids_and_not_repeated(text):
     with pytest.raises(InvalidConversationId) as refused:
-        check_typed_id(word)
-    assert word not in str(vars(refused.value))
+        check_typed_id(text)
+    assert refused.value.what == "That is not a conversation id."
+    assert "Agent Studio" in refused.value.fix
+    assert not text or text not in str(vars(refused.value))
+
+
+@each_row(
+    "text",
+    [
+        "{conversationId}", "{{id}}", "<id>", "<conversation-id>", "[id]", "${ID}", "$CALL",
+        ":id", ":conversationId", "CONVERSATION_ID", "conversationId", "YOUR_CONVERSATION_ID",
+        "conversation-id",
+    ],
+)  # fmt: skip
+def test_placeholders_are_reported_as_placeholders(text):
+    with pytest.raises(InvalidConversationId) as caught:
+        check_typed_id(text)
+    assert "placeholder" in caught.value.what
+    assert "copied" in caught.value.likely_cause
 
 
 PERSONAL = {
@@ -143,9 +167,14 @@ def test_text_without_a_letter_is_an_id_only_if_it_is_a_uuid(text):
         check_typed_id(text)
 
 
-def test_polyais_own_ids_may_be_of_other_shapes_but_not_numbers():
+def test_polyais_own_ids_may_be_of_other_shapes_but_not_unsafe_or_numbers():
     """A list with ids of a new shape is still read."""
-    assert check_conversation_id("VOICE.20261103.0042") == "VOICE.20261103.0042"
+    for known in ("VOICE.20261103.0042", "x" * 128):
+        assert check_conversation_id(known) == known
+    for unsafe in ("x" * 129, "a/b", "a..b", "a b", "{id}"):
+        with pytest.raises(InvalidConversationId):
+            check_conversation_id(unsafe)
     for number in ("447700900123", "4111-1111-1111-1111", "+447700900123", "078.05.1120"):
-        with pytest.raises(PersonalNumber):
+        with pytest.raises(PersonalNumber) as refused:
             check_conversation_id(number)
+        assert number not in str(vars(refused.value))
