@@ -4,21 +4,18 @@ import logging
 import os
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
 from bot.cli import console
-from bot.cli.checks.admins import check_admins
 from bot.cli.checks.blame import without_consequences
-from bot.cli.checks.canary import check_canary
-from bot.cli.checks.finding import Finding, Status, unchecked
-from bot.cli.checks.outside import check_outside
+from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.polyai import AgentChecks
-from bot.cli.checks.rights import CountedGrants, check_raw, count_grants
+from bot.cli.checks.rights import check_admins, check_raw
 from bot.cli.checks.slack import check_slack
-from bot.cli.checks.store import WAKING, check_store, read_store
-from bot.cli.checks.worker import check_worker
-from bot.cli.checks.zones import check_zones
+from bot.cli.checks.store import check_store
+from bot.cli.checks.stored import read_stored
 from bot.cli.doctor_report import COLUMNS, report
 from bot.concurrency.gather import both, every
 from bot.network.outbound import outbound_of
@@ -31,9 +28,6 @@ from bot.settings.model import NOT_SET, SettingProblem, Settings, SettingsError
 from bot.wiring.clock import utc_now
 
 EXAMPLE: Final = Path(".env.example")
-NEEDED = ("database", "migrations")
-"""What has to be in order before anything is read from the store."""
-OF_THE_STORE = ("worker", "canary", "time zones")
 
 
 def doctor(
@@ -128,12 +122,12 @@ async def examine(
             both(check_store(settings.database_url), slack), polyai
         )
     rule = f"{settings.callaudio_audience.value}, at most {settings.callaudio_max_audience}"
-    stored, grants = await _read_stored(settings, in_store, in_slack.team_id)
+    stored, grants = await read_stored(settings, in_store, in_slack.team_id, utc_now)
     admins = check_admins(settings.callaudio_admins, in_slack.first_admins, grants)
     refused = in_slack.first_admins.refused if in_slack.first_admins else ()
     raw = check_raw(grants.pii, settings, in_slack.team_id, refused) if grants else []
     parts = (
-        check_outside(settings),
+        _outside(settings),
         [admins],
         in_store,
         stored,
@@ -147,23 +141,21 @@ async def examine(
     return without_consequences([each for part in parts for each in part])
 
 
-async def _read_stored(
-    settings: Settings, in_store: list[Finding], team_id: str | None
-) -> tuple[list[Finding], CountedGrants | None]:
-    """Read what the store shows, if it is in order, and how many hold rights; None: unknown."""
-    missing = [each for each in in_store if each.what in NEEDED and each.state is not Status.OK]
-    if missing:
-        none = CountedGrants() if missing[0].state is Status.SET else None
-        return [unchecked(each, missing[0].what) for each in OF_THE_STORE], none
-    is_direct = any(each.what == WAKING and each.state is Status.OK for each in in_store)
-    reads = (
-        lambda store: check_worker(store, utc_now, hears_notifications=is_direct),
-        lambda store: check_canary(store, settings.callaudio_canary),
-        check_zones,
-    )
-    url, first_admins = settings.database_url, settings.callaudio_admins
-    found, grants = await both(
-        every(read_store(url, each) for each in reads),
-        read_store(url, lambda store: count_grants(store, first_admins, team_id, utc_now)),
-    )
-    return [each for part in found for each in part or ()], grants
+def _outside(settings: Settings) -> list[Finding]:
+    """Report proxy and authorities; their faults show in the checks that use them."""
+    named = [str(each) for each in (settings.ssl_cert_file, settings.ssl_cert_dir) if each]
+    files = f"those in {' and '.join(named)}" if named else "the system's and those browsers trust"
+    return [
+        Finding("proxy", Status.SET, _proxy(settings)),
+        Finding("trusted authorities", Status.SET, files),
+    ]
+
+
+def _proxy(settings: Settings) -> str:
+    if settings.https_proxy is None:
+        return "none: HTTPS_PROXY is not set"
+    url = urlsplit(settings.https_proxy.get_secret_value())
+    port = f":{url.port}" if url.port else ""
+    login = " with user and password" if url.username else ""
+    direct = f", but not for {settings.no_proxy}" if settings.no_proxy else ""
+    return f"{url.scheme}://{url.hostname}{port}{login}{direct}"

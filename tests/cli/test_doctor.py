@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.cli.checks.admins import MOST_ASKED
 from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.polyai import NOT_SHOWN
+from bot.cli.checks.rights import MOST_ASKED
 from bot.cli.checks.samples import messages, views
 from bot.cli.checks.store import NO_TABLES
 from bot.cli.doctor import examine

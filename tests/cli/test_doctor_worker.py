@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.cli.checks.finding import Finding, Status
-from bot.cli.checks.worker import START, START_WORKER, check_worker
+from bot.cli.checks.stored import START, START_WORKER, check_worker
 from bot.cli.stage import environment_of
 from bot.jobs.background import in_background
 from bot.jobs.sole_worker import SoleWorker

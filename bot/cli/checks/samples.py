@@ -1,4 +1,4 @@
-"""One of each message and view, of made-up people and calls, for Slack to validate."""
+"""One of each message and view, of made-up people and calls: whether the workspace accepts them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +11,7 @@ from bot.access.person import Person
 from bot.access.policy import Outcome, Reason, Standing
 from bot.access_requests.request import AccessRequest, AccessState
 from bot.access_requests.submit import Offer
+from bot.cli.checks.finding import Finding, Status, checked
 from bot.digests.digest import Digest, DigestKind, Period, Slot
 from bot.digests.report import AccessReport, CallsReport, Figures, NameCount, PersonTally
 from bot.digests.slack_port import DigestPost
@@ -36,12 +37,42 @@ from bot.slack.finder.search import Search
 from bot.slack.finder.view import finder
 from bot.slack.home.view import home
 from bot.slack.recordings import cards
+from bot.slack.web_api.api import SlackApi
+from bot.slack.web_api.errors import BlocksRefused
 
 CALL: Final = f"CA{'0123456789abcdef' * 2}"
 PERSON: Final = "U012ABCDEF"
 CHANNEL: Final = "C012ABCDEF"
 AT: Final = datetime(2026, 6, 3, 8, 0, tzinfo=UTC)
 ZONE: Final = ZoneInfo("Europe/London")
+REPORT: Final = (
+    "Update callaudio. If it is the newest version, report this line: nothing in it is personal."
+)
+
+
+async def check_messages(api: SlackApi) -> Finding:
+    """Have Slack validate one of each; nothing is posted."""
+    what = "messages"
+
+    async def check() -> Finding:
+        samples = [
+            *((name, {"message": each}) for name, each in messages().items()),
+            *((name, {"view": each}) for name, each in views().items()),
+        ]
+        refused = [name for name, arguments in samples if not await _is_taken(api, arguments)]
+        if refused:
+            return Finding(what, Status.WRONG, f"Slack refuses: {', '.join(refused)}", REPORT)
+        return Finding(what, Status.OK, "Slack takes one of each", is_always_shown=True)
+
+    return await checked(what, check)
+
+
+async def _is_taken(api: SlackApi, arguments: dict[str, Any]) -> bool:
+    try:
+        await api.call_with_retries("blocks.validate", **arguments)
+    except BlocksRefused:
+        return False
+    return True
 
 
 def messages() -> Mapping[str, dict[str, Any]]:

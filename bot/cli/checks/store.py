@@ -3,9 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import psycopg
 from sqlalchemy import text
@@ -25,20 +24,6 @@ NOTIFIED_WITHIN_SECONDS: Final = 2.0
 AFTER_DATABASE: Final = ("migrations", "writing to the database")
 LEAST_FREE_BYTES: Final = 100 * 2**20
 WAKING: Final = "waking workers"
-
-T = TypeVar("T")
-
-
-async def read_store(database_url: str, read: Callable[[Database], Awaitable[T]]) -> T | None:
-    """Return the result of ``read`` on a migrated database; None if the database fails."""
-    database = Database(database_url)
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return await read(database)
-    except (SQLAlchemyError, psycopg.Error, OSError):  # OSError: TimeoutError too
-        return None
-    finally:
-        await database.close()
 
 
 async def check_store(database_url: str) -> list[Finding]:
