@@ -4,14 +4,16 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pydantic
 from dotenv.parser import parse_stream
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from bot.settings.model import NOT_SET, SECRET_NAMES, SettingProblem, Settings, SettingsError
-from bot.settings.value_types import AdminIds, check_database_url, shown
+from bot.settings.value_types import AdminIds, DatabaseUrl, shown
+
+T = TypeVar("T")
 
 ENV_FILE: Final = Path(".env")
 OWN_PREFIXES: Final = ("CALLAUDIO_", "POLYAI_")
@@ -83,17 +85,17 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     """
     names = [field.upper() for field in Settings.model_fields]
     values, problems = _read(environ, names)
-    unreadable = frozenset(name for name, _ in problems)
+    unreadable = {_setting_of(each) for each in problems}
     settings = None
     try:
         settings = Settings.model_validate({name.lower(): text for name, text in values.items()})
     except pydantic.ValidationError as error:
         found = [_explain(each, values) for each in error.errors(include_url=False)]
-        problems += [each for each in found if each[0] not in unreadable]
-    problems.sort(key=lambda problem: names.index(problem[0]))
+        problems += [each for each in found if each.name not in unreadable]
+    problems.sort(key=lambda problem: names.index(_setting_of(problem)))
     problems += _unknown(environ, [*names, *(f"{name}_FILE" for name in SECRET_NAMES)])
     if settings is None or problems:  # raised here, so that its cause contains no values
-        raise SettingsError(tuple(problem for _, problem in problems))
+        raise SettingsError(tuple(problems))
     return settings
 
 
@@ -103,18 +105,7 @@ def load_database_url(environ: Mapping[str, str]) -> str:
     Raises:
         SettingsError: ``DATABASE_URL`` or its file is unusable.
     """
-    field = Settings.model_fields["database_url"]
-    values, problems = _read(environ, ["DATABASE_URL"])
-    url = None
-    try:
-        url = check_database_url(values.get("DATABASE_URL", field.default))
-    except PydanticCustomError as error:
-        problems.append(_refused("DATABASE_URL", error.message()))
-    except ValueError:
-        problems.append(_refused("DATABASE_URL", "is not valid"))
-    if url is None or problems:
-        raise SettingsError(tuple(problem for _, problem in problems))
-    return url
+    return _load("DATABASE_URL", pydantic.TypeAdapter(DatabaseUrl), environ)
 
 
 def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
@@ -123,30 +114,35 @@ def load_first_admins(environ: Mapping[str, str]) -> frozenset[str]:
     Raises:
         SettingsError: an entry is not a user id.
     """
-    name = "CALLAUDIO_ADMINS"
+    return _load("CALLAUDIO_ADMINS", pydantic.TypeAdapter(AdminIds), environ)
+
+
+def _load(name: str, kind: pydantic.TypeAdapter[T], environ: Mapping[str, str]) -> T:
+    """Read one setting, as `load_settings` does."""
     values, problems = _read(environ, [name])
-    if problems:
-        raise SettingsError(tuple(problem for _, problem in problems))
-    if name not in values:
-        return frozenset()
-    try:
-        return pydantic.TypeAdapter(AdminIds).validate_python(values[name])
-    except pydantic.ValidationError as error:
-        fault = error.errors(include_url=False)[0]["msg"]
-        raise SettingsError((_refused(name, fault)[1],)) from None
+    found: T = Settings.model_fields[name.lower()].default
+    if name in values:
+        try:
+            found = kind.validate_python(values[name])
+        except pydantic.ValidationError as error:
+            (why,) = error.errors(include_url=False)
+            problems.append(_explain({**why, "loc": (name.lower(),)}, values))
+    if problems:  # raised here, so that its cause contains no values
+        raise SettingsError(tuple(problems))
+    return found
 
 
 def _read(
     environ: Mapping[str, str], names: list[str]
-) -> tuple[dict[str, str], list[tuple[str, SettingProblem]]]:
-    """Return the usable values that are set, and (setting, problem) for each that is not."""
+) -> tuple[dict[str, str], list[SettingProblem]]:
+    """Return the usable values that are set, and why others are not usable."""
     values = {name: text for name in names if (text := _set(environ, name))}
     problems = []
     for name in names:
         path = environ.get(f"{name}_FILE", "").strip() if name in SECRET_NAMES else ""
         if path and name in values:
             fault = f"and {name}_FILE are both set"
-            problems.append((name, SettingProblem(name, fault, "remove one of the two.")))
+            problems.append(SettingProblem(name, fault, "remove one of the two."))
         elif path:
             try:
                 with Path(path).open(encoding="utf-8") as file:
@@ -159,12 +155,16 @@ def _read(
                 place = "a file" if re.search(r"xox|xapp", path) else repr(path)
                 fault = f"is {place}, unreadable or empty"
                 fix = "name a readable text file that contains only the secret."
-                problems.append((name, SettingProblem(f"{name}_FILE", fault, fix)))
+                problems.append(SettingProblem(f"{name}_FILE", fault, fix))
     for name in [each for each, text in values.items() if text[0] in QUOTES or text[-1] in QUOTES]:
         del values[name]
         fault = "has quotes around its value"
-        problems.append((name, SettingProblem(name, fault, "remove the quotes.")))
+        problems.append(SettingProblem(name, fault, "remove the quotes."))
     return values, problems
+
+
+def _setting_of(problem: SettingProblem) -> str:
+    return _spellings(problem.name)[0]
 
 
 def _spellings(name: str) -> tuple[str, ...]:
@@ -180,8 +180,8 @@ def _set(environ: Mapping[str, str], name: str) -> str:
     return next((text for each in names if (text := environ.get(each, "").strip())), "")
 
 
-def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, SettingProblem]:
-    """Turn one error into (setting, problem), without any part of a secret."""
+def _explain(error: ErrorDetails, values: Mapping[str, str]) -> SettingProblem:
+    """Turn one error into a problem, without any part of a secret; the fix names usable values."""
     field, *rest = (str(each) for each in error["loc"])
     name = field.upper()
     if error["type"] == "worded":
@@ -200,16 +200,10 @@ def _explain(error: ErrorDetails, values: Mapping[str, str]) -> tuple[str, Setti
         fault = "is not valid"
     else:
         fault = f"is {shown(values[name])}"
-    return _refused(name, fault)
+    return SettingProblem(name, fault, f"use {Settings.model_fields[field].description}.")
 
 
-def _refused(name: str, fault: str) -> tuple[str, SettingProblem]:
-    """Return (setting, problem) for a value; the fix says what a usable value is."""
-    use = Settings.model_fields[name.lower()].description
-    return name, SettingProblem(name, fault, f"use {use}.")
-
-
-def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, SettingProblem]]:
+def _unknown(environ: Mapping[str, str], known: list[str]) -> list[SettingProblem]:
     """Report variables with our prefixes that are not settings, and variables that are forbidden.
 
     A typing error would otherwise weaken a rule silently.
@@ -219,11 +213,11 @@ def _unknown(environ: Mapping[str, str], known: list[str]) -> list[tuple[str, Se
         if not name.startswith(OWN_PREFIXES) or name in known:
             continue
         if not _is_service_link(name, environ[name]):
-            problems.append((name, _unknown_name(name, _nearest(name, known))))
+            problems.append(_unknown_name(name, _nearest(name, known)))
     if all(environ.get(name) for name in FORBIDDEN):
         named = " and ".join(FORBIDDEN)
         fault = "would switch an OAuth flow on"
-        problems.append((named, SettingProblem(named, fault, "remove them.")))
+        problems.append(SettingProblem(named, fault, "remove them."))
     return problems
 
 
