@@ -6,22 +6,21 @@ worker or an outage of Slack delays a message, and at worst repeats it.
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from bot.access.directory import Directory
-from bot.access_requests.due import (
-    LEAST_WARNED_HOURS,
-    REMIND_AFTER,
-    WARN_BEFORE,
-    GrantEnds,
-    next_while_pending,
-)
-from bot.access_requests.request import AccessRequest, AccessState
+from bot.access.grants import Right
+from bot.access.rights import Rights
+from bot.access_requests.request import REMIND_AFTER, AccessRequest, AccessState
 from bot.access_requests.reviewers import Reviewers
 from bot.access_requests.store import AccessRequests
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.store.due_work import Due
+
+WARN_BEFORE: Final = timedelta(hours=1)
+LEAST_WARNED_HOURS: Final = 2
+"""For a shorter grant the warning would come right after the approval."""
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -67,14 +66,14 @@ class AccessRequestNotifier:
         self,
         *,
         requests: AccessRequests,
-        grant_ends: GrantEnds,
+        rights: Rights,
         reviewers: Reviewers,
         directory: Directory,
         slack: AccessPort,
         again_after: timedelta,
     ) -> None:
         self._requests = requests
-        self._grant_ends = grant_ends
+        self._rights = rights
         self._reviewers = reviewers
         self._directory = directory
         self._slack = slack
@@ -95,7 +94,7 @@ class AccessRequestNotifier:
             request = await self._requests.expire(request)
         if request.is_pending:
             await self._put_to_admins(request, now)
-            return next_while_pending(await self._requests.read(request.id))
+            return (await self._requests.read(request.id)).due_at
         if not request.notified_at:
             await self._unless_refused(self._slack.notify(request), request)
             await self._requests.mark(request, notified_at=now)
@@ -162,9 +161,11 @@ class AccessRequestNotifier:
         is_worth_it = request.hours >= LEAST_WARNED_HOURS and not request.warned_at
         if request.state is not AccessState.APPROVED or not is_worth_it:
             return None
-        ends_at = await self._grant_ends.read(request)
+        ends_at = await self._requests.grant_end(request)
         if ends_at is None:
             return None
+        if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
+            return None  # a deny beats the grant
         if ends_at - now > WARN_BEFORE:
             return ends_at - WARN_BEFORE
         await self._unless_refused(self._slack.warn(request, ends_at), request)

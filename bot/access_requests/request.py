@@ -1,6 +1,6 @@
 """A request for access to raw recordings, and its audit events."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,7 @@ from bot.store.tables import AccessRequestRow
 
 LIFETIME: Final = timedelta(hours=24)
 """How long admins can decide; then the request expires."""
+REMIND_AFTER: Final = timedelta(hours=4)
 
 
 class AccessState(StrEnum):
@@ -36,28 +37,20 @@ class NewAccessRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessRequest:
+class AccessRequest(NewAccessRequest):
     """A stored request."""
 
-    id: str
-    team_id: str
-    enterprise_id: str | None
-    user_id: str
-    delivery_id: str
-    conversation_id: str
-    reason: str
-    hours: int
     state: AccessState
     requested_at: datetime
-    announced_at: datetime | None
-    reminded_at: datetime | None
-    decided_by: str | None
-    decided_at: datetime | None
-    grant_id: int | None
-    shown_at: datetime | None
-    notified_at: datetime | None
-    warned_at: datetime | None
-    messages: tuple[tuple[str, str], ...]
+    announced_at: datetime | None = None
+    reminded_at: datetime | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    grant_id: int | None = None
+    shown_at: datetime | None = None
+    notified_at: datetime | None = None
+    warned_at: datetime | None = None
+    messages: tuple[tuple[str, str], ...] = ()
     """The admins' messages: channel and ts."""
 
     @property
@@ -69,6 +62,11 @@ class AccessRequest:
     def expires_at(self) -> datetime:
         """When it expires if no admin decides."""
         return self.requested_at + LIFETIME
+
+    @property
+    def due_at(self) -> datetime:
+        """When a pending request is due again: for its reminder, or its expiry."""
+        return self.expires_at if self.reminded_at else self.requested_at + REMIND_AFTER
 
     @property
     def ends_at(self) -> datetime | None:
@@ -95,33 +93,9 @@ def event_of(tag: AuditTag, row: AccessRequestRow, actor_id: str, now: datetime)
     )
 
 
-def joined_event_of(row: AccessRequestRow, new: NewAccessRequest, now: datetime) -> AuditEvent:
-    """Build the audit event of a second request while ``row`` was pending."""
-    event = event_of(AuditTag.ACCESS_JOINED, row, new.user_id, now)
-    payload = {**event.payload, "hours": new.hours}
-    return replace(event, delivery_id=new.delivery_id, payload=payload)
-
-
 def request_of(row: AccessRequestRow) -> AccessRequest:
     """Read a row as a frozen value."""
-    return AccessRequest(
-        id=row.id,
-        team_id=row.team_id,
-        enterprise_id=row.enterprise_id,
-        user_id=row.user_id,
-        delivery_id=row.delivery_id,
-        conversation_id=row.conversation_id,
-        reason=row.reason,
-        hours=row.hours,
-        state=AccessState(row.state),
-        requested_at=row.requested_at,
-        announced_at=row.announced_at,
-        reminded_at=row.reminded_at,
-        decided_by=row.decided_by,
-        decided_at=row.decided_at,
-        grant_id=row.grant_id,
-        shown_at=row.shown_at,
-        notified_at=row.notified_at,
-        warned_at=row.warned_at,
-        messages=tuple((channel, ts) for channel, ts in row.messages),
-    )
+    columns = {each.name: getattr(row, each.name) for each in fields(AccessRequest)}
+    columns["state"] = AccessState(row.state)
+    columns["messages"] = tuple((channel, ts) for channel, ts in row.messages)
+    return AccessRequest(**columns)

@@ -16,8 +16,6 @@ from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 
-VERBS = {AccessState.APPROVED: "approved", AccessState.DENIED: "denied"}
-
 
 class RequestUnknown(UsageError):
     """No request has that id."""
@@ -102,20 +100,7 @@ class AccessRequestReview:
         requester = await self._clearances.of_requester(request.team_id, request.user_id)
         if not requester.may_use:
             raise await self._refused(actor, request, "approve", RequesterNotMember())
-        now = self._clock()
-        async with self._database.write() as session:
-            row = await close(session, request.id, AccessState.APPROVED, by=actor.user_id, now=now)
-            if row:
-                grant = await add_grant(session, _grant_for(request, actor, now))
-                row.grant_id = grant.id
-                enqueue(session, DueWorkKind.RECHECK_RIGHTS, request.team_id, now=now)
-                tag = AuditTag.ACCESS_APPROVED
-                await record(session, event_of(tag, row, actor.user_id, now))
-            else:
-                await record(session, self._refusal(actor, request, "approve", AlreadyDecided.code))
-        if row is None:
-            raise await self._too_late(request)
-        return request_of(row)
+        return await self._decide(actor, request, "approve")
 
     async def deny(self, actor: Actor, request_id: str) -> AccessRequest:
         """Deny the request; the requester may ask again.
@@ -127,16 +112,26 @@ class AccessRequestReview:
             AlreadyDecided: the request is not pending.
         """
         request = await self._admitted(actor, request_id, "deny")
+        denied = await self._decide(actor, request, "deny")
+        await self._on_decided(request.team_id)
+        return denied
+
+    async def _decide(self, actor: Actor, request: AccessRequest, action: str) -> AccessRequest:
+        approves = action == "approve"
+        state = AccessState.APPROVED if approves else AccessState.DENIED
+        tag = AuditTag.ACCESS_APPROVED if approves else AuditTag.ACCESS_DENIED
         now = self._clock()
         async with self._database.write() as session:
-            row = await close(session, request.id, AccessState.DENIED, by=actor.user_id, now=now)
-            if row:
-                await record(session, event_of(AuditTag.ACCESS_DENIED, row, actor.user_id, now))
+            row = await close(session, request.id, state, by=actor.user_id, now=now)
+            if row is None:
+                await record(session, self._refusal(actor, request, action, AlreadyDecided.code))
             else:
-                await record(session, self._refusal(actor, request, "deny", AlreadyDecided.code))
+                if approves:
+                    row.grant_id = (await add_grant(session, _grant_for(request, actor, now))).id
+                    enqueue(session, DueWorkKind.RECHECK_RIGHTS, request.team_id, now=now)
+                await record(session, event_of(tag, row, actor.user_id, now))
         if row is None:
             raise await self._too_late(request)
-        await self._on_decided(request.team_id)
         return request_of(row)
 
     async def _admitted(self, actor: Actor, request_id: str, action: str) -> AccessRequest:
@@ -182,10 +177,9 @@ class AccessRequestReview:
 
     async def _too_late(self, request: AccessRequest) -> AlreadyDecided:
         found = await self._requests.read(request.id)
-        verb = VERBS.get(found.state)
-        if verb is None:
+        if found.decided_by is None:
             return AlreadyDecided(what="That request has expired: nobody decided in time.")
-        return AlreadyDecided(what=f"<@{found.decided_by}> has already {verb} that request.")
+        return AlreadyDecided(what=f"<@{found.decided_by}> has already {found.state} that request.")
 
 
 def _grant_for(request: AccessRequest, actor: Actor, now: datetime) -> NewGrant:

@@ -4,20 +4,20 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.access.grants import Effect, Right, SubjectKind, in_force
 from bot.access_requests.request import (
     LIFETIME,
     AccessRequest,
     AccessState,
     NewAccessRequest,
     event_of,
-    joined_event_of,
     request_of,
 )
 from bot.audit.events import SYSTEM_ACTOR, AuditTag
@@ -26,7 +26,7 @@ from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.inserts import insert_into
-from bot.store.tables import AccessRequestRow
+from bot.store.tables import AccessRequestRow, GrantRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,7 @@ class AccessRequests:
         """
         now = self.clock()
         statement = insert_into(AccessRequestRow, is_sqlite=self._database.is_sqlite).values(
-            id=new.id,
-            team_id=new.team_id,
-            enterprise_id=new.enterprise_id,
-            user_id=new.user_id,
-            delivery_id=new.delivery_id,
-            conversation_id=new.conversation_id,
-            reason=new.reason,
-            hours=new.hours,
-            state=AccessState.PENDING.value,
-            requested_at=now,
-            messages=[],
+            **asdict(new), state=AccessState.PENDING.value, requested_at=now, messages=[]
         )
         nearest = (
             select(AccessRequestRow)
@@ -81,7 +71,9 @@ class AccessRequests:
                 enqueue(session, DueWorkKind.HANDLE_ACCESS_REQUEST, new.id, now=now)
                 await record(session, event_of(AuditTag.ACCESS_REQUESTED, row, new.user_id, now))
             elif await session.get(AccessRequestRow, new.id) is None:
-                await record(session, joined_event_of(row, new, now))
+                joined = event_of(AuditTag.ACCESS_JOINED, row, new.user_id, now)
+                payload = {**joined.payload, "hours": new.hours}
+                await record(session, replace(joined, delivery_id=new.delivery_id, payload=payload))
             return StoredAccessRequest(request_of(row), is_new)
 
     async def read(self, request_id: str) -> AccessRequest:
@@ -96,6 +88,27 @@ class AccessRequests:
             msg = f"no access request {request_id}"
             raise LookupError(msg)
         return request_of(row)
+
+    async def grant_end(self, request: AccessRequest) -> datetime | None:
+        """Return when the request's grant ends; None if it has, or a later one is in force.
+
+        Grants to groups do not count, because Slack can change a group at any time.
+        """
+        now = self.clock()
+        async with self._database.read() as session:
+            grant = await session.get(GrantRow, request.grant_id)
+            if grant is None or grant.revoked_at or not grant.expires_at or grant.expires_at <= now:
+                return None
+            later = select(GrantRow.id).where(
+                GrantRow.team_id == request.team_id,
+                GrantRow.right == Right.PII.value,
+                GrantRow.subject_kind == SubjectKind.USER.value,
+                GrantRow.subject_id == request.user_id,
+                GrantRow.effect == Effect.GRANT.value,
+                in_force(now),
+                or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > grant.expires_at),
+            )
+            return None if await session.scalar(later.limit(1)) else grant.expires_at
 
     async def expire(self, request: AccessRequest) -> AccessRequest:
         """Expire a request that no admin decided on, once; returns it as stored then."""

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from slack_bolt.async_app import AsyncApp
 
 from bot.access.administration import Administration
-from bot.access_requests.eligibility import Eligibility
 from bot.access_requests.review import AccessRequestReview
 from bot.access_requests.submit import AccessRequestSubmission
 from bot.digests.digest_administration import DigestAdministration
@@ -70,9 +69,9 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
     )
     submission = AccessRequestSubmission(
         requests=core.access_requests,
-        eligibility=Eligibility(
-            deliveries=core.deliveries, membership=membership, clearances=core.clearances
-        ),
+        deliveries=core.deliveries,
+        membership=membership,
+        clearances=core.clearances,
         reviewers=core.reviewers,
         max_hours=settings.callaudio_max_grant_hours,
     )

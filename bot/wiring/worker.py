@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from bot.access_requests.due import GrantEnds
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.concurrency.urgency import Urgency
 from bot.digests.counted_periods import counted_since
@@ -164,7 +163,7 @@ def build_access_request_notifier(core: Core, timings: Timings) -> AccessRequest
     """Build the notifications about requests for access."""
     return AccessRequestNotifier(
         requests=core.access_requests,
-        grant_ends=GrantEnds(database=core.database, rights=core.rights, clock=core.clock),
+        rights=core.rights,
         reviewers=core.reviewers,
         directory=core.directory,
         slack=SlackAccessGateway(core.api),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from bot.access.administration import Administration
 from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory, MemberPage
@@ -81,8 +82,9 @@ def rights_on(
     *,
     clock: Callable[[], datetime] = lambda: NOON,
     groups: Mapping[str, set[str] | None] | None = None,
+    first_admins: Collection[str] = (),
 ) -> Rights:
-    """The rights of a store without first admins, and only with the named groups.
+    """The rights of a store with only the named groups.
 
     A group without a set of members cannot be read.
     """
@@ -90,19 +92,23 @@ def rights_on(
     away = frozenset(f"group {each}" for each in (groups or {}) if each not in known)
     world = World(standing={}, channels={}, groups=known, away=away)
     return Rights(
-        database=database, groups=WorldGroups(world), clock=clock, first_admins=frozenset()
+        database=database,
+        groups=WorldGroups(world),
+        clock=clock,
+        first_admins=frozenset(first_admins),
     )
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The readers of rights and standings on one store."""
+    """The readers of rights and standings on one store, and the admins' use cases."""
 
     rights: Rights
     standings: Standings
     clearances: Clearances
     people: People
     audience: AudienceReader
+    administration: Administration
 
 
 def readers_on(
@@ -112,17 +118,28 @@ def readers_on(
     clock: Callable[[], datetime] = lambda: NOON,
     groups: Mapping[str, set[str] | None] | None = None,
     rights: Rights | None = None,
+    first_admins: Collection[str] = (),
     most: int = 10,
 ) -> Readers:
     """All readers, with the directory as Slack and at most ``most`` listeners."""
-    rights = rights or rights_on(database, clock=clock, groups=groups)
+    rights = rights or rights_on(database, clock=clock, groups=groups, first_admins=first_admins)
     standings = Standings(database=database, directory=directory, clock=clock)
+    clearances = Clearances(rights=rights, standings=standings)
+    people = People(database=database, rights=rights, standings=standings, clock=clock)
     return Readers(
         rights=rights,
         standings=standings,
-        clearances=Clearances(rights=rights, standings=standings),
-        people=People(database=database, rights=rights, standings=standings, clock=clock),
+        clearances=clearances,
+        people=people,
         audience=AudienceReader(rights=rights, standings=standings, max_audience=most),
+        administration=Administration(
+            database=database,
+            rights=rights,
+            clearances=clearances,
+            people=people,
+            clock=clock,
+            first_admins=frozenset(first_admins),
+        ),
     )
 
 

@@ -8,10 +8,15 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, func, select
 
-from bot.access.administration import Actor, Administration
+from bot.access.administration import Actor
 from bot.access.policy import Standing
-from bot.access.rights import Rights
-from bot.access_requests.request import LIFETIME, AccessRequest, AccessState, NewAccessRequest
+from bot.access_requests.request import (
+    LIFETIME,
+    REMIND_AFTER,
+    AccessRequest,
+    AccessState,
+    NewAccessRequest,
+)
 from bot.access_requests.review import (
     AccessRequestReview,
     AlreadyDecided,
@@ -19,14 +24,12 @@ from bot.access_requests.review import (
     RequestUnknown,
 )
 from bot.access_requests.store import AccessRequests
-from bot.access_requests.submit import choices
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import Workspace, readers_on
 from tests.conftest import NOON
-from tests.tables import each_row
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
 
@@ -44,11 +47,6 @@ def new_request(number: int, user_id: str = ASKER) -> NewAccessRequest:
     )
 
 
-class NoGroups:
-    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
-        raise NotImplementedError(team_id, group_id)
-
-
 class AccessRequestsSetup:
     """The use cases on one database, with a fixed clock."""
 
@@ -58,26 +56,15 @@ class AccessRequestsSetup:
         self.decided: list[str] = []
         self.requests = AccessRequests(database=database, clock=self.clock)
         self.work = DueWork(database=database, clock=self.clock, lease=timedelta(minutes=1))
-        first_admins = frozenset({BOSS, CHIEF})
-        rights = Rights(
-            database=database, groups=NoGroups(), clock=self.clock, first_admins=first_admins
-        )
         self.standings: dict[str, Standing] = {}
         workspace = Workspace(standings=self.standings)
-        readers = readers_on(database, workspace, clock=self.clock, rights=rights)
-        self.approving = AccessRequestReview(
+        readers = readers_on(database, workspace, clock=self.clock, first_admins={BOSS, CHIEF})
+        self.review = AccessRequestReview(
             database=database,
             requests=self.requests,
-            rights=rights,
+            rights=readers.rights,
             clearances=readers.clearances,
-            administration=Administration(
-                database=database,
-                rights=rights,
-                clearances=readers.clearances,
-                people=readers.people,
-                clock=self.clock,
-                first_admins=first_admins,
-            ),
+            administration=readers.administration,
             clock=self.clock,
             on_decided=self.note_decided,
         )
@@ -94,8 +81,22 @@ class AccessRequestsSetup:
     async def ask(self, number: int = 0, user_id: str = ASKER) -> AccessRequest:
         return (await self.requests.store(new_request(number, user_id))).request
 
+    async def decide(self, verb: str, request_id: str, by: str) -> AccessRequest:
+        return await getattr(self.review, verb)(Actor(TEAM, None, by), request_id)
+
     async def approve(self, request: AccessRequest, by: str) -> AccessRequest:
-        return await self.approving.approve(Actor(TEAM, None, by), request.id)
+        return await self.decide("approve", request.id, by)
+
+    async def events(self) -> list[AuditEventRow]:
+        async with self.database.read() as session:
+            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq)))
+
+    async def refusals(self) -> list[tuple[object, ...]]:
+        return [
+            (row.tag, row.team_id, row.actor_id, row.delivery_id, row.payload)
+            for row in await self.events()
+            if row.tag.endswith(":refused")
+        ]
 
 
 @pytest.fixture
@@ -146,9 +147,9 @@ async def test_an_approval_and_a_denial_at_once_are_one_decision(postgresql_setu
     setup = postgresql_setup
     for number in range(times):
         request = await setup.ask(number)
-        deny = setup.approving.deny(Actor(TEAM, None, CHIEF), request.id)
+        decisions = setup.approve(request, BOSS), setup.decide("deny", request.id, CHIEF)
 
-        done = await asyncio.gather(setup.approve(request, BOSS), deny, return_exceptions=True)
+        done = await asyncio.gather(*decisions, return_exceptions=True)
 
         (won,) = [each for each in done if isinstance(each, AccessRequest)]
         async with setup.database.write() as session:
@@ -167,19 +168,16 @@ async def test_two_simultaneous_requests_of_a_person_are_one(postgresql_setup, t
         await postgresql_setup.approve(first, BOSS)
 
 
-async def test_the_same_submission_again_is_the_same_request(setup):
-    request = await setup.ask()
-    await setup.approve(request, BOSS)
-
-    again = await setup.ask()
-
-    assert (again.id, again.state) == (request.id, AccessState.APPROVED)
-
-
 async def test_requests_of_two_people_are_two(setup):
     first = await setup.ask(1)
     second = await setup.ask(2, CHIEF)
     assert first.id != second.id
+
+
+async def test_a_pending_request_is_due_for_its_reminder_and_then_for_its_expiry(setup):
+    request = await setup.ask()
+    assert request.due_at == NOON + REMIND_AFTER
+    assert replace(request, reminded_at=request.due_at).due_at == NOON + LIFETIME
 
 
 async def test_a_request_and_its_decision_each_schedule_work(setup):
@@ -221,8 +219,7 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
         await setup.approve(request, BOSS)
     for _ in range(2):
         assert (await setup.requests.expire(request)).state is AccessState.EXPIRED
-    async with setup.database.read() as session:
-        tags = list(await session.scalars(select(AuditEventRow.tag)))
+    tags = [row.tag for row in await setup.events()]
     assert tags == ["slack:access:requested", "slack:admin:refused", "worker:access:expired"]
 
 
@@ -236,7 +233,7 @@ async def test_a_requester_who_is_no_member_any_more_cannot_be_approved(setup, s
     with pytest.raises(RequesterNotMember):
         await setup.approve(request, BOSS)
 
-    (refusal,) = await refusals(setup)
+    (refusal,) = await setup.refusals()
     assert refusal[-1]["code"] == "requester_not_member"
     assert (await setup.requests.read(request.id)).is_pending
     async with setup.database.read() as session:
@@ -247,12 +244,12 @@ async def test_a_requester_who_is_no_member_any_more_cannot_be_approved(setup, s
 @pytest.mark.parametrize("first", ["approve", "deny"])
 async def test_a_second_decision_changes_nothing_and_is_audited(setup, first, verb):
     request = await setup.ask()
-    await getattr(setup.approving, first)(Actor(TEAM, None, BOSS), request.id)
+    await setup.decide(first, request.id, BOSS)
 
     with pytest.raises(AlreadyDecided):
-        await getattr(setup.approving, verb)(Actor(TEAM, None, CHIEF), request.id)
+        await setup.decide(verb, request.id, CHIEF)
 
-    refused = await refusals(setup)
+    refused = await setup.refusals()
     payload = {"action": f"{verb}_access", "code": "already_decided", "request_id": request.id}
     assert refused == [("slack:admin:refused", TEAM, CHIEF, "d0", payload)]
 
@@ -261,34 +258,10 @@ async def test_a_second_decision_changes_nothing_and_is_audited(setup, first, ve
 @pytest.mark.parametrize("who", [BOSS, ASKER])
 async def test_a_decision_on_an_unknown_request_is_audited_without_its_id(setup, who, verb):
     with pytest.raises(RequestUnknown):
-        await getattr(setup.approving, verb)(Actor(TEAM, None, who), "+1 555 0100 made up")
+        await setup.decide(verb, "+1 555 0100 made up", who)
 
     payload = {"button": f"{verb}_access", "code": "request_unknown"}
-    assert await refusals(setup) == [("slack:button:refused", TEAM, who, None, payload)]
-
-
-async def refusals(setup: AccessRequestsSetup) -> list[tuple[object, ...]]:
-    async with setup.database.read() as session:
-        rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
-        return [
-            (row.tag, row.team_id, row.actor_id, row.delivery_id, row.payload)
-            for row in rows
-            if row.tag.endswith(":refused")
-        ]
-
-
-@each_row(
-    ("most", "offered"),
-    [(1, (1,)), (3, (1, 3)), (8, (1, 4, 8)), (9, (1, 4, 8, 9)), (200, (1, 4, 8, 24, 72, 168, 200))],
-)
-def test_the_usual_durations_are_offered_up_to_the_longest(most, offered):
-    assert choices(most) == offered
-
-
-async def told(setup: AccessRequestsSetup) -> list[tuple[str, str | None, object]]:
-    async with setup.database.read() as session:
-        rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
-        return [(row.tag, row.delivery_id, row.payload.get("request_id")) for row in rows]
+    assert await setup.refusals() == [("slack:button:refused", TEAM, who, None, payload)]
 
 
 async def test_a_second_request_joins_the_pending_one_and_is_audited(setup):
@@ -297,17 +270,18 @@ async def test_a_second_request_joins_the_pending_one_and_is_audited(setup):
 
     assert (second.request.id, second.is_new) == (first.id, False)
     assert second.request.hours == 4
-    assert await told(setup) == [
-        ("slack:access:requested", "d0", "a1"),
-        ("slack:access:joined", "d1", "a1"),
-    ]
+    assert [
+        (row.tag, row.delivery_id, row.payload["request_id"], row.payload["hours"])
+        for row in await setup.events()
+    ] == [("slack:access:requested", "d0", "a1", 4), ("slack:access:joined", "d1", "a1", 8)]
 
 
-async def test_a_repeated_submission_is_audited_once(setup):
+async def test_the_same_submission_again_is_the_same_request_and_audited_once(setup):
     await setup.ask(1)
     assert not (await setup.requests.store(new_request(1))).is_new
-    await setup.approve(await setup.requests.read("a1"), BOSS)
-    assert not (await setup.requests.store(new_request(1))).is_new
+    await setup.decide("approve", "a1", BOSS)
+    again = await setup.requests.store(new_request(1))
+    assert (again.is_new, again.request.state) == (False, AccessState.APPROVED)
 
-    tags = [tag for tag, *_ in await told(setup) if tag.startswith("slack:access")]
+    tags = [row.tag for row in await setup.events() if row.tag.startswith("slack:access")]
     assert tags == ["slack:access:requested"]

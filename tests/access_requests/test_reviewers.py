@@ -6,44 +6,30 @@ import pytest
 
 from bot.access.grants import Right
 from bot.access.policy import Standing
-from bot.access.rights import Rights
 from bot.access_requests.reviewers import MOST_ASKED, Reviewers
-from bot.errors import CallAudioError
-from tests.access.builders import ALICE, BOB, BOSS, CAROL, TEAM, Workspace, deny, give, readers_on
-from tests.access.outside import World, WorldGroups
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    BOSS,
+    CAROL,
+    TEAM,
+    Passing,
+    Silent,
+    Workspace,
+    deny,
+    give,
+    readers_on,
+)
 from tests.conftest import NOON
 
 
-class Busy(CallAudioError):
-    retryable = True
-
-
-class Notification(Workspace):
-    """A workspace in which reading some standings fails, permanently or temporarily."""
-
-    errors: dict[str, CallAudioError]
-
-    async def standing(self, user_id: str) -> Standing:
-        if user_id in self.errors:
-            raise self.errors[user_id]
-        return await super().standing(user_id)
-
-
-def reviewers(database, *, standings=None, errors=None) -> Reviewers:
-    first_admins = frozenset({BOSS})
-    rights = Rights(
-        database=database,
-        groups=WorldGroups(World(standing={}, channels={}, groups={}, away=frozenset())),
-        clock=lambda: NOON,
-        first_admins=first_admins,
-    )
-    directory = Notification(standings=standings or {})
-    directory.errors = errors or {}
+def reviewers(database, workspace: Workspace | None = None) -> Reviewers:
+    readers = readers_on(database, workspace or Workspace(), first_admins={BOSS})
     return Reviewers(
         database=database,
-        clearances=readers_on(database, directory, rights=rights).clearances,
+        clearances=readers.clearances,
         clock=lambda: NOON,
-        first_admins=first_admins,
+        first_admins=frozenset({BOSS}),
         channel_id=None,
     )
 
@@ -90,20 +76,20 @@ async def test_a_denied_admin_does_not_review(database):
 )
 async def test_only_people_for_whom_admin_counts_review(sqlite_store, standing, is_asked):
     await admin(sqlite_store, ALICE)
-    asked = await people(reviewers(sqlite_store, standings={ALICE: standing}), BOB)
+    asked = await people(reviewers(sqlite_store, Workspace(standings={ALICE: standing})), BOB)
     assert asked == ([BOSS, ALICE] if is_asked else [BOSS])
 
 
 async def test_a_person_unknown_to_slack_is_left_out_and_an_outage_raises(sqlite_store):
     await admin(sqlite_store, ALICE)
-    gone = reviewers(sqlite_store, errors={ALICE: CallAudioError()})
-    assert await people(gone, BOB) == [BOSS]
+    workspace = Workspace(failing={f"standing of {ALICE}"}, error=Silent)
+    assert await people(reviewers(sqlite_store, workspace), BOB) == [BOSS]
 
-    hiccup = reviewers(sqlite_store, errors={ALICE: Busy()})
+    workspace.error = Passing
     await admin(sqlite_store, CAROL)
-    asked = hiccup.people(TEAM, BOB)
+    asked = reviewers(sqlite_store, workspace).people(TEAM, BOB)
     assert [await anext(asked), await anext(asked)] == [BOSS, CAROL], "nobody waits for Alice"
-    with pytest.raises(Busy):
+    with pytest.raises(Passing):
         await anext(asked)
 
 

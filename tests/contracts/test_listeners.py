@@ -132,15 +132,8 @@ def request(state: AccessState) -> AccessRequest:
         hours=4,
         state=state,
         requested_at=NOON,
-        announced_at=NOON,
-        reminded_at=None,
         decided_by="U0BOSS000" if is_decided else None,
         decided_at=NOON if is_decided else None,
-        grant_id=None,
-        shown_at=None,
-        notified_at=None,
-        warned_at=None,
-        messages=(),
     )
 
 

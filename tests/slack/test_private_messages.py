@@ -1,11 +1,11 @@
 """Private messages to admins, requesters and owners: a lost answer repeats none of them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
-from bot.access_requests.request import AccessState
+from bot.access_requests.request import AccessRequest, AccessState
 from bot.recordings.redaction.canary_store import CanaryState, CanaryVerdict
 from bot.recordings.redaction.check_store import CheckCause, new_check
 from bot.sandbox.faults import Fault
@@ -13,13 +13,17 @@ from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.admin.gateway import AdminGateway
 from bot.slack.digests.gateway import SlackDigestGateway
 from bot.slack.web_api.api import SlackApi
-from tests.access_requests.test_due import REQUEST
+from tests.access_requests.test_requests import new_request
 from tests.conftest import NOON
 from tests.digests.builders import digest
 from tests.slack.conftest import ALICE
 
-APPROVED = replace(
-    REQUEST, user_id=ALICE, state=AccessState.APPROVED, decided_by="U0BOSS000", decided_at=NOON
+APPROVED = AccessRequest(
+    **asdict(new_request(1, ALICE)),
+    state=AccessState.APPROVED,
+    requested_at=NOON,
+    decided_by="U0BOSS000",
+    decided_at=NOON,
 )
 CHECK = new_check("T0CALLAUDIO", CheckCause.ASKED, "default", "CA0", asked_by=ALICE)
 FROZEN = CanaryState(

@@ -142,15 +142,6 @@ def _request() -> AccessRequest:
         hours=8,
         state=AccessState.PENDING,
         requested_at=AT,
-        announced_at=None,
-        reminded_at=None,
-        decided_by=None,
-        decided_at=None,
-        grant_id=None,
-        shown_at=None,
-        notified_at=None,
-        warned_at=None,
-        messages=(),
     )
 
 

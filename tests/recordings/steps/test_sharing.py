@@ -24,7 +24,7 @@ from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE, DecisionOu
 from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing, VisibilityPolling
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
-from tests.access.test_policy import EVERYTHING_SPEAKS_FOR_RAW
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import RequestStoreSetup
 

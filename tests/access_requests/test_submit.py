@@ -7,7 +7,15 @@ from sqlalchemy import select, update
 
 from bot.access.administration import Actor
 from bot.access.policy import Standing
-from bot.access_requests.eligibility import Eligibility, NothingToAskFor, RequesterNotEligible
+from bot.access_requests.reviewers import Reviewers
+from bot.access_requests.store import AccessRequests
+from bot.access_requests.submit import (
+    AccessRequestSubmission,
+    NothingToAskFor,
+    Offer,
+    RequesterNotEligible,
+    choices,
+)
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.request_store import RequestStore
@@ -27,6 +35,7 @@ from tests.access.builders import (
 )
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import REQUEST
+from tests.tables import each_row
 
 CONVERSATION = f"CA{1:032x}"
 
@@ -46,12 +55,27 @@ async def home_team() -> str:
     return TEAM
 
 
-def eligibility(database: Database, people: Workspace | None = None) -> Eligibility:
-    return Eligibility(
-        deliveries=DeliveryStore(database=database, clock=lambda: NOON),
-        membership=WorkspaceMembership(database=database, home_team=home_team, clock=lambda: NOON),
-        clearances=readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances,
+async def offer(
+    database: Database,
+    delivery_id: str,
+    *,
+    team: str = TEAM,
+    user: str = ALICE,
+    people: Workspace | None = None,
+) -> Offer:
+    clearances = readers_on(database, people or Workspace(), groups={GROUP: {ALICE}}).clearances
+    on = {"database": database, "clock": lambda: NOON}
+    submission = AccessRequestSubmission(
+        requests=AccessRequests(**on),
+        deliveries=DeliveryStore(**on),
+        membership=WorkspaceMembership(**on, home_team=home_team),
+        clearances=clearances,
+        reviewers=Reviewers(
+            **on, clearances=clearances, first_admins=frozenset(), channel_id="C0APPROVE"
+        ),
+        max_hours=8,
     )
+    return await submission.offer(Actor(team, None, user), delivery_id)
 
 
 async def refusals(database: Database) -> list[tuple[str, str, str | None, object]]:
@@ -64,8 +88,7 @@ async def refusals(database: Database) -> list[tuple[str, str, str | None, objec
 
 async def test_a_requester_without_the_right_may_request_access(database):
     delivery_id = await delivered(database)
-    found = await eligibility(database).check(Actor(TEAM, None, ALICE), delivery_id)
-    assert found == CONVERSATION
+    assert await offer(database, delivery_id) == Offer(delivery_id, CONVERSATION, (1, 4, 8))
     assert await refusals(database) == []
 
 
@@ -84,7 +107,7 @@ async def test_a_recording_that_needs_no_access_or_is_of_another_person_is_refus
 ):
     delivery_id = await delivered(database, *decided)
     with pytest.raises(NothingToAskFor):
-        await eligibility(database).check(Actor(team, None, user), delivery_id)
+        await offer(database, delivery_id, team=team, user=user)
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     assert await refusals(database) == [(TEAM, user, delivery_id, payload)]
 
@@ -94,7 +117,7 @@ async def test_a_button_of_an_unknown_delivery_is_refused_and_audited_without_it
     database, team
 ):
     with pytest.raises(NothingToAskFor, match="I no longer have the request"):
-        await eligibility(database).check(Actor(team, None, ALICE), "d-made-up")
+        await offer(database, "d-made-up", team=team)
     payload = {"button": "request_access", "code": "nothing_to_ask_for", "actor_team_id": team}
     # In the bot's workspace, wherever it was pressed: nobody audits another one's chain.
     assert await refusals(database) == [(TEAM, ALICE, None, payload)]
@@ -119,25 +142,31 @@ async def test_only_people_for_whom_a_grant_would_count_may_request_access(
     delivery_id = await delivered(database)
     if given:
         await give(database, given)
-    eligibility_now = eligibility(database, Workspace(standings={ALICE: standing}))
+    people = Workspace(standings={ALICE: standing})
     if may_ask:
-        await eligibility_now.check(Actor(TEAM, None, ALICE), delivery_id)
+        await offer(database, delivery_id, people=people)
         return
     with pytest.raises(RequesterNotEligible):
-        await eligibility_now.check(Actor(TEAM, None, ALICE), delivery_id)
+        await offer(database, delivery_id, people=people)
     ((_, actor, _, payload),) = await refusals(database)
     assert (actor, payload["code"]) == (ALICE, "requester_not_eligible")
 
 
 async def test_a_denied_member_may_request_access(sqlite_store):
     await deny(sqlite_store)
-    await eligibility(sqlite_store).check(Actor(TEAM, None, ALICE), await delivered(sqlite_store))
+    await offer(sqlite_store, await delivered(sqlite_store))
 
 
 async def test_an_unknown_standing_is_reported_instead_of_a_refusal(sqlite_store):
     people = Workspace(failing=[f"standing of {ALICE}"])
     with pytest.raises(Silent):
-        await eligibility(sqlite_store, people).check(
-            Actor(TEAM, None, ALICE), await delivered(sqlite_store)
-        )
+        await offer(sqlite_store, await delivered(sqlite_store), people=people)
     assert await refusals(sqlite_store) == []
+
+
+@each_row(
+    ("most", "offered"),
+    [(1, (1,)), (3, (1, 3)), (8, (1, 4, 8)), (9, (1, 4, 8, 9)), (200, (1, 4, 8, 24, 72, 168, 200))],
+)
+def test_the_usual_durations_are_offered_up_to_the_longest(most, offered):
+    assert choices(most) == offered
