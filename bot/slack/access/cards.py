@@ -1,8 +1,6 @@
 """The messages of a request for access: the question to admins, and the outcome."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from bot.access_requests.request import LIFETIME, AccessRequest, AccessState
@@ -26,14 +24,27 @@ def question(request: AccessRequest, *, is_reminder: bool) -> Message:
 
 def outcome(request: AccessRequest) -> Message:
     """The same message after the decision."""
-    outcome = OUTCOMES[request.state](request)
+    outcome = _outcome(request)
     text = f"{_requested(request)} {outcome}"
     return {"text": text, "blocks": [*_about(request, _requested(request)), context(outcome)]}
 
 
 def answer(request: AccessRequest) -> Message:
     """The message to the requester about the outcome."""
-    return ANSWERS[request.state](request)
+    if request.state is AccessState.APPROVED:
+        text = (
+            f"<@{request.decided_by}> approved your request: you may hear unredacted recordings"
+            f"{_until(request)}."
+        )
+        return _with_button(text, Action.SEND_AGAIN, "Send it now", request)
+    if request.state is AccessState.DENIED:
+        text = f"<@{request.decided_by}> denied your request to hear unredacted recordings."
+        return {"text": text, "blocks": [section(text), context(_reference(request))]}
+    text = (
+        f"No admin decided within {LIFETIME_HOURS} hours on your request to hear unredacted "
+        "recordings, so it has expired."
+    )
+    return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
 
 
 def warning(request: AccessRequest, ends_at: datetime) -> Message:
@@ -42,50 +53,16 @@ def warning(request: AccessRequest, ends_at: datetime) -> Message:
     return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
 
 
-def _approved(request: AccessRequest) -> str:
-    until = f", until {wording.moment(request.ends_at)}" if request.ends_at else ""
-    return f"*Approved* by <@{request.decided_by}>{until}."
-
-
-def _denied(request: AccessRequest) -> str:
-    return f"*Denied* by <@{request.decided_by}>."
-
-
-def _expired(_: AccessRequest) -> str:
+def _outcome(request: AccessRequest) -> str:
+    if request.state is AccessState.APPROVED:
+        return f"*Approved* by <@{request.decided_by}>,{_until(request)}."
+    if request.state is AccessState.DENIED:
+        return f"*Denied* by <@{request.decided_by}>."
     return f"*Expired*: no admin decided within {LIFETIME_HOURS} hours."
 
 
-def _approved_text(request: AccessRequest) -> Message:
-    until = f" until {wording.moment(request.ends_at)}" if request.ends_at else ""
-    text = (
-        f"<@{request.decided_by}> approved your request: you may hear unredacted recordings{until}."
-    )
-    return _with_button(text, Action.SEND_AGAIN, "Send it now", request)
-
-
-def _denied_text(request: AccessRequest) -> Message:
-    text = f"<@{request.decided_by}> denied your request to hear unredacted recordings."
-    return {"text": text, "blocks": [section(text), context(_reference(request))]}
-
-
-def _expired_text(request: AccessRequest) -> Message:
-    text = (
-        f"No admin decided within {LIFETIME_HOURS} hours on your request to hear unredacted "
-        "recordings, so it has expired."
-    )
-    return _with_button(text, Action.REQUEST_ACCESS, "Ask again", request)
-
-
-OUTCOMES: Final[Mapping[AccessState, Callable[[AccessRequest], str]]] = MappingProxyType(
-    {AccessState.APPROVED: _approved, AccessState.DENIED: _denied, AccessState.EXPIRED: _expired}
-)
-ANSWERS: Final[Mapping[AccessState, Callable[[AccessRequest], Message]]] = MappingProxyType(
-    {
-        AccessState.APPROVED: _approved_text,
-        AccessState.DENIED: _denied_text,
-        AccessState.EXPIRED: _expired_text,
-    }
-)
+def _until(request: AccessRequest) -> str:
+    return f" until {wording.moment(request.ends_at)}" if request.ends_at else ""
 
 
 def _requested(request: AccessRequest) -> str:

@@ -23,22 +23,26 @@ USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>")
 GROUP: Final = re.compile(r"<!subteam\^(S[A-Z0-9]{2,})(?:\|[^>]*)?>")
 MAX_REASON_CHARACTERS: Final = 300
 
-FORMS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        verb: f"{ADMIN_COMMAND} {verb}{takes and ' '}{takes}"
-        for verb, takes in {
-            "grant": "@user|@group pii|admin [for 8h|3d] reason…",
-            "deny": "@user|@group pii|admin reason…",
-            "revoke": "@user|@group pii|admin",
-            "list": "",
-            "who": "@user",
-            "explain": "CA… @user #channel",
-            "check": "CA… [user|agent]",
-            "thaw": "reason…",
-        }.items()
-    }
+_USAGE: Final = (
+    (
+        "grant @user|@group pii|admin [for 8h|3d] reason…",
+        "needs a person or a group, a right and a reason",
+    ),
+    ("deny @user|@group pii|admin reason…", "needs a person or a group, a right and a reason"),
+    ("revoke @user|@group pii|admin", "needs a person or a group, and a right"),
+    ("list", "takes no arguments"),
+    ("who @user", "needs a person"),
+    ("explain CA… @user #channel", "needs a conversation, a person and a channel"),
+    ("check CA… [user|agent]", "needs a conversation, and may name a side"),
+    ("thaw reason…", "needs a reason"),
 )
-"""The syntax of each command about rights."""
+"""The syntax of each command about rights, and what to say of another one."""
+FORMS: Final[Mapping[str, str]] = MappingProxyType(
+    {form.split()[0]: f"{ADMIN_COMMAND} {form}" for form, _ in _USAGE}
+)
+NEEDS: Final[Mapping[str, str]] = MappingProxyType(
+    {form.split()[0]: needs for form, needs in _USAGE}
+)
 EXAMPLES: Final[Mapping[Effect, str]] = MappingProxyType(
     {
         Effect.GRANT: f"{ADMIN_COMMAND} grant @ana pii for 8h call quality review",
@@ -46,18 +50,6 @@ EXAMPLES: Final[Mapping[Effect, str]] = MappingProxyType(
     }
 )
 """Whole commands, as people type them."""
-NEEDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "grant": "needs a person or a group, a right and a reason",
-        "deny": "needs a person or a group, a right and a reason",
-        "revoke": "needs a person or a group, and a right",
-        "list": "takes no arguments",
-        "who": "needs a person",
-        "explain": "needs a conversation, a person and a channel",
-        "check": "needs a conversation, and may name a side",
-        "thaw": "needs a reason",
-    }
-)
 
 
 class AdminUsage(UsageError):
