@@ -58,7 +58,9 @@ class HomeStore:
         team_id, user_id = due.key.split(":", 1)
         async with self._database.read() as session:
             row = await session.get(HomeRow, (team_id, user_id))
-        return _stored(row) if row else None
+        if row is None:
+            return None
+        return StoredHome(team_id, user_id, row.is_stale, row.shown, row.view_hash)
 
     async def published(self, home: StoredHome, due: Due, *, shown: str, view_hash: str) -> None:
         """Store what it shows now; if it was opened meanwhile, it stays scheduled."""
@@ -88,13 +90,3 @@ def key_of(team_id: str, user_id: str) -> str:
 def _change(home: StoredHome, **values: Any) -> Any:  # noqa: ANN401 - columns, and an update
     is_it = (HomeRow.team_id == home.team_id, HomeRow.user_id == home.user_id)
     return update(HomeRow).where(*is_it).values(**values)
-
-
-def _stored(row: HomeRow) -> StoredHome:
-    return StoredHome(
-        team_id=row.team_id,
-        user_id=row.user_id,
-        is_stale=row.is_stale,
-        shown=row.shown,
-        view_hash=row.view_hash,
-    )

@@ -77,7 +77,7 @@ class HomePublishing:
         read = await self._reader.read(home.team_id, home.user_id)
         view_hash = await self._slack.publish(read, home.view_hash)
         await self._home_store.published(home, due, shown=read.watched.digest, view_hash=view_hash)
-        return self._next() if read.has_to_be_checked else None
+        return self._next() if read.watched.has_to_be_checked else None
 
     def _next(self) -> datetime:
         return self._home_store.clock() + self._check_every

@@ -29,10 +29,10 @@ class HomeFacts:
     """The facts of a Home that have to be current: rights and pending requests."""
 
     person: Person
-    pending: tuple[AccessRequest, ...]
-    """The requests that an admin can decide."""
-    own: AccessRequest | None
-    """The person's own pending request."""
+    pending: tuple[AccessRequest, ...] = ()
+    """The requests that an admin can decide, the oldest first; empty for others."""
+    own: AccessRequest | None = None
+    """The person's own pending request; None if they may not use callaudio."""
 
     @property
     def digest(self) -> str:
@@ -46,15 +46,19 @@ class HomeFacts:
             words.append("not for them")
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
+    @property
+    def has_to_be_checked(self) -> bool:
+        """Whether there is a right or a pending request to show, so that it has to be checked."""
+        return bool(self.person.held) or self.own is not None
+
 
 @dataclass(frozen=True, slots=True)
 class AdminPart:
-    """What only admins see."""
+    """What only admins see, besides the pending requests."""
 
-    pending: tuple[AccessRequest, ...]
-    ending: tuple[Grant, ...]
+    ending: tuple[Grant, ...] = ()
     """The grants that end within a week, the earliest first."""
-    digests: tuple[ListedDigest, ...]
+    digests: tuple[ListedDigest, ...] = ()
     more_ending: int = 0
     """How many more grants end within a week."""
 
@@ -64,27 +68,11 @@ class Home:
     """Everything in one Home."""
 
     user_id: str
-    person: Person
     audience_rule: AudienceRule
-    deliveries: tuple[PastDelivery, ...]
-    """The newest first."""
-    admin: AdminPart | None
     watched: HomeFacts
-
-    @property
-    def may_use(self) -> bool:
-        """Whether the person may use callaudio; externals and guests without a grant may not."""
-        return self.person.may_use
-
-    @property
-    def asked(self) -> AccessRequest | None:
-        """Their own pending request."""
-        return self.watched.own if self.may_use else None
-
-    @property
-    def has_to_be_checked(self) -> bool:
-        """Whether it shows a right or a pending request, so that it has to be checked."""
-        return bool(self.person.held) or self.asked is not None
+    deliveries: tuple[PastDelivery, ...] = ()
+    """The newest first."""
+    admin: AdminPart | None = None
 
 
 class HomeReader:
@@ -121,56 +109,37 @@ class HomeReader:
         """
         # Read first: if a right ends meanwhile, the next check finds a difference and publishes.
         person = await self._people.read(team_id, user_id)
-        watched = await self._facts_of(team_id, user_id, person)
         return Home(
             user_id=user_id,
-            person=person,
             audience_rule=self._audience_rule,
+            watched=await self._facts_of(team_id, user_id, person),
             deliveries=await self._deliveries(team_id, user_id) if person.may_use else (),
-            admin=await self._admin(team_id, watched) if Right.ADMIN in person.held else None,
-            watched=watched,
+            admin=await self._admin(team_id) if Right.ADMIN in person.held else None,
         )
 
     async def _facts_of(self, team_id: str, user_id: str, person: Person) -> HomeFacts:
-        pending = await self._pending(team_id, person.held)
-        return HomeFacts(person, pending, await self._own(team_id, user_id))
-
-    async def _own(self, team_id: str, user_id: str) -> AccessRequest | None:
-        """Read the person's pending request."""
-        query = select(AccessRequestRow).where(
-            AccessRequestRow.team_id == team_id,
-            AccessRequestRow.user_id == user_id,
-            AccessRequestRow.state == AccessState.PENDING.value,
-            AccessRequestRow.requested_at > self._clock() - LIFETIME,
+        row = AccessRequestRow
+        waiting = (
+            select(row)
+            .where(row.team_id == team_id, row.state == AccessState.PENDING.value)
+            .order_by(row.requested_at, row.id)
         )
+        own = waiting.where(row.user_id == user_id, row.requested_at > self._clock() - LIFETIME)
         async with self._database.read() as session:
-            row = await session.scalar(query)
-        return request_of(row) if row else None
-
-    async def _pending(self, team_id: str, held: frozenset[Right]) -> tuple[AccessRequest, ...]:
-        """List the pending requests for an admin, the oldest first; empty for others."""
-        if Right.ADMIN not in held:
-            return ()
-        query = select(AccessRequestRow).where(
-            AccessRequestRow.team_id == team_id, AccessRequestRow.state == AccessState.PENDING.value
-        )
-        ordered = query.order_by(AccessRequestRow.requested_at, AccessRequestRow.id)
-        async with self._database.read() as session:
-            return tuple(request_of(row) for row in await session.scalars(ordered))
+            asked = await session.scalar(own) if person.may_use else None
+            others = await session.scalars(waiting) if Right.ADMIN in person.held else ()
+            pending = tuple(request_of(each) for each in others)
+        return HomeFacts(person, pending, request_of(asked) if asked else None)
 
     async def _deliveries(self, team_id: str, user_id: str) -> tuple[PastDelivery, ...]:
         async with self._database.read() as session:
             return await past_deliveries(session, team_id, user_id, MOST_DELIVERIES)
 
-    async def _admin(self, team_id: str, watched: HomeFacts) -> AdminPart:
+    async def _admin(self, team_id: str) -> AdminPart:
         now = self._clock()
         async with self._database.read() as session:
             ending = await next_to_end(
                 session, team_id, now=now, until=now + ENDING_WITHIN, limit=MOST_ENDING
             )
-        return AdminPart(
-            watched.pending,
-            ending.shown,
-            tuple(listed(digest, now) for digest in await self._digests.list(team_id)),
-            more_ending=ending.more,
-        )
+        digests = tuple(listed(each, now) for each in await self._digests.list(team_id))
+        return AdminPart(ending.shown, digests, ending.more)

@@ -165,14 +165,12 @@ def homes() -> list[dict[str, Any]]:
     boss = Person(Standing.MEMBER, frozenset(Right), ())
     admin = Home(
         user_id="U0BOSS000",
-        person=boss,
         audience_rule=AudienceRule.CLEARED,
-        deliveries=(),
-        admin=AdminPart((pending,), (), ()),
-        watched=HomeFacts(boss, (pending,), None),
+        watched=HomeFacts(boss, (pending,)),
+        admin=AdminPart(),
     )
-    outsider = Person(Standing.EXTERNAL, frozenset(), ())
-    return [home(each, None) for each in (admin, replace(admin, person=outsider, admin=None))]
+    outsider = HomeFacts(Person(Standing.EXTERNAL, frozenset(), ()))
+    return [home(each, None) for each in (admin, replace(admin, watched=outsider, admin=None))]
 
 
 def notices() -> list[dict[str, Any]]:

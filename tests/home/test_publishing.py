@@ -92,7 +92,7 @@ class PublishingSetup:
         return len(claimed)
 
     def shown(self, user_id: str = ALICE) -> frozenset[Right]:
-        return self.wall.homes[user_id][1].person.held
+        return self.wall.homes[user_id][1].watched.person.held
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ async def test_a_home_shows_the_end_of_the_grant_that_holds_now(setup, is_revoke
     await setup.homes.check_now(TEAM)
     await look()
 
-    grant = setup.wall.homes[ALICE][1].person.grant_of(Right.PII)
+    grant = setup.wall.homes[ALICE][1].watched.person.grant_of(Right.PII)
     assert grant.expires_at == (NOON + tomorrow if is_revoked else None)
     setup.now += MINUTE
     await look()
@@ -169,7 +169,7 @@ async def test_a_new_guest_sees_no_right_after_fifteen_minutes(sqlite_url):
     await look()
 
     assert setup.shown() == frozenset()
-    assert not setup.wall.homes[ALICE][1].may_use
+    assert not setup.wall.homes[ALICE][1].watched.person.may_use
     await database.close()
 
 
@@ -183,31 +183,32 @@ async def test_a_pending_request_disappears_after_every_kind_of_end(setup):
     await setup.homes.opened(TEAM, ALICE)
     look = setup.worker()
     await look()
-    asked = setup.wall.homes[ALICE][1].asked
+    asked = setup.wall.homes[ALICE][1].watched.own
     assert (asked.hours, asked.requested_at, asked.expires_at) == (4, NOON, NOON + LIFETIME)
 
     setup.now = NOON + LIFETIME - timedelta(seconds=1)
     await look()
-    assert setup.wall.homes[ALICE][1].asked == asked, "it is as it was"
+    assert setup.wall.homes[ALICE][1].watched.own == asked, "it is as it was"
 
     setup.now += MINUTE
     await look()  # before anything else has noted that it expired
-    assert setup.wall.homes[ALICE][1].asked is None
+    assert setup.wall.homes[ALICE][1].watched.own is None
     setup.now += MINUTE
     assert await look() == 0  # no work is left
 
 
 async def test_another_persons_request_is_not_shown(setup):
     await ask_for_access(setup, BOB)
-    home = await setup.reader.read(TEAM, ALICE)
-    assert (home.asked, home.has_to_be_checked) == (None, False)
+    watched = await setup.reader.watched(TEAM, ALICE)
+    assert (watched.own, watched.has_to_be_checked) == (None, False)
 
 
 async def test_a_person_who_may_not_use_callaudio_sees_no_request(setup):
     setup.people.standings = {ALICE: Standing.GUEST}
     await ask_for_access(setup)
-    home = await setup.reader.read(TEAM, ALICE)
-    assert (home.may_use, home.asked, home.has_to_be_checked) == (False, None, False)
+    watched = await setup.reader.watched(TEAM, ALICE)
+    assert not watched.person.may_use
+    assert (watched.own, watched.has_to_be_checked) == (None, False)
 
 
 async def test_a_permanent_refusal_is_retried_after_an_hour(setup):
@@ -253,7 +254,7 @@ async def test_each_person_sees_their_own_home(sqlite_url, standing, by, may_use
         await give(database, by)
     home = await setup.reader.read(TEAM, ALICE)
     await database.close()
-    assert (home.may_use, home.person.held) == (may_use, held)
-    assert home.has_to_be_checked == bool(held)
+    assert (home.watched.person.may_use, home.watched.person.held) == (may_use, held)
+    assert home.watched.has_to_be_checked == bool(held)
     assert home.admin is None
     assert may_use or home.deliveries == ()

@@ -118,12 +118,11 @@ def messages() -> Mapping[str, dict[str, Any]]:
 def views() -> Mapping[str, dict[str, Any]]:
     """Return each modal, and App Home, by what it is about."""
     rights = frozenset(Right)
-    admin = AdminPart(pending=(_request(),), ending=(), digests=())
     person = Person(Standing.MEMBER, rights, (), is_first_admin=True)
-    watched = HomeFacts(person, admin.pending, None)
+    watched = HomeFacts(person, (_request(),))
     screen = Screen((_call(),), None)
     return {
-        "App Home": home(Home(PERSON, person, AudienceRule.CLEARED, (), admin, watched), None),
+        "App Home": home(Home(PERSON, AudienceRule.CLEARED, watched, admin=AdminPart()), None),
         "form of a request for access": access_form.form(Offer("d1", CALL, (1, 8))),
         "form of a digest": digest_form.form(("default",)),
         "Find a call": finder(Search("default", AT), screen, ZONE, ("default",)),

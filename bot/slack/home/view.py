@@ -57,16 +57,16 @@ STATES: Final[Mapping[State, str]] = MappingProxyType(
 
 def home(read: Home, workspace_url: str | None) -> View:
     """Build a person's Home; without ``workspace_url`` the deliveries have no links."""
-    if not read.may_use:
+    if not read.watched.person.may_use:
         return {"type": "home", "blocks": [section(NOT_FOR_YOU)]}
     blocks = [
-        *(_pending(read.admin.pending, read.user_id) if read.admin else ()),
+        *(_pending(read) if read.admin else ()),
         *_clearance(read),
         *(_first_steps(read) if not read.deliveries else ()),
         section(HOW),
         actions(open_finder()),
         *(_deliveries(read.deliveries, workspace_url) if read.deliveries else ()),
-        *(_admin_part(read.admin) if read.admin else ()),
+        *(_admin_part(read.admin, read.watched.pending) if read.admin else ()),
     ]
     return {"type": "home", "blocks": blocks}
 
@@ -76,9 +76,10 @@ def _heading(text: str) -> Block:
 
 
 def _clearance(read: Home) -> list[Block]:
-    lines = [rights_wording.clearance(read.person), rights_wording.administration(read.person)]
-    if read.asked:
-        lines.append(_asked(read.asked))
+    person, asked = read.watched.person, read.watched.own
+    lines = [rights_wording.clearance(person), rights_wording.administration(person)]
+    if asked:
+        lines.append(_asked(asked))
     text = "\n".join(line for line in lines if line)
     return [_heading("What you may hear"), section(text), context(RULES[read.audience_rule])]
 
@@ -97,7 +98,7 @@ def _first_steps(read: Home) -> list[Block]:
         "Invite me to the channel where the recording shall be posted: `/invite @callaudio`.",
         "Press *Find a call*, or type `/callaudio` and the id or the link of a conversation.",
     ]
-    if Right.PII not in read.person.held:
+    if Right.PII not in read.watched.person.held:
         steps.append(
             "You get it redacted. To hear it unredacted, press *Request access* on its card; "
             "an admin of callaudio decides."
@@ -157,9 +158,9 @@ def _address(past: PastDelivery, workspace_url: str | None) -> str | None:
     return f"{channel}/p{past.parent_ts.replace('.', '')}"
 
 
-def _admin_part(part: AdminPart) -> list[Block]:
+def _admin_part(part: AdminPart, pending: tuple[AccessRequest, ...]) -> list[Block]:
     return [
-        *(() if part.pending else (context("No request for access is waiting."),)),
+        *(() if pending else (context("No request for access is waiting."),)),
         _heading("Grants that end within a week"),
         *_ending(part.ending, part.more_ending),
         _heading("Digests"),
@@ -176,15 +177,16 @@ def _digests(digests: tuple[ListedDigest, ...]) -> list[Block]:
     return [*lines, actions(add_button())]
 
 
-def _pending(pending: tuple[AccessRequest, ...], user_id: str) -> list[Block]:
+def _pending(read: Home) -> list[Block]:
     """List the requests that admins can decide; nothing where none is waiting."""
+    pending = read.watched.pending
     if not pending:
         return []
     blocks = [_heading("Waiting for an admin")]
     for request in pending[:MOST_PENDING]:
         # The requester's words stay plain text, so that they contain no mention and no link.
         blocks += [section(_request(request)), quotation(request.reason)]
-        if request.user_id == user_id:
+        if request.user_id == read.user_id:
             blocks.append(context("Nobody can decide on their own request."))
         else:
             blocks.append(

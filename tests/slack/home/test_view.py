@@ -8,8 +8,7 @@ import pytest
 from bot.access.grants import Effect, Grant, Right, Subject, SubjectKind
 from bot.access.person import Person
 from bot.access.policy import Outcome, Standing
-from bot.access_requests.request import AccessState
-from bot.digests.digest import Digest, DigestKind
+from bot.access_requests.request import AccessRequest, AccessState
 from bot.digests.digest_administration import ListedDigest
 from bot.home.reading import AdminPart, Home, HomeFacts
 from bot.recordings.deliveries.delivery import State
@@ -19,6 +18,7 @@ from bot.settings.choices import AudienceRule
 from bot.slack.home.view import home
 from tests.conftest import NOON
 from tests.contracts.test_listeners import request
+from tests.digests.builders import digest
 from tests.tables import each_row
 
 ALICE, BOSS, TEAM = "U0ALICE00", "U0BOSS000", "T0CALLAUDIO"
@@ -54,35 +54,19 @@ PENDING = replace(
 )
 
 
-def read(**changes) -> Home:
-    usual = Home(
-        user_id=ALICE,
-        person=NOBODY,
-        audience_rule=AudienceRule.CLEARED,
-        deliveries=(),
-        admin=None,
-        watched=HomeFacts(NOBODY, (), None),
-    )
-    return replace(usual, **changes)
-
-
 LISTED = ListedDigest(
-    digest=Digest(
-        id="g0123456789",
-        team_id="T0CALLAUDIO",
-        kind=DigestKind.CALLS,
-        channel_id="C0QUALITY0",
-        agent_name="sales",
-        timetable="09:00 mon-fri",
-        zone="Europe/London",
-        owner_id="U0BOSS000",
-        created_at=NOON,
-        paused_because=None,
-        revision=1,
-    ),
-    in_words="At 09:00, Monday through Friday",
-    next_run="Thu 4 Jun 09:00 BST",
+    digest(agent_name="sales"), "At 09:00, Monday through Friday", "Thu 4 Jun 09:00 BST"
 )
+
+
+def read(
+    person: Person = NOBODY,
+    pending: tuple[AccessRequest, ...] = (),
+    own: AccessRequest | None = None,
+    **changes,
+) -> Home:
+    watched = HomeFacts(person, pending, own)
+    return replace(Home(ALICE, AudienceRule.CLEARED, watched), **changes)
 
 
 def words(read_: Home, url: str | None = URL) -> str:
@@ -95,27 +79,26 @@ def words(read_: Home, url: str | None = URL) -> str:
 def test_the_largest_view_is_within_slacks_limits():
     longest = replace(PAST, conversation_id="x" * 128, error_code="y" * 64, state=State.FAILED)
     wordy = replace(GRANT, given_by="x" * 255)
-    many = AdminPart((PENDING,) * 99, (wordy,) * 99, (LISTED,) * 99)
+    many = AdminPart((wordy,) * 99, (LISTED,) * 99)
     held = Person(Standing.MEMBER, frozenset(Right), (GRANT,))
-    asked = HomeFacts(held, (), PENDING)
-    text = words(read(person=held, deliveries=(longest,) * 20, admin=many, watched=asked))
+    text = words(read(held, (PENDING,) * 99, PENDING, deliveries=(longest,) * 20, admin=many))
     assert "… and 89 more" in text
     assert "… and 79 more" in text
     assert text.count("calls digest") == 10
 
 
 def test_ending_grants_beyond_the_list_are_counted():
-    text = words(read(admin=AdminPart((), (GRANT,), (), more_ending=5)))
+    text = words(read(admin=AdminPart((GRANT,), more_ending=5)))
     assert "… and 5 more: `/callaudio-admin list`" in text
-    assert "… and" not in words(read(admin=AdminPart((), (GRANT,), ())))
+    assert "… and" not in words(read(admin=AdminPart((GRANT,))))
 
 
 def test_an_admin_sees_each_digest_with_its_next_run_and_can_add_one():
-    text = words(read(admin=AdminPart((), (), (LISTED,))))
+    text = words(read(admin=AdminPart((), (LISTED,))))
     assert "calls digest of `sales` in <#C0QUALITY0>" in text
     assert "next: Thu 4 Jun 09:00" in text
     assert "Add a digest" in text
-    assert "None is scheduled." in words(read(admin=AdminPart((), (), ())))
+    assert "None is scheduled." in words(read(admin=AdminPart()))
     assert "Add a digest" not in words(read())
 
 
@@ -152,14 +135,14 @@ def test_an_undelivered_recording_has_no_link_and_no_variant(state):
 
 
 def test_without_the_workspaces_address_there_are_no_links():
-    text = words(read(deliveries=(PAST,), admin=AdminPart((PENDING,), (), ())), None)
+    text = words(read(pending=(PENDING,), deliveries=(PAST,), admin=AdminPart()), None)
     assert "archives" not in text
     assert "· delivered ·" in text
 
 
 def test_a_request_is_shown_first_with_its_reason_as_plain_text_beside_the_buttons():
-    part = AdminPart((PENDING,), (GRANT,), ())
-    view = home(read(user_id=BOSS, admin=part, deliveries=(PAST,)), URL)
+    part = AdminPart((GRANT,))
+    view = home(read(user_id=BOSS, pending=(PENDING,), admin=part, deliveries=(PAST,)), URL)
     heading, asked, reason, buttons, *rest = view["blocks"]
     assert heading["text"]["text"] == "Waiting for an admin"
     assert "asks to hear unredacted recordings for *4 hours*" in str(asked)
@@ -167,7 +150,7 @@ def test_a_request_is_shown_first_with_its_reason_as_plain_text_beside_the_butto
     assert "mrkdwn" not in str(reason)
     assert [each["text"]["text"] for each in buttons["elements"]] == ["Approve", "Deny"]
     assert "Mrs Private" not in str(rest), "the reason of a grant is not shown"
-    assert "Waiting for an admin" not in words(read(admin=AdminPart((), (), ())))
+    assert "Waiting for an admin" not in words(read(admin=AdminPart()))
 
 
 def test_a_delivered_call_is_shown_by_its_time_and_length_instead_of_its_id():
@@ -179,14 +162,14 @@ def test_a_person_without_recordings_sees_the_steps_to_the_first_one():
     for step in ("/invite @callaudio", "Find a call", "Request access"):
         assert step in new
     assert "second admin" not in new
-    assert "second admin" in words(read(admin=AdminPart((), (), ())))
+    assert "second admin" in words(read(admin=AdminPart()))
     cleared = Person(Standing.MEMBER, frozenset({Right.PII}), ())
-    assert "Request access" not in words(read(person=cleared))
+    assert "Request access" not in words(read(cleared))
     assert "Your first recording" not in words(read(deliveries=(PAST,)))
 
 
 def test_the_persons_request_is_shown_with_hours_and_times_and_without_its_reason():
-    text = words(read(watched=HomeFacts(NOBODY, (), PENDING)))
+    text = words(read(own=PENDING))
     expires_at = int((NOON + timedelta(hours=24)).timestamp())
     assert "You requested to hear unredacted recordings for *4 hours*" in text
     assert f"<!date^{int(NOON.timestamp())}^" in text
@@ -196,9 +179,9 @@ def test_the_persons_request_is_shown_with_hours_and_times_and_without_its_reaso
 
 
 def test_other_people_see_a_single_sentence():
-    view = home(read(person=OUTSIDER, watched=HomeFacts(NOBODY, (), PENDING)), URL)
+    view = home(read(OUTSIDER, own=PENDING), URL)
     assert len(view["blocks"]) == 1
-    assert "members of this workspace" in words(read(person=OUTSIDER))
+    assert "members of this workspace" in words(read(OUTSIDER))
 
 
 @pytest.mark.parametrize("rule", AudienceRule)
