@@ -14,9 +14,8 @@ from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.check_store import CheckCause, new_check
-from bot.recordings.redaction.outcome import Comparison
-from bot.recordings.redaction.wording import described
+from bot.recordings.redaction.check_store import Check, CheckCause
+from bot.recordings.redaction.outcome import Comparison, described
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference, parse_reference
 from bot.text.time_spans import parse_time_span
@@ -64,7 +63,7 @@ async def _compare(
         with console.value_of("CONVERSATION"):
             agent = choose_agent(core.agents, reference)
         redaction = build_redaction(core, PolyAIClient(HttpGet(core.http, clock=utc_now)))
-        check = new_check(
+        check = Check(
             await core.identity.team_id(),
             CheckCause.ASKED,
             agent.name,

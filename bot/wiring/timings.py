@@ -10,7 +10,7 @@ from bot.jobs.retry_rule import RetryRule
 from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
-from bot.recordings.redaction.sampling import SHARE
+from bot.recordings.redaction.delivery_checks import SHARE
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
 from bot.recordings.steps.progress import ProgressIntervals

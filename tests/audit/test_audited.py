@@ -13,7 +13,7 @@ from bot.audit.findings import ChainFault
 from bot.audit.seal import seal
 from bot.audit.verify import verify
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
@@ -492,9 +492,9 @@ async def checked(database: Database) -> Database:
     """Two redaction checks that have ended, and one that has not."""
     store = CheckStore(database=database, clock=lambda: NOON + HOUR)
     for conversation_id in ("CA1", "CA2"):
-        check = new_check(TEAM, CheckCause.ASKED, "default", conversation_id, asked_by=ALICE)
+        check = Check(TEAM, CheckCause.ASKED, "default", conversation_id, asked_by=ALICE)
         await store.add_ended(check, Comparison(Verdict.PROVEN), began_at=NOON)
-    waiting = new_check(TEAM, CheckCause.ASKED, "default", "CA3", asked_by=ALICE)
+    waiting = Check(TEAM, CheckCause.ASKED, "default", "CA3", asked_by=ALICE)
     await store.ask(waiting, trigger_id=None)
     return database
 

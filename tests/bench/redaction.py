@@ -8,7 +8,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.checking import RedactionChecks
 from bot.wiring.clock import utc_now
 from tests.bench.relay import agent, measure, relaying, source_of, upload_of
@@ -43,7 +43,7 @@ async def run() -> list[Row]:
                 await relay.fetch(source_of(where, call), upload_of(gateway))
 
             async def checked(call: str) -> None:
-                check = new_check("T0BENCH000", CheckCause.DELIVER, "default", call)
+                check = Check("T0BENCH000", CheckCause.DELIVER, "default", call)
                 found = await checks.compare(check)
                 assert found.verdict is Verdict.PROVEN, found
 

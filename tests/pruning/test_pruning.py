@@ -393,7 +393,7 @@ def payload(*delivery_ids: str) -> dict[str, object]:
 
 
 def check(check_id: str) -> Check:
-    return Check(check_id, TEAM, "system", CheckCause.SAMPLE, "default", "CA1")
+    return Check(TEAM, CheckCause.SAMPLE, "default", "CA1", id=check_id)
 
 
 async def left(database: Database) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from bot.access_requests.request import AccessRequest, AccessState
 from bot.recordings.redaction.canary_store import CanaryState, CanaryVerdict
-from bot.recordings.redaction.check_store import CheckCause, new_check
+from bot.recordings.redaction.check_store import Check, CheckCause
 from bot.sandbox.faults import Fault
 from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.admin.gateway import AdminGateway
@@ -25,7 +25,7 @@ APPROVED = AccessRequest(
     decided_by="U0BOSS000",
     decided_at=NOON,
 )
-CHECK = new_check("T0CALLAUDIO", CheckCause.ASKED, "default", "CA0", asked_by=ALICE)
+CHECK = Check("T0CALLAUDIO", CheckCause.ASKED, "default", "CA0", asked_by=ALICE)
 FROZEN = CanaryState(
     "CA0", "T0CALLAUDIO", NOON, CanaryVerdict.BROKEN, "span_heard", None, NOON, None
 )

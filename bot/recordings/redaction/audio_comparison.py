@@ -10,12 +10,17 @@ from bot.recordings.audio.codecs import Codec, Samples, codec_of
 from bot.recordings.audio.spans import Span
 from bot.recordings.audio.wav_header import PCM, WavHeader
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.blocks import CONTEXT_SECONDS, EDGE_SECONDS, audible, compare_block
+from bot.recordings.redaction.blocks import (
+    CONTEXT_SECONDS,
+    EDGE_SECONDS,
+    SpanMarks,
+    audible,
+    compare_block,
+    within,
+)
 from bot.recordings.redaction.body import Body
-from bot.recordings.redaction.likeness import likeness
+from bot.recordings.redaction.likeness import SEGMENT_SECONDS, Spread, likeness
 from bot.recordings.redaction.outcome import NO_SPANS, Comparison, Uncertainty
-from bot.recordings.redaction.span_marks import SpanMarks, within
-from bot.recordings.redaction.spread import SEGMENT_SECONDS, Spread
 
 BLOCK_BYTES: Final = 256 * 1024
 """The size of a block: a few seconds of a call, and large enough to make numpy efficient."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -239,13 +239,5 @@ def _event(
 
 
 def _state_of(row: CanaryRow) -> CanaryState:
-    return CanaryState(
-        row.conversation,
-        row.team_id,
-        row.checked_at,
-        CanaryVerdict(row.verdict),
-        row.found,
-        row.held_at,
-        row.frozen_at,
-        row.notified_at,
-    )
+    values = {each.name: getattr(row, each.name) for each in fields(CanaryState)}
+    return CanaryState(**{**values, "verdict": CanaryVerdict(row.verdict)})

@@ -1,9 +1,10 @@
 """Stores redaction checks; each step has an audit event."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,8 +16,7 @@ from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.deliveries.unsafe_redacted_files import of_recording, order_take_back
-from bot.recordings.redaction.outcome import Comparison
-from bot.recordings.redaction.wording import described
+from bot.recordings.redaction.outcome import Comparison, described
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
@@ -36,39 +36,16 @@ class CheckCause(StrEnum):
 class Check:
     """A requested check."""
 
-    id: str
     team_id: str
-    asked_by: str
     cause: CheckCause
     agent_name: str
     conversation_id: str
+    asked_by: str = SYSTEM_ACTOR
     direction: Direction = Direction.COMBINED
     delivery_id: str | None = None
     says: str | None = None
     """The outcome in words; None while it has not ended."""
-
-
-def new_check(
-    team_id: str,
-    cause: CheckCause,
-    agent_name: str,
-    conversation_id: str,
-    *,
-    asked_by: str = SYSTEM_ACTOR,
-    direction: Direction = Direction.COMBINED,
-    delivery_id: str | None = None,
-) -> Check:
-    """Create a check with a new id."""
-    return Check(
-        new_id("k-", 16),
-        team_id,
-        asked_by,
-        cause,
-        agent_name,
-        conversation_id,
-        direction,
-        delivery_id,
-    )
+    id: str = field(default_factory=partial(new_id, "k-", 16))
 
 
 class CheckStore:
@@ -89,17 +66,9 @@ class CheckStore:
         if row is None:
             msg = f"no check {check_id}"
             raise LookupError(msg)
-        return Check(
-            row.id,
-            row.team_id,
-            row.asked_by,
-            CheckCause(row.cause),
-            row.agent_name,
-            row.conversation_id,
-            Direction(row.direction),
-            row.delivery_id,
-            row.says,
-        )
+        values = {each.name: getattr(row, each.name) for each in fields(Check)}
+        values |= {"cause": CheckCause(row.cause), "direction": Direction(row.direction)}
+        return Check(**values)
 
     async def ask(self, check: Check, *, trigger_id: str | None) -> None:
         """Store a check for a worker, once for each trigger.
@@ -174,17 +143,7 @@ def add_due_check(session: AsyncSession, check: Check, now: datetime) -> None:
 
 
 def _row_of(check: Check, now: datetime) -> RedactionCheckRow:
-    return RedactionCheckRow(
-        id=check.id,
-        team_id=check.team_id,
-        asked_by=check.asked_by,
-        cause=check.cause.value,
-        agent_name=check.agent_name,
-        conversation_id=check.conversation_id,
-        direction=check.direction.value,
-        delivery_id=check.delivery_id,
-        requested_at=now,
-    )
+    return RedactionCheckRow(**asdict(check), requested_at=now)
 
 
 def _facts_of(found: Comparison) -> dict[str, PayloadValue]:

@@ -1,12 +1,16 @@
-"""Classifies a redacted recording that differs nearly everywhere: shifted, re-encoded, other."""
+"""Whether a redacted recording differs nearly everywhere, and how: shifted, re-encoded, other."""
 
 from typing import Final
 
 import numpy as np
 
 from bot.recordings.audio.codecs import Samples
+from bot.recordings.redaction.blocks import Mask
 from bot.recordings.redaction.outcome import Uncertainty
 
+SEGMENT_SECONDS: Final = 0.05
+EVERYWHERE: Final = 0.9
+"""From this share of the segments on, the whole recording counts as different."""
 PATTERN_FRAMES: Final = 256
 LEAST_LEVELS: Final = 8
 """A pattern with fewer distinct samples would match anywhere."""
@@ -15,15 +19,47 @@ WINDOW_FRAMES: Final = 1 << 15
 LEAST_CORRELATION: Final = 0.8
 
 
+class Spread:
+    """Counts the segments in which something is audible, and those in which it differs."""
+
+    def __init__(self, segment_frames: int) -> None:
+        self._segment = segment_frames
+        self._differing = 0
+        self._audible = 0
+
+    def add(self, heard: Mask, same: Mask) -> bool:
+        """Add the frames of a block; returns whether it differs nearly everywhere."""
+        segments = self._segments(heard)
+        differing, audible = int(segments.sum()), int((segments | self._segments(same)).sum())
+        self._differing += differing
+        self._audible += audible
+        return _is_most(differing, audible)
+
+    def add_same(self, frames: int) -> None:
+        """Add frames that are the same in both."""
+        self._audible += frames // self._segment
+
+    def _segments(self, mask: Mask) -> Mask:
+        """Return in which segments a frame is marked; the last one may be short."""
+        starts = np.arange(0, len(mask), self._segment)
+        return np.asarray(np.logical_or.reduceat(mask, starts), np.bool_)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether the recording differs nearly everywhere."""
+        return _is_most(self._differing, self._audible)
+
+
+def _is_most(differing: int, audible: int) -> bool:
+    return differing > 0 and differing >= EVERYWHERE * audible
+
+
 def likeness(raw: Samples, redacted: Samples) -> Uncertainty:
     """Classify the redacted block against the raw one; both are frames x channels."""
     if _is_shifted(raw, redacted):
         return Uncertainty.SHIFTED
-    return (
-        Uncertainty.REENCODED
-        if _correlation(raw, redacted) >= LEAST_CORRELATION
-        else (Uncertainty.OTHER_AUDIO)
-    )
+    is_similar = _correlation(raw, redacted) >= LEAST_CORRELATION
+    return Uncertainty.REENCODED if is_similar else Uncertainty.OTHER_AUDIO
 
 
 def _is_shifted(raw: Samples, redacted: Samples) -> bool:

@@ -7,7 +7,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.identifiers import check_conversation_id
 from bot.polyai.payloads import Direction
 from bot.recordings.redaction.canary_store import CanaryStore
-from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.checking import NoRawKey
 from bot.recordings.references.agents import choose_agent
 from bot.recordings.references.reference import Reference
@@ -42,7 +42,7 @@ class RedactionRequests:
         agent = choose_agent(self._agents, reference)
         if agent.pii_api_key is None:
             raise NoRawKey
-        check = new_check(
+        check = Check(
             actor.team_id,
             CheckCause.ASKED,
             agent.name,

@@ -7,7 +7,7 @@ import pytest
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.check_store import CheckCause, CheckStore, new_check
+from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -32,7 +32,7 @@ async def test_a_check_without_a_stored_request_proves_only_what_it_fetched_late
         (NOON + 2 * SECOND, began_at, Comparison(Verdict.PROVEN)),
     ):
         store = CheckStore(database=database, clock=lambda at=at: at)
-        check = new_check(TEAM, CheckCause.DELIVER, "default", CALL)
+        check = Check(TEAM, CheckCause.DELIVER, "default", CALL)
         await store.add_ended(check, found, began_at=began)
 
     row = delivery_row("1", "C0QUALITY0", team_id=TEAM, user_id="U0ALICE")

@@ -4,8 +4,7 @@ import pytest
 
 from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.redaction_verdict import Verdict
-from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
-from bot.recordings.redaction.wording import described
+from bot.recordings.redaction.outcome import Comparison, Uncertainty, described, inconclusive
 from tests.tables import each_row
 
 CARD = SpanSummary(1, 0.6, (Span(61.0, 61.6),))
