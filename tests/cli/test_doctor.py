@@ -20,15 +20,7 @@ from bot.cli.checks.samples import messages, views
 from bot.cli.checks.store import NO_TABLES
 from bot.cli.doctor import examine
 from bot.cli.doctor_report import report
-from bot.cli.stage import (
-    ACCOUNT_ID,
-    AGENT_ID,
-    PLAIN_KEY,
-    PLATFORM_KEY,
-    RAW_KEY,
-    environment_of,
-    platform_environment_of,
-)
+from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY, environment_of, platform_environment_of
 from bot.jobs.sole_worker import SoleWorker
 from bot.recordings.references.reference import parse_reference
 from bot.sandbox.faults import Fault
@@ -40,13 +32,12 @@ from bot.settings.environment import load_settings
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
 from bot.store.database import Database
 from bot.wiring.clock import utc_now
+from tests.cli.stand_ins import SPOKEN, stand_ins
 from tests.forward_proxy import ForwardProxy
 from tests.pgbouncer import needs_pgbouncer, pooled
-from tests.tls import AUTHORITY, server_tls
+from tests.tls import AUTHORITY
 
 APPROVALS = "C0APPROVE0"
-YESTERDAY = utc_now() - timedelta(days=1)
-SPOKEN = {"recording": Recording.speech(), "started_at": YESTERDAY}
 
 
 @pytest.fixture
@@ -57,19 +48,19 @@ def workspace() -> Workspace:
 
 
 @pytest.fixture
-async def polyai() -> AsyncIterator[PolyAISandbox]:
-    async with PolyAISandbox() as polyai:
-        polyai.add_key(PLAIN_KEY)
-        polyai.add_key(RAW_KEY, pii=True)
-        polyai.add_platform_key(PLATFORM_KEY, account_id=ACCOUNT_ID, agents=[AGENT_ID])
-        polyai.add_call("CALL-1", agent_id=AGENT_ID, **SPOKEN)
-        yield polyai
+async def both_sides(workspace: Workspace) -> AsyncIterator[tuple[SlackSandbox, PolyAISandbox]]:
+    async with stand_ins(workspace) as both:
+        yield both
 
 
 @pytest.fixture
-async def slack(workspace: Workspace) -> AsyncIterator[SlackSandbox]:
-    async with SlackSandbox(workspace) as slack:
-        yield slack
+def slack(both_sides) -> SlackSandbox:
+    return both_sides[0]
+
+
+@pytest.fixture
+def polyai(both_sides) -> PolyAISandbox:
+    return both_sides[1]
 
 
 @pytest.fixture
@@ -92,37 +83,47 @@ def next_step(findings: Mapping[str, Finding]) -> str:
     return report([*findings.values()], width=None, shows_all=False).splitlines()[-1]
 
 
-async def test_nothing_is_wrong_with_a_complete_set_up(environ):
+async def test_nothing_is_wrong_with_a_complete_set_up_and_findings_are_in_its_order(environ):
     findings = await found(environ)
 
     assert {each.state for each in findings.values()} == {Status.OK, Status.SET}
     assert findings["raw key of default"].says == "opens the agent"
     assert findings["audience rule"].says.startswith("cleared")
     assert findings["Slack"].says == "accepts the bot token, of workspace T0CALLAUDIO"
-
-
-async def test_findings_are_in_the_order_of_the_set_up(environ):
     before = ["proxy", "admins", "database", "worker", "Slack", "conversations"]
     after = ["plain key of default", "who may hear raw", "redaction for default"]
-    order = [*before, *after]
-    assert [name for name in await found(environ) if name in order] == order
+    assert [name for name in findings if name in (*before, *after)] == [*before, *after]
+
+
+async def test_what_is_left_out_of_the_settings_is_explained_by_its_consequence(environ, polyai):
+    findings = await found(environ, CALLAUDIO_ADMINS="", POLYAI_PII_API_KEY="")
+
+    for what, says in {
+        "admins": "CALLAUDIO_ADMINS is empty: nobody can give rights in Slack",
+        "approvals channel": "none: admins are asked in their direct messages",
+        "raw key of default": "none: raw is never delivered",
+        "calls of default": "v1 list: POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set",
+        "proxy": "none: HTTPS_PROXY is not set",
+        "trusted authorities": "browsers",
+    }.items():
+        assert (findings[what].state, says in findings[what].says) == (Status.SET, True)
+    assert "Copy member ID" in findings["admins"].fix
+    assert "who may hear raw" not in findings
+    assert polyai.platform.requests == []
 
 
 async def test_if_nobody_may_hear_raw_doctor_prints_the_command_that_grants_it(environ, run):
-    findings = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
-    missing = findings["who may hear raw"]
+    environ["CALLAUDIO_ADMINS"] = "U0FIRST000"
+    missing = (await found(environ))["who may hear raw"]
     assert missing.state is Status.SET
     program, *arguments = shlex.split(missing.fix)
-    assert (program, "T0CALLAUDIO" in arguments, "U0FIRST000" in arguments) == (
-        "callaudio",
-        True,
-        True,
-    )
+    assert program == "callaudio"
+    assert {"T0CALLAUDIO", "U0FIRST000"} <= set(arguments)
 
     assert (await asyncio.to_thread(run, *arguments)).exit_code == 0
 
-    after = await found(environ, CALLAUDIO_ADMINS="U0FIRST000")
-    assert after["who may hear raw"] == Finding("who may hear raw", Status.OK, "1 person or group")
+    after = (await found(environ))["who may hear raw"]
+    assert after == Finding("who may hear raw", Status.OK, "1 person or group")
 
 
 async def test_a_right_of_another_workspace_or_a_denied_or_ended_one_does_not_count(environ, run):
@@ -243,10 +244,6 @@ async def test_a_terminal_shows_the_findings_without_log_lines(environ, run, emp
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-async def test_without_a_raw_key_no_grant_is_recommended(environ):
-    assert "who may hear raw" not in await found(environ, POLYAI_PII_API_KEY="")
-
-
 async def test_the_raw_key_of_another_agent_needs_a_grant_too(environ):
     sales = {"agent_id": AGENT_ID, "region": "us", "api_key": PLAIN_KEY, "pii_api_key": RAW_KEY}
     agents = json.dumps({"sales": sales})
@@ -269,13 +266,6 @@ async def test_a_first_admin_to_whom_the_right_is_denied_is_none(environ, run):
     admins = (await found(environ, CALLAUDIO_ADMINS="U0FIRST000"))["admins"]
     assert (admins.state, "nobody can give rights in Slack" in admins.says) == (Status.SET, True)
     assert "`callaudio grants revoke`" in admins.fix
-
-
-async def test_without_an_admin_doctor_says_where_to_find_the_user_id(environ):
-    admins = (await found(environ, CALLAUDIO_ADMINS=""))["admins"]
-    assert admins.state is Status.SET
-    assert admins.says == "CALLAUDIO_ADMINS is empty: nobody can give rights in Slack"
-    assert "Copy member ID" in admins.fix
 
 
 @pytest.mark.parametrize(
@@ -361,20 +351,9 @@ async def test_doctor_shows_whether_the_bot_was_invited_to_a_channel(
     assert ("/invite @callaudio" in told.fix) is ("no channel" in says)
 
 
-async def test_without_a_raw_key_doctor_explains_the_consequence(environ):
-    findings = await found(environ, POLYAI_PII_API_KEY="")
-
-    assert findings["raw key of default"] == Finding(
-        "raw key of default", Status.SET, "none: raw is never delivered"
-    )
-
-
-async def test_missing_scopes_are_named_and_optional_ones_explained(sqlite_url):
-    workspace = Workspace(scopes=REQUIRED - {"users:read"})
-    async with SlackSandbox(workspace) as slack, PolyAISandbox() as polyai:
-        polyai.add_key(PLAIN_KEY)
-        environ = {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
-        findings = await found(environ)
+async def test_missing_scopes_are_named_and_optional_ones_explained(environ, workspace):
+    workspace.scopes.difference_update({"users:read", *WITHOUT})
+    findings = await found(environ)
 
     assert findings["scopes"].says == "missing: users:read"
     assert findings["optional scope channels:join"].state is Status.SET
@@ -401,48 +380,41 @@ async def test_scopes_that_the_manifest_does_not_ask_for_are_named(workspace, en
     assert finding.says == "all there, and more than needed: channels:manage"
 
 
+ELSEWHERE = "Name another channel in CALLAUDIO_APPROVALS_CHANNEL."
+
+
 @pytest.mark.parametrize(
-    ("channel", "state", "says"),
+    ("channel", "says", "fix"),
     [
-        pytest.param({}, Status.OK, "the bot can ask there", id="the bot is in it"),
-        pytest.param({"is_private": True}, Status.OK, "can ask", id="a private one, too"),
-        pytest.param({"bot_is_member": False}, Status.WRONG, "not in it", id="the bot is outside"),
+        pytest.param({}, "the bot can ask there", "", id="the bot is in it"),
+        pytest.param({"is_private": True}, "can ask", "", id="a private one, too"),
+        pytest.param({"bot_is_member": False}, "not in it", "/invite", id="the bot is outside"),
         pytest.param(
-            {"bot_is_member": False, "is_private": True},
-            Status.WRONG,
-            "",
-            id="a private one the bot cannot see",
+            {"bot_is_member": False, "is_private": True}, "", "/invite", id="one it cannot see"
         ),
         pytest.param(
-            {"is_ext_shared": True}, Status.WRONG, "another organisation", id="outsiders read along"
+            {"is_ext_shared": True}, "another organisation", ELSEWHERE, id="outsiders read along"
         ),
         pytest.param(
-            {"is_pending_ext_shared": True}, Status.WRONG, "another organisation", id="soon they do"
+            {"is_pending_ext_shared": True}, "another organisation", ELSEWHERE, id="soon they do"
         ),
         pytest.param(
-            {"omit": ("is_ext_shared",)},
-            Status.WRONG,
-            "another organisation",
-            id="their standing is unknown",
+            {"omit": ("is_ext_shared",)}, "another organisation", ELSEWHERE, id="unknown standing"
         ),
-        pytest.param({"is_archived": True}, Status.WRONG, "archived", id="nobody can post there"),
-        pytest.param(None, Status.WRONG, "", id="there is none of that id"),
+        pytest.param({"is_archived": True}, "archived", ELSEWHERE, id="nobody can post there"),
+        pytest.param(None, "", "/invite", id="there is none of that id"),
     ],
 )
-async def test_the_approvals_channel_is_checked(workspace, environ, channel, state, says):
+async def test_the_approvals_channel_is_checked(workspace, environ, channel, says, fix):
     if channel is not None:
         workspace.add_channel(APPROVALS, members=[workspace.bot_user_id], **channel)
 
     finding = (await found(environ, CALLAUDIO_APPROVALS_CHANNEL=APPROVALS))["approvals channel"]
 
-    assert (finding.state, bool(finding.fix)) == (state, state is Status.WRONG)
+    assert finding.state is (Status.WRONG if fix else Status.OK)
     assert says in finding.says
-
-
-async def test_without_an_approvals_channel_doctor_explains_the_consequence(environ):
-    finding = (await found(environ))["approvals channel"]
-
-    assert (finding.state, "direct messages" in finding.says) == (Status.SET, True)
+    assert fix in finding.fix
+    assert bool(fix) is bool(finding.fix)
 
 
 async def test_the_v3_list_is_asked_for_one_call_with_the_platform_key(environ, polyai):
@@ -453,24 +425,6 @@ async def test_the_v3_list_is_asked_for_one_call_with_the_platform_key(environ, 
     asked = polyai.platform.requests
     assert {each.key_kind for each in asked} == {"platform"}
     assert asked[0].query["limit"] == "1"
-
-
-async def test_a_host_other_than_the_platforms_is_reported_with_the_fix(environ, polyai):
-    changes = {**platform_environment_of(polyai), "POLYAI_PLATFORM_URL": polyai.url}
-
-    finding = (await found(environ, **changes))["calls of default"]
-
-    assert finding.state is Status.WRONG
-    assert "POLYAI_PLATFORM_URL" in finding.fix
-    assert "POLYAI_REGION" in finding.fix
-
-
-async def test_without_an_account_doctor_says_that_the_v1_list_is_read(environ, polyai):
-    finding = (await found(environ))["calls of default"]
-
-    assert finding.state is Status.SET
-    assert "v1 list: POLYAI_ACCOUNT_ID and POLYAI_PLATFORM_API_KEY are not set" in finding.says
-    assert polyai.platform.requests == []
 
 
 async def test_an_agent_of_another_region_is_read_from_the_v1_list(environ, polyai):
@@ -515,22 +469,14 @@ async def test_behind_a_pooler_doctor_says_that_notifications_do_not_arrive(
 # ---- the proxy and the authorities
 
 
-@asynccontextmanager
-async def over_tls(
-    workspace: Workspace, sqlite_url: str, certificate: str = "server"
-) -> AsyncIterator[dict[str, str]]:
-    tls = server_tls(certificate)
-    async with SlackSandbox(workspace, tls=tls) as slack, PolyAISandbox(tls=tls) as polyai:
-        polyai.add_key(PLAIN_KEY)
-        polyai.add_key(RAW_KEY, pii=True)
-        polyai.add_call("CALL-1", agent_id=AGENT_ID, **SPOKEN)
-        yield {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
-
-
 async def test_with_a_proxy_and_an_authority_nothing_is_wrong_and_both_are_named(
     workspace, sqlite_url
 ):
-    async with over_tls(workspace, sqlite_url) as environ, ForwardProxy(login="u:hunter2") as proxy:
+    async with (
+        stand_ins(workspace, ("server", "server")) as (slack, polyai),
+        ForwardProxy(login="u:hunter2") as proxy,
+    ):
+        environ = {**environment_of(workspace, slack, polyai), "DATABASE_URL": sqlite_url}
         findings = await found(
             environ, HTTPS_PROXY=proxy.url, NO_PROXY="poly.ai", SSL_CERT_FILE=str(AUTHORITY)
         )
@@ -542,12 +488,6 @@ async def test_with_a_proxy_and_an_authority_nothing_is_wrong_and_both_are_named
     assert findings["trusted authorities"].says == f"those in {AUTHORITY}"
     assert proxy.tunnels["127.0.0.1"] >= 2
     assert "hunter2" not in str(findings)
-
-
-async def test_without_a_proxy_and_an_authority_doctor_says_so(environ):
-    findings = await found(environ)
-    assert findings["proxy"].says == "none: HTTPS_PROXY is not set"
-    assert "browsers" in findings["trusted authorities"].says
 
 
 # ---- Slack's clock and the app token
@@ -568,7 +508,7 @@ async def test_a_wrong_clock_is_reported(environ, monkeypatch, ahead_seconds, st
 
     finding = (await found(environ))["clock"]
 
-    assert (finding.state, bool(finding.fix)) == (state, state is Status.WRONG)
+    assert (finding.state, "timedatectl" in finding.fix) == (state, state is Status.WRONG)
     assert re.sub(r"39\d|40\d", "400", finding.says).startswith(says)
 
 
@@ -598,49 +538,29 @@ ALIKE = Recording.of(b"RIFF nothing to mute", b"RIFF nothing to mute")
 NAME_A_CALL = "`callaudio doctor --conversation CA…`"
 
 
+CREATE = "Create a key without PII access in Agent Studio, and use it as the plain key."
+SWAP = "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY)."
+
+
 @pytest.mark.parametrize(
-    ("keys", "state", "says", "fix"),
+    ("plain", "raw", "state", "says", "fix"),
     [
-        pytest.param({}, Status.OK, "always returns the redacted", "", id="correct keys"),
-        pytest.param(
-            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": PLAIN_KEY},
-            Status.WRONG,
-            "swapped",
-            "Swap",
-            id="swapped",
-        ),
-        pytest.param(
-            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": ""},
-            Status.WRONG,
-            "PII access",
-            "without PII access",
-            id="a raw key in the plain place",
-        ),
-        pytest.param(
-            {"POLYAI_API_KEY": RAW_KEY, "POLYAI_PII_API_KEY": "AnotherRawKey"},
-            Status.WRONG,
-            "PII access",
-            "without PII access",
-            id="two raw keys",
-        ),
-        pytest.param({"POLYAI_PII_API_KEY": ""}, Status.SET, NOT_SHOWN, "", id="plain"),
-        pytest.param(
-            {"POLYAI_PII_API_KEY": "AnotherPlainKey"},
-            Status.SET,
-            NOT_SHOWN,
-            NAME_A_CALL,
-            id="two plain keys",
-        ),
+        pytest.param(PLAIN_KEY, RAW_KEY, Status.OK, "always returns the redacted", "", id="right"),
+        pytest.param(RAW_KEY, PLAIN_KEY, Status.WRONG, "swapped", SWAP, id="swapped"),
+        pytest.param(RAW_KEY, "", Status.WRONG, "PII access", CREATE, id="raw as plain"),
+        pytest.param(RAW_KEY, "OtherRawKey", Status.WRONG, "PII access", CREATE, id="two raw"),
+        pytest.param(PLAIN_KEY, "", Status.SET, NOT_SHOWN, "", id="plain"),
+        pytest.param(PLAIN_KEY, "OtherKey", Status.SET, NOT_SHOWN, NAME_A_CALL, id="two plain"),
     ],
 )
 @pytest.mark.parametrize("conversation", [None, "CALL-1"])
 async def test_swapped_keys_are_found_by_the_recordings_they_return(
-    environ, polyai, keys, state, says, fix, conversation
+    environ, polyai, plain, raw, state, says, fix, conversation
 ):
-    polyai.add_key("AnotherPlainKey")
-    polyai.add_key("AnotherRawKey", pii=True)
+    polyai.add_key("OtherKey")
+    polyai.add_key("OtherRawKey", pii=True)
 
-    findings = await found(environ, conversation, **keys)
+    findings = await found(environ, conversation, POLYAI_API_KEY=plain, POLYAI_PII_API_KEY=raw)
 
     finding = findings["redaction for default"]
     assert finding.state is state
@@ -648,7 +568,7 @@ async def test_swapped_keys_are_found_by_the_recordings_they_return(
     assert fix in finding.fix
     assert bool(fix) is bool(finding.fix)
     assert finding.is_always_shown is bool(conversation or says == NOT_SHOWN)
-    assert not [key for key in (PLAIN_KEY, RAW_KEY, "AnotherRawKey") if key in str(findings)]
+    assert not [key for key in (PLAIN_KEY, RAW_KEY, "OtherRawKey") if key in str(findings)]
 
 
 async def test_a_call_in_which_nothing_is_muted_proves_nothing(environ, polyai):
@@ -676,7 +596,7 @@ async def test_without_a_recording_the_keys_are_not_compared_and_a_named_call_sa
     environ, polyai
 ):
     polyai.calls.clear()
-    polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=YESTERDAY)
+    polyai.add_call("CALL-1", agent_id=AGENT_ID, started_at=SPOKEN["started_at"])
 
     sales = {"agent_id": AGENT_ID, "region": "us", "api_key": PLAIN_KEY}
     findings = await found(environ, POLYAI_AGENTS=json.dumps({"sales": sales}))
@@ -733,10 +653,7 @@ def test_settings_that_cannot_be_used_are_findings_with_a_fix(run, empty_environ
     ("has_file", "next_step"),
     [
         (False, "Write a file .env here, with a line NAME=value for each setting below."),
-        (
-            True,
-            "Set SLACK_BOT_TOKEN: use the bot token of the installed app; it starts with xoxb-.",
-        ),
+        (True, "Set SLACK_BOT_TOKEN: use the bot token of the installed app; it starts with"),
     ],
 )
 def test_the_next_step_is_the_fix_of_the_first_setting_or_an_env_file(
@@ -747,4 +664,4 @@ def test_the_next_step_is_the_fix_of_the_first_setting_or_an_env_file(
         (tmp_path / ".env").touch()
     told = run("doctor").stdout
     assert "[wrong] settings: SLACK_BOT_TOKEN is not set\n" in told
-    assert told.splitlines()[-1] == f"Fix this first: settings. {next_step}"
+    assert told.splitlines()[-1].startswith(f"Fix this first: settings. {next_step}")
