@@ -1,10 +1,18 @@
-"""How many examples of a costly property are tried: some in `make test`, many in test-long."""
+"""What properties are tried with: any JSON, and how many examples in `make test` and at length."""
 
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 LONG = "long"
 USUAL = 40
 TIMES_AS_MANY = 50
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+"""Any JSON value."""
 
 
 def register_profiles() -> None:

@@ -77,6 +77,7 @@ def test_an_error_says_what_happened_and_the_fix(kind):
     assert kind.what.strip()
     assert kind.fix.strip()
     assert kind.what.endswith((".", "`"))
+    assert "://" not in f"{kind.what} {kind.likely_cause} {kind.fix}"
     assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
-from bot.polyai.agents import Agent
+from bot.polyai.agents import Agent, Platform
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
@@ -54,3 +54,16 @@ async def client(waits):
 
     async with build_http_client(4) as http:
         yield PolyAIClient(HttpGet(http, clock=lambda: NOW, sleep=no_sleep))
+
+
+def agent_of(polyai, kind, *, key="plain", platform_key="platform", account="ws-1", agent=AGENT):
+    platform = Platform(account, polyai.platform.origin, SecretStr(platform_key))
+    return Agent(
+        name="default",
+        agent_id=agent,
+        region="us",
+        base_url=polyai.url,
+        api_key=SecretStr(key),
+        pii_api_key=SecretStr("raw"),
+        platform=platform if kind == "v3" else None,
+    )

@@ -20,7 +20,7 @@ class Asked:
 class ScriptedServer:
     """Sends the scripted answers in turn, the last one repeatedly.
 
-    An answer is raw bytes, sent as they are before the connection closes; `HANG` never answers.
+    An answer is raw bytes, sent as they are before the connection closes; `HANG` keeps it open.
     """
 
     answers: list[bytes] = field(default_factory=list)
@@ -50,9 +50,9 @@ class ScriptedServer:
         headers = {name.lower(): value for name, _, value in (s.partition(": ") for s in lines)}
         self.asked.append(Asked(method, parts.path, dict(parse_qsl(parts.query)), headers))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer is not HANG:
-            writer.write(answer)
-            await writer.drain()
+        writer.write(answer.removesuffix(HANG))
+        await writer.drain()
+        if not answer.endswith(HANG):
             writer.close()
 
 

@@ -33,7 +33,9 @@ AUDIO = answer(200, b"RIFF" + bytes(1000), headers=WAV_TYPE)
 PATH = f"/v1/agents/PROJECT-58RP822I/conversations/{CALL}"
 
 
-FACTS_BODY = json.dumps({"conversationId": CALL, "accountId": "a", "projectId": "p"}).encode()
+def facts_answer(*, headers=None, **fields):
+    body = {"conversationId": CALL, "accountId": "a", "projectId": "p"} | fields
+    return answer(200, json.dumps(body).encode(), headers=headers)
 
 
 async def fetch(
@@ -90,8 +92,10 @@ async def test_raw_without_a_raw_key_is_a_programming_error_and_makes_no_request
     server, client, agent, pii_api_key
 ):
     key = None if pii_api_key is None else type(agent.api_key)(pii_api_key)
-    with pytest.raises(ValueError, match="without a raw key"):
-        await fetch(client, dataclasses.replace(agent, pii_api_key=key), raw=True)
+    without = dataclasses.replace(agent, pii_api_key=key)
+    for asked in (fetch(client, without, raw=True), client.transcript(without, CALL)):
+        with pytest.raises(ValueError, match="without a raw key"):
+            await asked
     assert server.asked == []
 
 
@@ -188,11 +192,15 @@ async def test_a_refused_connection_is_unavailable(client, agent, waits):
     assert uuid.UUID(caught.value.correlation_id)
 
 
-async def test_a_host_that_does_not_answer_is_unavailable(server, client, agent, monkeypatch):
+async def test_a_host_that_does_not_answer_or_stops_is_unavailable(
+    server, client, agent, monkeypatch
+):
     monkeypatch.setattr(http_module, "TIMEOUT", httpx.Timeout(0.05))
-    server.answers = [HANG, AUDIO]
+    server.answers = [HANG, AUDIO, AUDIO[:-500] + HANG]
     _, body = await fetch(client, agent)
     assert body.startswith(b"RIFF")
+    with pytest.raises(errors.PolyAIUnavailable):
+        await fetch(client, agent)
 
 
 def known(facts: CallFacts | None):
@@ -274,28 +282,19 @@ async def test_a_body_without_any_length_is_read_to_its_end(server, client, agen
     assert (stream.content_length, stream.tells_end, body) == (None, False, b"RIFF")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("encoding", "is_compressed"),
     [
-        ("identity", False),
-        ("", False),
-        ("utf-8", False),
-        ("Binary", False),
-        ("aws-chunked", False),
-        ("gzip", True),
-        ("X-GZIP", True),
-        ("br", True),
+        ("identity", False), ("", False), ("utf-8", False), ("Binary", False),
+        ("aws-chunked", False), ("gzip", True), ("X-GZIP", True), ("br", True),
         ("aws-chunked, zstd", True),
     ],
-)
+)  # fmt: skip
 async def test_only_a_real_compression_is_refused_and_other_bytes_arrive_unchanged(
     server, client, agent, encoding, is_compressed
 ):
     headers = WAV_TYPE | {"Content-Encoding": encoding}
-    server.answers = [
-        answer(200, b"RIFF", headers=headers),
-        answer(200, FACTS_BODY, headers=headers),
-    ]
+    server.answers = [answer(200, b"RIFF", headers=headers), facts_answer(headers=headers)]
     stream, body = await fetch(client, agent)
     assert (stream.is_compressed, body) == (is_compressed, b"RIFF")
     if is_compressed:
@@ -303,20 +302,6 @@ async def test_only_a_real_compression_is_refused_and_other_bytes_arrive_unchang
             await client.conversation(agent, CALL)
     else:
         assert (await client.conversation(agent, CALL)).conversation_id == CALL
-
-
-async def test_a_body_that_stops_arriving_is_unavailable(server, client, agent, monkeypatch):
-    monkeypatch.setattr(http_module, "TIMEOUT", httpx.Timeout(0.05))
-
-    async def stall(reader, writer):
-        server.connections.append(writer)
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer(200, b"RIFF", headers=WAV_TYPE, length=100))
-
-    monkeypatch.setattr(type(server), "_serve", lambda _, reader, writer: stall(reader, writer))
-    async with type(server)() as stalling:
-        with pytest.raises(errors.PolyAIUnavailable):
-            await fetch(client, dataclasses.replace(agent, base_url=stalling.url))
 
 
 async def test_a_large_body_is_returned_in_pieces_of_at_most_64_kib(server, client, agent):
@@ -365,19 +350,6 @@ async def test_cookies_are_neither_kept_nor_sent(server, client, agent):
     assert "cookie" not in server.asked[1].headers
 
 
-async def test_the_environments_proxy_is_not_used(server, agent, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    server.answers = [AUDIO]
-    async with build_http_client(1) as http:
-        fresh = client_module.PolyAIClient(HttpGet(http, clock=lambda: NOW))
-        assert len((await fetch(fresh, agent))[1]) == 1004
-
-
-def facts_answer(**fields):
-    body = {"conversationId": CALL, "accountId": "a", "projectId": "p"} | fields
-    return answer(200, json.dumps(body).encode(), headers={"Content-Type": "application/json"})
-
-
 async def test_facts_are_requested_with_the_plain_key(server, client, agent):
     server.answers = [
         facts_answer(channel="VOICE-SIP", fromNumber="+447700900123", totalDuration=61)
@@ -420,33 +392,25 @@ async def test_facts_larger_than_the_bound_are_refused(server, client, agent, mo
 
 @pytest.mark.parametrize(
     "scripted",
-    [answer(401, b"x" * 100_000), answer(401, b"half", length=50), answer(401, length="absent")],
+    [
+        answer(401, b"x" * 100_000),
+        answer(401, b"half", length=50),
+        answer(401, length="absent"),
+        answer(401, b"{", length=100) + HANG,
+    ],
 )
 async def test_an_error_with_an_unreadable_body_is_classified_by_its_status(
-    server, client, agent, scripted
+    server, client, agent, scripted, monkeypatch
 ):
+    monkeypatch.setattr(response_module, "READ_ALL_SECONDS", 0.05)
     server.answers = [scripted]
     with pytest.raises(errors.PolyAIKeyRejected):
         await client.conversation(agent, CALL)
 
 
-async def test_an_error_body_that_never_ends_is_given_up(server, client, agent, monkeypatch):
-    monkeypatch.setattr(response_module, "READ_ALL_SECONDS", 0.05)
-
-    async def stall(reader, writer):
-        server.connections.append(writer)
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer(401, b"{", length=100))
-
-    monkeypatch.setattr(type(server), "_serve", lambda _, reader, writer: stall(reader, writer))
-    async with type(server)() as stalling:
-        with pytest.raises(errors.PolyAIKeyRejected):
-            await client.conversation(dataclasses.replace(agent, base_url=stalling.url), CALL)
-
-
 async def test_errors_are_counted_by_agent_and_successes_are_not(server, agent):
     metrics = Metrics()
-    server.answers = [envelope(401, "UNAUTHORIZED"), answer(200, FACTS_BODY)]
+    server.answers = [envelope(401, "UNAUTHORIZED"), facts_answer()]
     async with build_http_client(1, metrics=metrics, agents={"sales": agent}) as http:
         client = client_module.PolyAIClient(HttpGet(http, clock=lambda: NOW, attempts=1))
         with pytest.raises(errors.PolyAIKeyRejected):

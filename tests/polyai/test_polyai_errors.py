@@ -1,8 +1,6 @@
-"""Every row of the table: the error, its text for people, and whether it is retried."""
+"""Every row of the table: the error, and whether it is retried."""
 
-import inspect
 import json
-import re
 from datetime import timedelta
 
 import httpx
@@ -17,7 +15,6 @@ from tests.polyai.conftest import NOW
 from tests.tables import each_row
 
 NO_RECORDING = "CONVERSATIONS_RECORDING_NOT_FOUND"
-HOST = "Ask the callaudio operator to check `POLYAI_API_URL` and `POLYAI_REGION`."
 
 
 def enveloped(code):
@@ -30,105 +27,62 @@ def translated(status, code=None, *, body=None, headers=None, facts=None):
 
 
 @each_row(
-    ("status", "code", "kind", "name", "cause", "fix", "retryable"),
+    ("status", "code", "name", "retryable"),
     [
-        (400, "CONVERSATIONS_VALIDATION_FAILED", errors.PolyAIRequestInvalid,
-         "polyai_request_invalid", "form PolyAI does not use", "Copy the link", False),
-        (400, None, errors.PolyAIRequestInvalid,
-         "polyai_request_invalid", "API has changed", "reference id", False),
-        (405, None, errors.PolyAIRequestInvalid,
-         "polyai_request_invalid", "API has changed", "reference id", False),
-        (401, "AUTH_USER_NOT_FOUND", errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "key of another region", "`POLYAI_REGION`", False),
-        (401, "AUTH_USER_UNAUTHORISED", errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "expired or empty", "`POLYAI_REGION`", False),
-        (401, None, errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "key of another region", "`POLYAI_REGION`", False),
-        (403, "AUTH_USER_NOT_FOUND", errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "key of another region", "`POLYAI_REGION`", False),
-        (403, "AUTH_USER_UNAUTHORISED", errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "key of another region", "`POLYAI_REGION`", False),
-        (403, "AUTH_USER_INVALID_TOKEN", errors.PolyAIKeyRejected,
-         "polyai_key_rejected", "key of another region", "`POLYAI_REGION`", False),
-        (403, "USER_ACCESS_FORBIDDEN", errors.PolyAIForbidden,
-         "polyai_forbidden", "was revoked", "covers this agent", False),
-        (403, "ACCOUNT_INSUFFICIENT_PERMISSIONS", errors.PolyAIForbidden,
-         "polyai_forbidden", "Conversations data", "covers this agent", False),
-        (404, "CONVERSATIONS_NOT_FOUND", errors.ConversationNotFound,
-         "conversation_not_found", "another agent or region", "Copy the link", False),
-        (404, "SOMETHING_NEW", errors.ConversationNotFound,
-         "conversation_not_found", "another agent or region", "`sales:CA…`", False),
-        (404, "PROJECT_NOT_FOUND", errors.AgentNotFound,
-         "agent_not_found", "`POLYAI_AGENT_ID` is wrong", "`POLYAI_REGION`", False),
-        (404, "ACCOUNT_NOT_FOUND", errors.AgentNotFound,
-         "agent_not_found", "another region", "`POLYAI_AGENT_ID`", False),
-        (404, NO_RECORDING, errors.RecordingMissing,
-         "recording_missing", "just ended", "Agent Studio", False),
-        (404, 5003, errors.RecordingMissing,
-         "recording_missing", "discarded", "Agent Studio", False),
-        (404, None, errors.WrongHost,
-         "wrong_host", "wrong host", "`POLYAI_API_URL`", False),
-        (408, None, errors.PolyAIUnavailable,
-         "polyai_unavailable", "network", "few minutes", True),
-        (409, None, errors.RecordingNotReady,
-         "recording_not_ready", "ended a few minutes ago", "tried for a while", True),
-        (425, None, errors.RecordingNotReady,
-         "recording_not_ready", "still going on", "ten minutes", True),
-        (410, None, errors.RecordingDeleted,
-         "recording_gone", "retention", "cannot be restored", False),
-        (429, None, errors.PolyAIRateLimited,
-         "polyai_rate_limited", "short time", "in a minute", True),
-        (500, "X", errors.PolyAIServerError,
-         "polyai_server_error", "inside PolyAI", "correlation id", False),
-        (507, None, errors.PolyAIServerError,
-         "polyai_server_error", "inside PolyAI", "correlation id", False),
-        (502, None, errors.PolyAIUnavailable,
-         "polyai_unavailable", "a problem at PolyAI", "`callaudio doctor`", True),
-        (503, None, errors.PolyAIUnavailable,
-         "polyai_unavailable", "a problem at PolyAI", "`callaudio doctor`", True),
-        (504, None, errors.PolyAIUnavailable,
-         "polyai_unavailable", "a problem at PolyAI", "`callaudio doctor`", True),
-        (301, None, errors.UnexpectedRedirect,
-         "unexpected_redirect", "asks for a login", HOST, False),
-        (204, None, errors.NotAudio,
-         "not_audio", "gateway answered", "`POLYAI_API_URL`", False),
+        (400, "CONVERSATIONS_VALIDATION_FAILED", "polyai_request_invalid", False),
+        (400, None, "polyai_request_invalid", False),
+        (405, None, "polyai_request_invalid", False),
+        (401, "AUTH_USER_NOT_FOUND", "polyai_key_rejected", False),
+        (401, "AUTH_USER_UNAUTHORISED", "polyai_key_rejected", False),
+        (401, None, "polyai_key_rejected", False),
+        (403, "AUTH_USER_NOT_FOUND", "polyai_key_rejected", False),
+        (403, "AUTH_USER_UNAUTHORISED", "polyai_key_rejected", False),
+        (403, "AUTH_USER_INVALID_TOKEN", "polyai_key_rejected", False),
+        (403, "USER_ACCESS_FORBIDDEN", "polyai_forbidden", False),
+        (403, "ACCOUNT_INSUFFICIENT_PERMISSIONS", "polyai_forbidden", False),
+        (404, "CONVERSATIONS_NOT_FOUND", "conversation_not_found", False),
+        (404, "SOMETHING_NEW", "conversation_not_found", False),
+        (404, "PROJECT_NOT_FOUND", "agent_not_found", False),
+        (404, "ACCOUNT_NOT_FOUND", "agent_not_found", False),
+        (404, "CONVERSATIONS_RECORDING_NOT_FOUND", "recording_missing", False),
+        (404, 5003, "recording_missing", False),
+        (404, None, "wrong_host", False),
+        (408, None, "polyai_unavailable", True),
+        (409, None, "recording_not_ready", True),
+        (425, None, "recording_not_ready", True),
+        (410, None, "recording_gone", False),
+        (429, None, "polyai_rate_limited", True),
+        (500, "X", "polyai_server_error", False),
+        (507, None, "polyai_server_error", False),
+        (502, None, "polyai_unavailable", True),
+        (503, None, "polyai_unavailable", True),
+        (504, None, "polyai_unavailable", True),
+        (301, None, "unexpected_redirect", False),
+        (204, None, "not_audio", False),
     ],
-)  # fmt: skip
-def test_each_status_has_its_error(*, status, code, kind, name, cause, fix, retryable):
+)
+def test_each_status_has_its_error(*, status, code, name, retryable):
     error = translated(status, code)
-    assert type(error) is kind
-    assert error.code == name
-    assert error.what.endswith(".")
-    assert cause in error.likely_cause
-    assert fix in error.fix
-    assert error.retryable is retryable
+    assert (error.code, error.retryable) == (name, retryable)
 
 
 @each_row(
     ("facts", "kind", "cause"),
     [
+        (None, errors.RecordingMissing, "just ended"),
         (CallFacts("c", channel="WEBCHAT"), errors.RecordingMissing, "It was a chat"),
         (CallFacts("c", channel="CHAT", in_progress=True), errors.RecordingMissing, "a chat"),
         (CallFacts("c", channel="MESSAGING"), errors.RecordingMissing, "It was a chat"),
         (CallFacts("c", in_progress=True), errors.RecordingNotReady, "still going on"),
-        (
-            CallFacts("c", finished_at=NOW - timedelta(minutes=9, seconds=59)),
-            errors.RecordingNotReady,
-            "a few minutes ago",
-        ),
-        (
-            CallFacts("c", finished_at=NOW - timedelta(minutes=10)),
-            errors.RecordingMissing,
-            "discarded",
-        ),
-        (
-            CallFacts("c", started_at=NOW - timedelta(minutes=12), length_seconds=300),
-            errors.RecordingNotReady,
-            "a few minutes ago",
-        ),
+        (CallFacts("c", finished_at=NOW - timedelta(seconds=599)), errors.RecordingNotReady,
+         "a few minutes ago"),
+        (CallFacts("c", finished_at=NOW - timedelta(minutes=10)), errors.RecordingMissing,
+         "discarded"),
+        (CallFacts("c", started_at=NOW - timedelta(minutes=12), length_seconds=300),
+         errors.RecordingNotReady, "a few minutes ago"),
         (CallFacts("c", started_at=NOW), errors.RecordingMissing, "retention"),
     ],
-)
+)  # fmt: skip
 def test_a_missing_recording_is_explained_by_the_facts_of_the_call(facts, kind, cause):
     error = translated(404, NO_RECORDING, facts=facts)
     assert type(error) is kind
@@ -142,14 +96,11 @@ def test_a_404_without_polyais_envelope_is_a_wrong_host(body):
     assert type(translated(404, body=body)) is errors.WrongHost
 
 
-def test_not_ready_waits_twenty_seconds_unless_polyai_names_a_time():
+def test_retry_after_is_kept_where_waiting_helps_and_not_ready_waits_twenty_seconds_without_it():
+    named = {"Retry-After": "5"}
+    for status, seconds in ((409, 5.0), (429, 5.0), (401, None)):
+        assert translated(status, headers=named).retry_after_seconds == seconds
     assert translated(409).retry_after_seconds == 20.0
-    assert translated(409, headers={"Retry-After": "5"}).retry_after_seconds == 5.0
-
-
-def test_retry_after_is_kept_only_where_waiting_helps():
-    assert translated(429, headers={"Retry-After": "5"}).retry_after_seconds == 5.0
-    assert translated(401, headers={"Retry-After": "5"}).retry_after_seconds is None
 
 
 def test_the_correlation_id_is_read_from_the_header_and_then_from_the_envelope():
@@ -169,24 +120,3 @@ def test_any_response_is_translated_without_repeating_its_content(status, body):
     error = error_from(status, body, httpx.Headers(), now=NOW)
     assert isinstance(error, errors.PolyAIError)
     assert str(error) == type(error).what
-
-
-def error_classes():
-    return [
-        kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, errors.PolyAIError) and kind is not errors.PolyAIError
-    ]
-
-
-@each_row("kind", error_classes())
-def test_every_error_says_what_why_and_what_to_do_in_sentences(kind):
-    for text in (kind.what, kind.likely_cause, kind.fix):
-        assert re.fullmatch(r"[A-Z`].*\.", text)
-        assert "http" not in text
-    assert kind.__doc__
-
-
-def test_codes_are_distinct():
-    codes = [kind.code for kind in error_classes()]
-    assert len(set(codes)) == len(codes)

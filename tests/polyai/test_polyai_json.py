@@ -25,8 +25,7 @@ from bot.polyai.response import PARSED_AT_ONCE_BYTES
 from bot.polyai.transcripts import TRANSCRIPT_FIELDS, transcript_of
 from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
-from tests.polyai.conftest import AGENT, NOW
-from tests.polyai.lists.conftest import agent_of
+from tests.polyai.conftest import AGENT, NOW, agent_of
 from tests.tables import each_row
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.polyai.agents import Agent, Platform
-from tests.polyai.conftest import AGENT
+from tests.polyai.conftest import AGENT, agent_of
 
 HOUR = timedelta(hours=1)
 
@@ -14,19 +14,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(params=["v1", "v3"])
 def agent(request, polyai):
     return agent_of(polyai, request.param)
-
-
-def agent_of(polyai, kind, *, key="plain", platform_key="platform", account="ws-1", agent=AGENT):
-    platform = Platform(account, polyai.platform.origin, SecretStr(platform_key))
-    return Agent(
-        name="default",
-        agent_id=agent,
-        region="us",
-        base_url=polyai.url,
-        api_key=SecretStr(key),
-        pii_api_key=SecretStr("raw"),
-        platform=platform if kind == "v3" else None,
-    )
 
 
 def scripted(server, kind):

@@ -17,8 +17,8 @@ from bot.polyai.transport import build_http_client
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
 from tests.examples import examples
-from tests.polyai.conftest import NOW
-from tests.polyai.lists.conftest import HOUR, agent_of, scripted
+from tests.polyai.conftest import NOW, agent_of
+from tests.polyai.lists.conftest import HOUR, scripted
 from tests.polyai.scripted_server import answer
 
 

@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 from bot.polyai.normalization import is_live_v1, is_live_v3, summary_from_v1, summary_from_v3
 from bot.sandbox.polyai_calls import PolyCall
 from bot.sandbox.polyai_rows import PERSONAL_WORDS, list_row, platform_row
+from tests.examples import JSON
 from tests.tables import each_row
 
 CALL = PolyCall("CA1f", "PROJECT-1", None, handoff=True)
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def fields_of(row):

@@ -1,14 +1,11 @@
 """WAV headers as PolyAI may send them, and everything else that may come instead."""
 
-import inspect
-import re
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import CallAudioError
 from bot.recordings.audio import wav_errors as wav
 from bot.recordings.audio.wav_header import WavHeader
 from bot.recordings.audio.wav_header_parser import MAX_HEADER_BYTES, parse_wav_header
@@ -57,16 +54,10 @@ def parse(body, *, complete=True):
     ],
 )
 def test_the_usual_formats_are_read(tag, channels, rate_hz, bits, bytes_per_second):
-    body = riff(fmt(tag, channels, rate_hz, bits), data(1600))
+    # The redundant byte rate of the header is not trusted.
+    body = riff(fmt(tag, channels, rate_hz, bits, byte_rate=0), data(1600))
     assert parse(body) == WavHeader(
-        format_tag=tag,
-        channels=channels,
-        sample_rate_hz=rate_hz,
-        bits_per_sample=bits,
-        bytes_per_second=bytes_per_second,
-        data_offset=44,
-        declared_bytes=len(body),
-        data_bytes=1600,
+        tag, channels, rate_hz, bits, bytes_per_second, 44, len(body), 1600, "RIFF"
     )
 
 
@@ -101,6 +92,10 @@ def long_sizes(riff_bytes, data_bytes):
 UNKNOWN = 0xFFFF_FFFF
 
 
+def rf64(sizes, *, magic=b"RF64"):
+    return riff(sizes, fmt(), data(size=UNKNOWN), size=UNKNOWN, magic=magic)
+
+
 @each_row(
     ("body", "named", "data_bytes", "seconds"),
     [
@@ -109,27 +104,13 @@ UNKNOWN = 0xFFFF_FFFF
         (riff(fmt(2, byte_rate=4096, bits=4), data(4096)), "Microsoft ADPCM", 4096, 1.0),
         (riff(fmt(0x55, byte_rate=0), data(1600)), "MP3", 1600, None),
         (riff(fmt(0x1234, byte_rate=1600), data(1600)), "WAV format 0x1234", 1600, 1.0),
-        (
-            riff(long_sizes(1680, 1600), fmt(), data(size=UNKNOWN), size=UNKNOWN, magic=b"RF64"),
-            "RF64",
-            1600,
-            0.1,
-        ),
-        (
-            riff(long_sizes(0, 0), fmt(), data(size=UNKNOWN), size=UNKNOWN, magic=b"BW64"),
-            "BW64",
-            None,
-            0.1,
-        ),
-        (riff(fmt(), data(size=UNKNOWN), size=UNKNOWN, magic=b"RF64"), "RF64", None, 0.1),
-        (
-            riff(fmt(0x11, byte_rate=1600, bits=4), data(), magic=b"RF64"),
-            "IMA ADPCM in RF64",
-            1600,
-            1.0,
-        ),
+        (rf64(long_sizes(1680, 1600)), "RF64", 1600, 0.1),
+        (rf64(long_sizes(0, 0), magic=b"BW64"), "BW64", None, 0.1),
+        (rf64(b""), "RF64", None, 0.1),
+        (riff(fmt(0x11, byte_rate=1600, bits=4), data(), magic=b"RF64"),
+         "IMA ADPCM in RF64", 1600, 1.0),
     ],
-)
+)  # fmt: skip
 def test_an_encoding_that_players_may_not_support_is_read_and_named(
     body, named, data_bytes, seconds
 ):
@@ -180,18 +161,9 @@ def test_an_empty_data_chunk_before_the_audio_is_skipped(body, data_bytes):
     assert header.audio_bytes(len(body)) == len(body) - header.data_offset > 0
 
 
-def test_the_redundant_byte_rate_is_not_trusted():
-    assert parse(riff(fmt(byte_rate=0), data())).bytes_per_second == 16_000
-
-
 def test_chunks_before_the_audio_are_skipped_and_odd_sizes_are_padded():
-    body = riff(
-        chunk(b"LIST", b"INFOx"),
-        fmt(7, bits=8, extra=b"\0\0"),
-        chunk(b"fact", bytes(4)),
-        fmt(1),
-        data(),
-    )
+    form = fmt(7, bits=8, extra=b"\0\0")
+    body = riff(chunk(b"LIST", b"INFOx"), form, chunk(b"fact", bytes(4)), fmt(1), data())
     header = parse(body)
     assert body[header.data_offset - 8 : header.data_offset - 4] == b"data"
     assert (header.format_tag, header.declared_bytes) == (7, len(body))
@@ -271,6 +243,7 @@ def test_each_other_kind_of_body_has_its_own_error(body, error, cause):
         parse(body)
     assert type(caught.value) is error
     assert cause in caught.value.likely_cause
+    assert caught.value.retryable is (error in (wav.EmptyBody, wav.BodyTruncated))
 
 
 def test_endless_white_space_is_refused_within_the_header_limit():
@@ -282,18 +255,10 @@ def test_endless_white_space_is_refused_within_the_header_limit():
 @each_row(
     "prefix",
     [
-        b"",
-        b"R",
-        b"RIF",
-        b"RF6",
-        b"BW",
-        b"RIFF",
-        b"RIFF\0\0\0\0WAV",
-        b" ",
-        b"\xef",
-        b"\xef\xbb\xbf ",
+        b"", b"R", b"RIF", b"RF6", b"BW", b"RIFF", b"RIFF\0\0\0\0WAV",
+        b" ", b"\xef", b"\xef\xbb\xbf ",
     ],
-)
+)  # fmt: skip
 def test_a_possible_start_of_a_header_waits_for_more_bytes(prefix):
     assert parse(prefix, complete=False) is None
 
@@ -353,19 +318,3 @@ def test_more_bytes_never_change_a_result(body, cut):
     if early is not None:
         assert outcome(body, complete=False) == early
         assert outcome(body, complete=True) == early
-
-
-@each_row(
-    "error",
-    [
-        kind
-        for _, kind in inspect.getmembers(wav, inspect.isclass)
-        if kind not in (CallAudioError, wav.WavError)
-    ],
-)
-def test_every_error_has_what_cause_and_fix(error):
-    assert issubclass(error, wav.WavError)
-    for text in (error.what, error.likely_cause, error.fix):
-        assert re.fullmatch(r"[A-Z].*\.", text)
-    assert error.retryable is (error in (wav.EmptyBody, wav.BodyTruncated))
-    assert error.code not in ("failed", "wav_failed")
