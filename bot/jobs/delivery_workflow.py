@@ -5,7 +5,8 @@ from datetime import datetime
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError
-from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
+from bot.jobs.retry_rule import RetryRule
+from bot.jobs.work_kind import WorkerDied, attempt
 from bot.recordings.deliveries.delivery import Delivery, Problem
 from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.recordings.steps.completion import Completion

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from bot.digests.digest import RunKey
 from bot.digests.steps import DigestSteps
-from bot.jobs.retry_rule import RetryRule, WorkerDied, attempt
+from bot.jobs.retry_rule import RetryRule
+from bot.jobs.work_kind import WorkerDied, attempt
 from bot.store.due_work import Due
 
 

@@ -1,4 +1,4 @@
-"""A kind of work, and one run of it."""
+"""A kind of work, and one run of it: a failure postpones it, or is reported."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.concurrency.urgency import Urgency
-from bot.errors import CallAudioError
+from bot.errors import CallAudioError, Unexpected
 from bot.network.retry import backoff_seconds
 from bot.observability.logs import get_logger
 from bot.store.due_work import Due
@@ -18,6 +18,15 @@ LONGEST_POSTPONED_SECONDS: Final = 300.0
 MOST_TAKEOVERS: Final = 8
 """How many workers may die while running one piece of work before it is given up."""
 SET_ASIDE: Final = timedelta(hours=1)
+
+
+class WorkerDied(CallAudioError):
+    """Every worker that ran a piece of work died while running it."""
+
+    code = "worker_died"
+    what = "This was not done: callaudio itself stopped each time it tried."
+    likely_cause = "What was asked for makes it stop, or its machine has too little memory."
+    fix = "Tell the callaudio operator the reference."
 
 
 class AdmissionControl(Protocol):
@@ -32,6 +41,10 @@ class AdmissionControl(Protocol):
 
     def note_claimed(self, admitted: int, claimed: int) -> None:
         """Count how many of them were claimed."""
+        ...
+
+    def assign_reserved(self) -> None:
+        """Assign what was reserved for one claimed piece to the task that runs it."""
         ...
 
 
@@ -73,6 +86,8 @@ async def run_once(kind: WorkKind, due: Due, clock: Callable[[], datetime]) -> d
     """
     try:
         if due.takeovers < MOST_TAKEOVERS:
+            if kind.admission:
+                kind.admission.assign_reserved()
             return await kind.run(due)
         log.error("work_given_up", kind=due.kind, key=due.key, takeovers=due.takeovers)
         if kind.give_up:
@@ -86,3 +101,19 @@ async def run_once(kind: WorkKind, due: Due, clock: Callable[[], datetime]) -> d
         log.exception("work_broke", kind=due.kind, key=due.key)
     seconds = backoff_seconds(due.tries, first=1.0, longest=LONGEST_POSTPONED_SECONDS)
     return clock() + timedelta(seconds=seconds)
+
+
+async def attempt(work: Awaitable[None], due: Due) -> CallAudioError | None:
+    """Run one try; returns its error, if any. Raises if the database is away."""
+    try:
+        await work
+    except CallAudioError as error:
+        log.info("attempt_failed", kind=due.kind, key=due.key, code=error.code, tries=due.tries)
+        return error
+    except Exception as error:
+        if is_away(error):
+            raise
+        # A bug is reported to people too; the reference id leads from their message to this line.
+        log.exception("attempt_broke", kind=due.kind, key=due.key)
+        return Unexpected()
+    return None

@@ -67,7 +67,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             # Most running deliveries wait for another server.
             WorkKind(
                 kind.DELIVER,
-                admission.with_reserved_calls(deliveries.workflow.run),
+                deliveries.workflow.run,
                 at_once=32,
                 waiting=deliveries.waiting,
                 in_turn=True,

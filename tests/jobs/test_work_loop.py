@@ -521,6 +521,7 @@ class Gate:
     def __init__(self, *admitted: int) -> None:
         self.admitted = list(admitted)
         self.claimed: list[tuple[int, int]] = []
+        self.assigned = 0
         self.again_seconds = 0.01
 
     async def admit(self, room: int) -> int:
@@ -529,6 +530,9 @@ class Gate:
     def note_claimed(self, admitted: int, claimed: int) -> None:
         self.claimed.append((admitted, claimed))
 
+    def assign_reserved(self) -> None:
+        self.assigned += 1
+
 
 async def test_only_admitted_work_is_claimed_and_the_rest_later():
     table, runs, gate = Table("a", "b", "c"), Runs(), Gate(1, 0, 4)
@@ -536,6 +540,7 @@ async def test_only_admitted_work_is_claimed_and_the_rest_later():
         await until(lambda: sorted(runs.ran) == ["a", "b", "c"])
 
     assert gate.claimed == [(1, 1), (4, 2)]
+    assert gate.assigned == 3
 
 
 async def test_work_runs_with_the_urgency_of_its_kind():

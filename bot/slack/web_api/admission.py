@@ -6,16 +6,14 @@ would spend the minute's calls on first decisions, and every delivery would wait
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from bot.slack.web_api.published_limits import INFO
 from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.unstored_calls import UNSTORED_SHARE
-from bot.store.due_work import Due
 
 CALLS_EACH: Final = 2
 """Calls of ``conversations.info`` in a delivery."""
@@ -105,15 +103,8 @@ class Admission:
         for _ in range(min(CALLS_EACH * claimed, len(self._taken))):
             self._claimed.append(self._taken.popleft())
 
-    def with_reserved_calls(
-        self, run: Callable[[Due], Awaitable[datetime | None]]
-    ) -> Callable[[Due], Awaitable[datetime | None]]:
-        """Run deliveries with the calls that are reserved for them."""
-
-        async def reserved(due: Due) -> datetime | None:
-            calls = [self._claimed.popleft() for _ in range(min(CALLS_EACH, len(self._claimed)))]
-            taken = [each.taken_at if each.is_stored else None for each in calls]
-            _RESERVED.set(_Reserved(self._limiter, taken))
-            return await run(due)
-
-        return reserved
+    def assign_reserved(self) -> None:
+        """Assign the calls of one claimed delivery to the task that runs it."""
+        calls = [self._claimed.popleft() for _ in range(min(CALLS_EACH, len(self._claimed)))]
+        taken = [each.taken_at if each.is_stored else None for each in calls]
+        _RESERVED.set(_Reserved(self._limiter, taken))

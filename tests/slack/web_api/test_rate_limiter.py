@@ -14,7 +14,6 @@ from bot.slack.web_api.admission import Admission, use_reserved
 from bot.slack.web_api.errors import SlackRateLimited
 from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore
 from bot.slack.web_api.rate_limiter import RateLimiter
-from bot.store.due_work import Due
 from tests.slack.web_api.virtual_time import VirtualTime
 
 INFO, UPDATE, POST = "conversations.info", "chat.update", "chat.postMessage"
@@ -282,13 +281,9 @@ async def test_the_first_deliveries_of_an_idle_process_never_query_the_table(vir
     for _ in range(2):
         assert await admission.admit(32) == 1
         admission.note_claimed(1, 1)
-        await virtual.until_done(admission.with_reserved_calls(worker.run)(due_named("d1")))
+        await virtual.until_done(worker.run("d1"))
         admission.note_claimed(1, 0)  # the next poll finds nothing
         virtual.now += 30
-
-
-def due_named(key: str) -> Due:
-    return Due("deliver", key, 0, "", 0, was_held=False)
 
 
 @dataclass
@@ -323,19 +318,19 @@ class Worker:
 
     async def work(self) -> None:
         running: list[asyncio.Task[object]] = []
-        run = self.admission.with_reserved_calls(self.run)
         while self.queue:
             admitted = await self.admission.admit(32)
             keys = [self.queue.popleft() for _ in range(min(admitted, len(self.queue)))]
             if admitted:
                 self.admission.note_claimed(admitted, len(keys))
-            running += [asyncio.create_task(run(due_named(key))) for key in keys]
+            running += [asyncio.create_task(self.run(key)) for key in keys]
             if self.queue:
                 await self.virtual.sleep(max(self.admission.again_seconds, 0.01))
         await asyncio.gather(*running)
 
-    async def run(self, due: Due) -> None:
-        channel = f"C{int(due.key[1:]) % 3}"
+    async def run(self, key: str) -> None:
+        self.admission.assign_reserved()
+        channel = f"C{int(key[1:]) % 3}"
         decision = [INFO, "conversations.members", "users.info"]
         upload = ["files.getUploadURLExternal", POST, "files.getUploadURLExternal"]
         share = ["files.completeUploadExternal", "files.info", UPDATE]
