@@ -24,8 +24,7 @@ from bot.recordings.deliveries.slack_port import (
     TakenBack,
     UploadTicket,
 )
-from bot.recordings.waveform.scan import WaveformScan
-from bot.recordings.waveform.shape import Waveform
+from bot.recordings.waveform.scan import Waveform, WaveformScan
 from bot.sandbox import recordings
 
 RAW, REDACTED = (recordings.load("user", redacted=redacted) for redacted in (False, True))

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.recordings.lookups.lookup_limit import MOST
-from bot.recordings.waveform.drawing import MuteMarks, draw
+from bot.recordings.waveform.drawing import draw
 from bot.recordings.waveform.scan import WaveformScan
 from bot.sandbox import recordings
 from bot.sandbox.block_limits import problems
@@ -69,7 +69,7 @@ def drawn(body: bytes, word: str | None) -> bytes:
     scan.feed(body)
     outline = scan.finish()
     assert outline is not None
-    return draw(outline, MuteMarks(word, outline.silences.kept) if word else None)
+    return draw(outline, word)
 
 
 def card(seen: Seen) -> str:

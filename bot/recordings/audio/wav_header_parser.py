@@ -6,7 +6,7 @@ Python's ``wave`` refuses what PolyAI may send (A-law, mu-law, streamed sizes).
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 from bot.recordings.audio.wav_errors import (
@@ -95,17 +95,6 @@ def _expect_wav(prefix: bytes, *, complete: bool) -> None:
     raise JsonInstead if text.startswith((b"{", b"[")) else NotWav
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """The content of the ``fmt `` chunk."""
-
-    tag: int
-    channels: int
-    rate_hz: int
-    bits: int
-    bytes_per_second: int
-
-
 class _Chunks:
     """The chunks from the first to the audio."""
 
@@ -116,13 +105,13 @@ class _Chunks:
         self.have_empty_data = False
 
     def header(self) -> WavHeader:
-        form: _Form | None = None
+        form: WavHeader | None = None
         long_sizes: tuple[int, int] | None = None
         for name, content, size in self._walk():
             if name == b"data" and (size or self._audio_follows(content)):
                 if form is None:
                     raise DamagedHeader(likely_cause="It does not say how its audio is to be read.")
-                return self._header(form, content, size, long_sizes)
+                return self._with_sizes(form, content, size, long_sizes)
             if name == b"fmt " and form is None:
                 form = self._form(content, size)
             if name == b"ds64" and size >= _DS64_BYTES:
@@ -148,7 +137,8 @@ class _Chunks:
         self.have_empty_data = not following or following in _CHUNK_NAMES
         return not self.have_empty_data
 
-    def _form(self, content: int, size: int) -> _Form:
+    def _form(self, content: int, size: int) -> WavHeader:
+        """Read the ``fmt `` chunk; the place and the sizes of the audio follow later."""
         if size < _FMT_BYTES:
             raise DamagedHeader
         tag, channels, rate_hz, own_rate, bits = self._unpack("HHII2xH", content)
@@ -160,27 +150,28 @@ class _Chunks:
             raise DamagedHeader
         if is_plain and bits not in _BITS_PER_SAMPLE:
             raise DamagedHeader
-        # The byte rate is redundant for uncompressed audio, and often wrong.
-        rate = rate_hz * channels * -(-bits // 8) if is_plain else own_rate
-        return _Form(tag, channels, rate_hz, bits, rate)
+        return WavHeader(
+            format_tag=tag,
+            channels=channels,
+            sample_rate_hz=rate_hz,
+            bits_per_sample=bits,
+            # The byte rate is redundant for uncompressed audio, and often wrong.
+            bytes_per_second=rate_hz * channels * -(-bits // 8) if is_plain else own_rate,
+            data_offset=0,
+            declared_bytes=None,
+            container=self._prefix[:_NAME_BYTES].decode(),
+        )
 
-    def _header(
-        self, form: _Form, content: int, size: int, long_sizes: tuple[int, int] | None
+    def _with_sizes(
+        self, form: WavHeader, content: int, size: int, long_sizes: tuple[int, int] | None
     ) -> WavHeader:
         (riff_size,) = self._unpack("I", _NAME_BYTES)
         riff_bytes, data_bytes = known_size(riff_size), known_size(size)
         if long_sizes and size == _SIZE_IN_DS64:
             riff_bytes, data_bytes = (each or None for each in long_sizes)
-        return WavHeader(
-            format_tag=form.tag,
-            channels=form.channels,
-            sample_rate_hz=form.rate_hz,
-            bits_per_sample=form.bits,
-            bytes_per_second=form.bytes_per_second,
-            data_offset=content,
-            declared_bytes=_whole_bytes(riff_bytes, content, data_bytes),
-            data_bytes=data_bytes,
-            container=self._prefix[:_NAME_BYTES].decode(),
+        declared_bytes = _whole_bytes(riff_bytes, content, data_bytes)
+        return replace(
+            form, data_offset=content, declared_bytes=declared_bytes, data_bytes=data_bytes
         )
 
     def _unpack(self, form: str, offset: int) -> tuple[Any, ...]:

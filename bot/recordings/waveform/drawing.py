@@ -1,6 +1,6 @@
 """Draws a waveform as a PNG for Slack's light and dark backgrounds."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from bot.recordings.waveform.canvas import (
     shaded,
     text_pixels,
 )
-from bot.recordings.waveform.shape import Waveform
+from bot.recordings.waveform.scan import Waveform
 
 WIDTH_PIXELS: Final = 1200
 LANE_PIXELS: Final = {1: 200, 2: 125}
@@ -55,14 +55,6 @@ TICK_SECONDS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 
 MOST_TICKS: Final = 13
 
 
-@dataclass(frozen=True, slots=True)
-class MuteMarks:
-    """Stretches to be shaded, and their label."""
-
-    label: str
-    spans: tuple[Span, ...]
-
-
 IN_SOUND, IN_SHADED, IN_MUTED, IN_BAND, IN_MUTED_WORDS, IN_WORDS = range(6)
 INKS: Final = (
     ink(SOUND),
@@ -75,7 +67,7 @@ INKS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Lane:
+class Lane:
     """The area of one channel, in pixels."""
 
     left: int
@@ -86,6 +78,7 @@ class _Lane:
 
     @property
     def middle(self) -> float:
+        """Halfway between top and bottom."""
         return (self.top + self.bottom) / 2
 
     def across(self, seconds: float) -> float:
@@ -93,12 +86,17 @@ class _Lane:
         return self.left + (self.right - self.left) * seconds / self.length_seconds
 
 
-def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
-    """Draw one lane per channel, with times below; the same input gives the same bytes."""
-    lanes = list(_lanes(waveform))
+def draw(waveform: Waveform, label: str | None) -> bytes:
+    """Draw one lane per channel, with times below; the same input gives the same bytes.
+
+    Stretches of silence are shaded if there is a label for them.
+    """
+    lanes = lanes_of(waveform)
     last = lanes[-1]
-    labelled = labelled_spans(marks, last.length_seconds, len(lanes))
-    legend = LEGEND_PIXELS if marks and marks.spans and not labelled else 0
+    label = label or ""
+    spans = waveform.silences.kept if label else ()
+    labelled = labelled_spans(label, spans, last)
+    legend = LEGEND_PIXELS if spans and not labelled else 0
     canvas = Canvas(WIDTH_PIXELS, last.bottom + TIME_PIXELS + legend, INKS)
     peak = max(LEAST_PEAK, float(max(-waveform.lows.min(), waveform.highs.max())))
     for channel, lane in enumerate(lanes):
@@ -106,52 +104,43 @@ def draw(waveform: Waveform, marks: MuteMarks | None) -> bytes:
         if len(lanes) > 1:
             # PolyAI does not say which side is which, so the words must not guess.
             _write_name(canvas, lane, f"channel {channel + 1}")
-        for span in marks.spans if marks else ():
+        for span in spans:
             _draw_mark(canvas, lane, span)
     for span in labelled:
         middle = lanes[0].across((span.start_seconds + span.end_seconds) / 2)
-        canvas.words(IN_MUTED_WORDS, middle, HEAD_PIXELS / 2, marks.label if marks else "")
+        canvas.words(IN_MUTED_WORDS, middle, HEAD_PIXELS / 2, label)
     _draw_time(canvas, last)
-    if legend and marks:
-        _draw_legend(canvas, last, marks.label)
+    if legend:
+        _draw_legend(canvas, last, label)
     return canvas.png()
 
 
-def labelled_spans(marks: MuteMarks | None, length_seconds: float, lanes: int) -> tuple[Span, ...]:
+def labelled_spans(label: str, spans: Sequence[Span], lane: Lane) -> list[Span]:
     """Return the stretches that are wide enough for the label."""
-    if marks is None:
-        return ()
-    wanted = text_pixels(marks.label) + 2 * ROOM_PIXELS
-    pixels_a_second = lane_width_pixels(lanes) / length_seconds
-    return tuple(
+    wanted = text_pixels(label) + 2 * ROOM_PIXELS
+    return [
         span
-        for span in marks.spans
-        if (span.end_seconds - span.start_seconds) * pixels_a_second >= wanted
-    )
+        for span in spans
+        if lane.across(span.end_seconds) - lane.across(span.start_seconds) >= wanted
+    ]
 
 
-def lane_width_pixels(lanes: int) -> int:
-    """Return the width of the drawn sound."""
-    return WIDTH_PIXELS - _left(lanes) - MARGIN_PIXELS
-
-
-def _left(lanes: int) -> int:
-    return NAMES_PIXELS if lanes > 1 else MARGIN_PIXELS
-
-
-def _lanes(waveform: Waveform) -> Iterator[_Lane]:
+def lanes_of(waveform: Waveform) -> list[Lane]:
+    """Return the area of each channel; several have names to their left."""
     height = LANE_PIXELS[waveform.channels]
-    for channel in range(waveform.channels):
-        yield _Lane(
-            left=_left(waveform.channels),
+    return [
+        Lane(
+            left=NAMES_PIXELS if waveform.channels > 1 else MARGIN_PIXELS,
             right=WIDTH_PIXELS - MARGIN_PIXELS,
             top=channel * height,
             bottom=(channel + 1) * height,
             length_seconds=max(waveform.length_seconds, waveform.bin_seconds),
         )
+        for channel in range(waveform.channels)
+    ]
 
 
-def _sound(lane: _Lane, waveform: Waveform, channel: int, peak: float) -> Levels:
+def _sound(lane: Lane, waveform: Waveform, channel: int, peak: float) -> Levels:
     """Draw bars with round ends, each with the height of its loudest sample."""
     height, width = lane.bottom - lane.top, lane.right - lane.left
     bars = width // PITCH_PIXELS
@@ -178,14 +167,14 @@ def _columns(tops: NDArray[Any], bottoms: NDArray[Any], height: int) -> Levels:
     return degrees(np.minimum(rows + 1, bottoms) - np.maximum(rows, tops))
 
 
-def _draw_mark(canvas: Canvas, lane: _Lane, span: Span) -> None:
+def _draw_mark(canvas: Canvas, lane: Lane, span: Span) -> None:
     left = round(lane.across(span.start_seconds))
     right = max(left + 1, round(lane.across(span.end_seconds)))
     canvas.change(IN_SOUND, IN_SHADED, (left, lane.top + HEAD_PIXELS, right, lane.bottom))
     canvas.fill(IN_MUTED, (left, lane.top, right, lane.top + HEAD_PIXELS))
 
 
-def _draw_time(canvas: Canvas, lane: _Lane) -> None:
+def _draw_time(canvas: Canvas, lane: Lane) -> None:
     """Draw the times on a band as wide as the sound, plus half a time on both sides."""
     top = lane.bottom + TICK_PIXELS + 1
     bottom = top + BAND_PIXELS
@@ -199,7 +188,7 @@ def _draw_time(canvas: Canvas, lane: _Lane) -> None:
         canvas.words(IN_WORDS, at, (top + bottom) / 2, _clock(int(tick)))
 
 
-def _write_name(canvas: Canvas, lane: _Lane, name: str) -> None:
+def _write_name(canvas: Canvas, lane: Lane, name: str) -> None:
     right = lane.left - 14
     left = round(right - text_pixels(name) - 2 * ROOM_PIXELS)
     top = round(lane.middle - BAND_PIXELS / 2)
@@ -207,7 +196,7 @@ def _write_name(canvas: Canvas, lane: _Lane, name: str) -> None:
     canvas.words(IN_WORDS, (left + right) / 2, lane.middle, name)
 
 
-def _draw_legend(canvas: Canvas, lane: _Lane, label: str) -> None:
+def _draw_legend(canvas: Canvas, lane: Lane, label: str) -> None:
     """Draw a legend for the shading, if no stretch has room for the label."""
     top = lane.bottom + TIME_PIXELS + 2
     bottom = top + BAND_PIXELS

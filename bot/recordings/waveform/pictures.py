@@ -14,8 +14,7 @@ from bot.recordings.deliveries.slack_files import upload_bytes
 from bot.recordings.deliveries.slack_port import NewFile, SlackPort
 
 if TYPE_CHECKING:  # only workers load numpy, not web processes
-    from bot.recordings.waveform.scan import WaveformScan
-    from bot.recordings.waveform.shape import Waveform
+    from bot.recordings.waveform.scan import Waveform, WaveformScan
 
 log = get_logger(__name__)
 
@@ -130,6 +129,6 @@ def _new_scan() -> "WaveformScan":
 
 def draw_png(outline: "Waveform", word: str | None) -> bytes:
     """Draw a PNG; stretches of silence are shaded if they have a label."""
-    from bot.recordings.waveform.drawing import MuteMarks, draw  # noqa: PLC0415 - see TYPE_CHECKING
+    from bot.recordings.waveform.drawing import draw  # noqa: PLC0415 - see TYPE_CHECKING
 
-    return draw(outline, MuteMarks(word, outline.silences.kept) if word else None)
+    return draw(outline, word)

@@ -9,16 +9,40 @@ from numpy.typing import NDArray
 from bot.recordings.audio.audio_chunks import AudioChunks
 from bot.recordings.audio.codecs import Codec, Samples, codec_of
 from bot.recordings.audio.silence import SilenceFinder, block_frames
+from bot.recordings.audio.spans import SpanSummary
 from bot.recordings.audio.wav_errors import WavError
 from bot.recordings.audio.wav_header import WavHeader
 from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.recordings.waveform.peaks import PeakBins
-from bot.recordings.waveform.shape import Waveform
 
 LEAST_SILENCE_SECONDS: Final = 0.3
 """Shorter stretches may be pauses of synthetic speech between two sentences."""
 GATHERED_BYTES: Final = 2 * 1024 * 1024
 """The size of a block: large enough to make numpy efficient, and small enough for the cache."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waveform:
+    """The outline of a recording, without any of its samples.
+
+    Attributes:
+        lows: the smallest sample of each bin and channel, from -1 to 1; bins x channels.
+        highs: the largest, likewise.
+        bin_seconds: the length of each bin; the last one may be shorter.
+        length_seconds: the length of the recording.
+        silences: where every channel is digitally silent.
+    """
+
+    lows: NDArray[np.float32]
+    highs: NDArray[np.float32]
+    bin_seconds: float
+    length_seconds: float
+    silences: SpanSummary
+
+    @property
+    def channels(self) -> int:
+        """The number of channels, each drawn in a lane."""
+        return int(self.lows.shape[1])
 
 
 class WaveformScan:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from bot.recordings.audio.spans import MAX_SPANS
 from bot.recordings.waveform.peaks import BINS
-from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, WaveformScan
-from bot.recordings.waveform.shape import Waveform
+from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, Waveform, WaveformScan
 from bot.sandbox import recordings
 from tests.examples import examples
 from tests.recordings.audio.test_wav_header_parser import chunk, extensible, fmt, riff
