@@ -23,7 +23,7 @@ from bot.wiring.timings import Timings
 from tests.conftest import KINDS
 from tests.drawn import unheard
 from tests.polling import DEADLINE_SECONDS
-from tests.scenarios.killed_bot import Nursery
+from tests.scenarios.killed_bot import Nursery, Street, open_street
 from tests.scenarios.scene import Scene
 
 # Waits of seconds take hundredths here; the steps and their order are the same.
@@ -42,7 +42,9 @@ QUICK = Timings(
 WATCHFUL = replace(QUICK, poll_seconds=0.3)
 
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
+OpenStreet = Callable[..., AbstractAsyncContextManager[Street]]
 
+street_on_postgresql = pytest.mark.parametrize("street", ["postgresql"], indirect=True)
 on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
 # The tests of each package run the statements on both; scenarios run on both in `make test-long`.
 postgresql_at_length = pytest.mark.parametrize(
@@ -94,6 +96,30 @@ def nursery(template_databases: Path) -> Iterator[Nursery]:
     """Starts bots in processes of their own."""
     with Nursery(template_databases) as nursery:
         yield nursery
+
+
+@pytest.fixture
+def new_street(nursery: Nursery, template_databases: Path, tmp_path: Path) -> OpenStreet:
+    """Open the stand-ins for bots in processes of their own, in a folder of this name; on a
+    migrated SQLite file unless a URL is given.
+    """
+
+    def opened(
+        name: str = "", *, database_url: str | None = None
+    ) -> AbstractAsyncContextManager[Street]:
+        template = None if database_url else template_databases
+        return open_street(nursery, tmp_path / name, database_url=database_url, template=template)
+
+    return opened
+
+
+@pytest.fixture
+async def street(request: pytest.FixtureRequest, new_street: OpenStreet) -> AsyncIterator[Street]:
+    """On SQLite, unless the test is parametrized with the other kind of database, or both."""
+    is_postgresql = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("migrated_postgresql")() if is_postgresql else None
+    async with new_street(database_url=url) as street:
+        yield street
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -91,6 +91,7 @@ TIMINGS = {
 # A busy machine must not cancel an answer, unless the test is about that.
 ANSWER_SECONDS = dict.fromkeys(TIMINGS, DEADLINE_SECONDS) | {"stormy": ack_window.ANSWER_SECONDS}
 ONE_PROCESS = Roles(listens=True, works=True)
+LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
 
 
 def main() -> None:
@@ -275,6 +276,13 @@ class Bot:
         return True
 
 
+async def at_once(through: Callable[[Any], Coroutine[Any, Any, None]], *cases: Any) -> None:
+    """Go through all cases at the same time; each has its own bot, database and stand-ins."""
+    async with asyncio.TaskGroup() as group:
+        for case in cases:
+            group.create_task(through(case))
+
+
 @dataclass
 class Street:
     """The stand-ins in this process, and bots with the same settings in their own."""
@@ -296,11 +304,11 @@ class Street:
         timings: str = "quick",
         clock_ahead_seconds: float = 0.0,
     ) -> Bot:
-        """Start a bot; without ``port``, where people's commands arrive.
+        """Start a bot; without ``port``, one that listens does so where people's commands arrive.
 
         ``open_files`` limits its open files.
         """
-        port = port or int(self.environment["PORT"])
+        port = port or (int(self.environment["PORT"]) if roles.listens else free_port())
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
         pid = self.nursery.start(

@@ -190,19 +190,26 @@ class Scene:
         ack = await self.people.command(user, channel, text)
         return await self._seen(ack, await self.latest(), user, before)
 
+    async def rule(self, text: str, user: str = BOSS, **more: Any) -> Ack:
+        """Type `/callaudio-admin text`."""
+        return await self.people.command(user, CHANNEL, text, command="/callaudio-admin", **more)
+
+    async def use(
+        self, button: Mapping[str, Any], note: Ephemeral | Message, *, user: str = ALICE
+    ) -> Ack:
+        """Press a button of a message."""
+        action, value = str(button["action_id"]), str(button["value"])
+        is_private = isinstance(note, Ephemeral)
+        return await self.people.block_action(
+            user, note.channel, note.ts, action, value, ephemeral=is_private
+        )
+
     async def press(
         self, button: Mapping[str, Any], note: Ephemeral | Message, *, user: str = ALICE
     ) -> Seen:
         """Press a button that starts a delivery, and wait until it has ended."""
         before = self._look()
-        ack = await self.people.block_action(
-            user,
-            note.channel,
-            note.ts,
-            button["action_id"],
-            button["value"],
-            ephemeral=isinstance(note, Ephemeral),
-        )
+        ack = await self.use(button, note, user=user)
         return await self._seen(ack, await self.latest(), user, before)
 
     def everything_posted(self) -> list[Message]:
@@ -273,6 +280,11 @@ class Scene:
         await until(has_ended, every_seconds=0.04)
         return await self.row(delivery_id)
 
+    async def all_ended(self) -> None:
+        """Wait until every delivery has ended in the same way."""
+        for each in await self.deliveries():
+            await self.ended(each.id)
+
     async def row(self, delivery_id: str) -> DeliveryRow:
         async with self.stage.application.database.read() as session:
             row = await session.get(DeliveryRow, delivery_id)
@@ -322,6 +334,10 @@ class Scene:
     async def all_audit(self) -> list[AuditEventRow]:
         async with self.stage.application.database.read() as session:
             return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+
+    async def events(self, tag: str) -> list[AuditEventRow]:
+        """Return all audit events with this tag, oldest first."""
+        return [event for event in await self.all_audit() if event.tag == tag]
 
     async def audit(self, delivery_id: str) -> list[AuditEventRow]:
         async with self.stage.application.database.read() as session:

@@ -7,7 +7,7 @@ from bot.recordings.redaction.canary_store import CanaryState, CanaryStore
 from bot.sandbox.polyai_calls import Recording
 from bot.wiring.clock import utc_now
 from tests.polling import until
-from tests.scenarios.killed_bot import Street, open_street
+from tests.scenarios.killed_bot import Street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.scenarios.test_canary import AGREED, CANARY_CALL
 
@@ -23,22 +23,19 @@ async def looked(street: Street, verdict: str) -> CanaryState:
     return await until(found, every_seconds=0.05)
 
 
-async def test_a_start_freezes_deliveries_even_shortly_after_the_last_check(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        street.environment |= AGREED
-        scene = street.scene
-        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
-        bot = await street.start()
-        assert (await looked(street, "held")).frozen_at is None
-        await bot.kill()
-        scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=True)
+async def test_a_start_freezes_deliveries_even_shortly_after_the_last_check(street):
+    street.environment |= AGREED
+    scene = street.scene
+    scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
+    bot = await street.start()
+    assert (await looked(street, "held")).frozen_at is None
+    await bot.kill()
+    scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=True)
 
-        await street.start()
+    await street.start()
 
-        assert (await looked(street, "broken")).frozen_at
-        await scene.people.command(ALICE, CHANNEL, scene.another_call())
-        delivery = await scene.ended(await scene.latest())
-        assert (delivery.state, delivery.error_code) == ("failed", "deliveries_frozen")
-        assert scene.every_visible_file() == []
+    assert (await looked(street, "broken")).frozen_at
+    await scene.people.command(ALICE, CHANNEL, scene.another_call())
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.error_code) == ("failed", "deliveries_frozen")
+    assert scene.every_visible_file() == []

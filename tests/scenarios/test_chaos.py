@@ -15,13 +15,10 @@ from tests.chaos.report import report_of_findings
 from tests.chaos.run import Plan, chaos
 from tests.chaos.story import Story
 from tests.polling import DEADLINE_SECONDS
+from tests.postgresql import END_OTHER_SESSIONS
 from tests.scenarios.scene import Scene
 
 PLAN = Plan(seed=7, seconds=5, webs=2, workers=2, commands_a_second=3)
-END_EVERY_SESSION = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
 
 
 async def test_every_request_is_delivered_once_despite_faults(
@@ -32,7 +29,7 @@ async def test_every_request_is_delivered_once_despite_faults(
     async def restart() -> None:
         """Cut the connections to this database only, because other tests use the server too."""
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(END_EVERY_SESSION)
+            connection.execute(END_OTHER_SESSIONS)
 
     outcome = await chaos(PLAN, nursery, url, tmp_path, restart)
 

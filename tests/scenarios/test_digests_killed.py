@@ -12,14 +12,12 @@ from bot.digests.timetable_text import timetable_of
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.tables import DigestRow, DigestRunRow
-from bot.wiring.application import Roles
 from bot.wiring.clock import utc_now
 from tests.polling import until
-from tests.ports import free_port
+from tests.scenarios.conftest import street_on_postgresql
 from tests.scenarios.digest_scene import EVERY_SECOND, add_digest, ask_for, ended, posts, runs
-from tests.scenarios.killed_bot import Bot, Street, open_street
+from tests.scenarios.killed_bot import WORKER, Bot, Street
 
-WORKER = Roles(listens=False, works=True)
 HISTORY = "groups:history"
 DIGESTS = 8
 of_so_many = pytest.mark.parametrize("slots", [16, pytest.param(500, marks=pytest.mark.long)])
@@ -41,75 +39,59 @@ LONG_ENOUGH_SECONDS = 600.0
         pytest.param("chat.postMessage", "after", id="between the post and the record"),
     ],
 )
-async def test_with_history_a_killed_run_is_one_message(
-    nursery, template_databases, tmp_path, route, when
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        street.scene.workspace.scopes.add(HISTORY)
-        local = await kill_at(street, route, when)
+async def test_with_history_a_killed_run_is_one_message(street, route, when):
+    street.scene.workspace.scopes.add(HISTORY)
+    local = await kill_at(street, route, when)
 
-        (run,) = await ended(database_of(street))
+    (run,) = await ended(database_of(street))
 
-        assert (run.state, run.slot_local) == ("posted", local)
-        assert posts(street.scene.workspace) == {("g1", local): 1}
+    assert (run.state, run.slot_local) == ("posted", local)
+    assert posts(street.scene.workspace) == {("g1", local): 1}
 
 
 async def test_without_history_a_kill_between_post_and_record_costs_at_most_one_extra_message(
-    nursery, template_databases, tmp_path
+    street,
 ):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        street.scene.workspace.scopes.discard(HISTORY)
-        local = await kill_at(street, "chat.postMessage", "after")
+    street.scene.workspace.scopes.discard(HISTORY)
+    local = await kill_at(street, "chat.postMessage", "after")
 
-        (run,) = await ended(database_of(street))
+    (run,) = await ended(database_of(street))
 
-        assert run.state == "posted"
-        assert posts(street.scene.workspace) == {("g1", local): 2}
-
-
-async def test_without_history_a_kill_before_the_post_is_one_message(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        street.scene.workspace.scopes.discard(HISTORY)
-        local = await kill_at(street, "conversations.info", "before")
-
-        await ended(database_of(street))
-
-        assert posts(street.scene.workspace) == {("g1", local): 1}
+    assert run.state == "posted"
+    assert posts(street.scene.workspace) == {("g1", local): 2}
 
 
-async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        digest = await add_digest(database_of(street))
-        (slot,) = timetable_of(digest).slots([utc_now()])
-        claims = SlotClaims(database=database_of(street), clock=utc_now)
-        (key,) = await claims.claim(digest, [slot], [])
+async def test_without_history_a_kill_before_the_post_is_one_message(street):
+    street.scene.workspace.scopes.discard(HISTORY)
+    local = await kill_at(street, "conversations.info", "before")
 
-        await street.start(WORKER)
+    await ended(database_of(street))
 
-        (run,) = await ended(database_of(street))
-        assert run.state == "posted"
-        assert posts(street.scene.workspace) == {("g1", key.slot_local): 1}
+    assert posts(street.scene.workspace) == {("g1", local): 1}
+
+
+async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(street):
+    digest = await add_digest(database_of(street))
+    (slot,) = timetable_of(digest).slots([utc_now()])
+    claims = SlotClaims(database=database_of(street), clock=utc_now)
+    (key,) = await claims.claim(digest, [slot], [])
+
+    await street.start(WORKER)
+
+    (run,) = await ended(database_of(street))
+    assert run.state == "posted"
+    assert posts(street.scene.workspace) == {("g1", key.slot_local): 1}
 
 
 @of_so_many
-async def test_four_workers_killed_at_random_post_every_slot_once(
-    nursery, migrated_postgresql, tmp_path, slots
-):
-    url = migrated_postgresql()
-    async with open_street(nursery, tmp_path, database_url=url) as street:
-        await kill_at_random(street, workers=4, slots=slots)
+@street_on_postgresql
+async def test_four_workers_killed_at_random_post_every_slot_once(street, slots):
+    await kill_at_random(street, workers=4, slots=slots)
 
 
 @of_so_many
-async def test_one_worker_on_sqlite_killed_at_random_posts_every_slot_once(
-    nursery, template_databases, tmp_path, slots
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        await kill_at_random(street, workers=1, slots=slots)
+async def test_one_worker_on_sqlite_killed_at_random_posts_every_slot_once(street, slots):
+    await kill_at_random(street, workers=1, slots=slots)
 
 
 async def kill_at(street: Street, route: str, when: str) -> str:
@@ -128,7 +110,7 @@ async def kill_at(street: Street, route: str, when: str) -> str:
 async def kill_at_random(street: Street, *, workers: int, slots: int) -> None:
     database = database_of(street)
     street.scene.workspace.scopes.add(HISTORY)
-    bots = [await street.start(WORKER, port=free_port()) for _ in range(workers)]
+    bots = [await street.start(WORKER) for _ in range(workers)]
     digests = [await add_digest(database, f"g{n}", EVERY_SECOND) for n in range(DIGESTS)]
     dice = random.Random(20260603)
     async with asyncio.timeout(LONG_ENOUGH_SECONDS):
@@ -144,7 +126,7 @@ async def kill_at_random(street: Street, *, workers: int, slots: int) -> None:
             await asyncio.sleep(0.2)
             for number, bot in enumerate(bots):
                 if not bot.is_alive:
-                    bots[number] = await street.start(WORKER, port=free_port())
+                    bots[number] = await street.start(WORKER)
 
     found = await runs(database)
     assert len(found) >= slots
@@ -167,7 +149,7 @@ async def replace_one(street: Street, bots: list[Bot], dice: random.Random) -> N
     # On a busy machine one may have lost its lease, and ended by itself.
     if bots[number].is_alive:
         await bots[number].kill()
-    bots[number] = await street.start(WORKER, port=free_port())
+    bots[number] = await street.start(WORKER)
 
 
 async def count(database: Database, *states: str) -> int:

@@ -13,6 +13,7 @@ from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
 from bot.wiring.timings import Timings
 from tests.polling import until
+from tests.postgresql import END_OTHER_SESSIONS
 from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 from tests.scenarios.test_from_outside import get
@@ -112,7 +113,4 @@ def for_reading(url: str, *, is_so: bool) -> None:
     with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as c:
         name = c.info.dbname
         c.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {is_so}")
-        c.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        c.execute(END_OTHER_SESSIONS)

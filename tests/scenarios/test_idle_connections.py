@@ -4,10 +4,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from bot.wiring.application import Roles
 from tests.polling import until
-from tests.ports import free_port
-from tests.scenarios.killed_bot import open_street
+from tests.scenarios.killed_bot import LISTENER, WORKER
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.tcp_relay import DatabaseRelay, HttpRelay
 
@@ -18,11 +16,11 @@ SOON_MS = 4_000
 
 @pytest.mark.long
 async def test_after_each_pause_a_command_is_accepted_and_delivered_as_usual(
-    migrated_postgresql, nursery, tmp_path
+    migrated_postgresql, new_street
 ):
     url = migrated_postgresql()
     async with AsyncExitStack() as stack:
-        street = await stack.enter_async_context(open_street(nursery, tmp_path, database_url=url))
+        street = await stack.enter_async_context(new_street(database_url=url))
         scene = street.scene
         database = await stack.enter_async_context(DatabaseRelay(url))
         slack = await stack.enter_async_context(HttpRelay(scene.slack.origin))
@@ -35,8 +33,8 @@ async def test_after_each_pause_a_command_is_accepted_and_delivered_as_usual(
             "SLACK_API_URL": f"{slack.origin}/api/",
             "POLYAI_API_URL": scene.polyai.url.replace(scene.polyai.origin, polyai.origin),
         }
-        await street.start(Roles(listens=True, works=False))
-        await street.start(Roles(listens=False, works=True), port=free_port())
+        await street.start(LISTENER)
+        await street.start(WORKER)
         for pause in range(1, 4):
             cuts = database.idle_cuts
             seen = await scene.ask(scene.another_call())

@@ -1,6 +1,5 @@
 """A bot killed at any moment delivers what it had accepted after its next start, once."""
 
-import asyncio
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +9,7 @@ import pytest
 from bot.jobs.work_kind import MOST_TAKEOVERS
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault, Faults
-from tests.scenarios.killed_bot import Street, open_street
+from tests.scenarios.killed_bot import Street, at_once
 from tests.scenarios.scene import ALICE, BROKEN_OFF, CALL, CHANNEL
 
 When = Literal["before", "after"]
@@ -82,12 +81,11 @@ def in_turn(moments: dict[str, Moment], alike: Container[str] = ()) -> pytest.Ma
 
 @in_turn(MOMENTS, ALIKE)
 async def test_a_bot_killed_before_or_after_the_effect_of_a_call_delivers_exactly_once(
-    moment, whens, nursery, template_databases, tmp_path
+    moment, whens, new_street
 ):
     async def through(when: When) -> None:
         raw = when == "before" or moment.nth == 1
-        folder = tmp_path / when
-        async with open_street(nursery, folder, template=template_databases) as street:
+        async with new_street(when) as street:
             street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
             if raw:
                 await street.scene.grant()
@@ -95,109 +93,91 @@ async def test_a_bot_killed_before_or_after_the_effect_of_a_call_delivers_exactl
 
             await assert_delivered_exactly_once(street, raw=raw)
 
-    # At most two bots at once: each has its own database and its own stand-ins.
-    async with asyncio.TaskGroup() as both:
-        for when in whens:
-            both.create_task(through(when))
+    await at_once(through, *whens)
 
 
-async def test_a_bot_killed_right_after_its_ack_delivers_what_it_accepted(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
+async def test_a_bot_killed_right_after_its_ack_delivers_what_it_accepted(street):
+    bot = await street.start()
+    ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
+    await bot.kill()
+    assert ack.arrived
+    assert "Got it" in ack.text
+
+    await street.start()
+
+    await assert_delivered_exactly_once(street, raw=False)
+
+
+async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(street):
+    street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
+    await street.scene.grant()
+    await kill_at(street, MOMENTS["announcing"], "after", restart=False)
+    for name in ("uploading", "sharing", "looking whether it is visible"):
+        moment = MOMENTS[name]
+        arm(street, moment, "after")
         bot = await street.start()
-        ack = await street.scene.people.command(ALICE, CHANNEL, CALL)
+        await faults_of(street, moment).reached(moment.route, times=moment.nth)
         await bot.kill()
-        assert ack.arrived
-        assert "Got it" in ack.text
+        faults_of(street, moment).release(moment.route)
 
-        await street.start()
+    last = await street.start()
 
-        await assert_delivered_exactly_once(street, raw=False)
-
-
-async def test_a_bot_killed_repeatedly_at_every_step_delivers_exactly_once(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        street.scene.workspace.scopes.add(ONE_ANNOUNCEMENT_NEEDS)
-        await street.scene.grant()
-        await kill_at(street, MOMENTS["announcing"], "after", restart=False)
-        for name in ("uploading", "sharing", "looking whether it is visible"):
-            moment = MOMENTS[name]
-            arm(street, moment, "after")
-            bot = await street.start()
-            await faults_of(street, moment).reached(moment.route, times=moment.nth)
-            await bot.kill()
-            faults_of(street, moment).release(moment.route)
-
-        last = await street.start()
-
-        await assert_delivered_exactly_once(street, raw=True)
-        metrics = await last.metrics()
-        assert metrics
-        assert 'callaudio_work_taken_over_total{kind="deliver"} 1.0' in metrics
+    await assert_delivered_exactly_once(street, raw=True)
+    metrics = await last.metrics()
+    assert metrics
+    assert 'callaudio_work_taken_over_total{kind="deliver"} 1.0' in metrics
 
 
-async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_has_the_file(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        await kill_at(street, MOMENTS["announcing"], "after")
+async def test_without_the_history_scope_a_lost_card_may_remain_but_one_thread_has_the_file(street):
+    await kill_at(street, MOMENTS["announcing"], "after")
 
-        delivery = await street.scene.ended(await street.scene.latest())
+    delivery = await street.scene.ended(await street.scene.latest())
 
-        (file,) = street.scene.workspace.visible_recordings(CHANNEL)
-        parents = parents_in(street)
-        assert len(parents) <= 2
-        assert delivery.parent_ts in parents
-        assert file.thread_ts == delivery.parent_ts
-        assert await delivered_events(street, delivery.id) == [delivery.parent_ts]
+    (file,) = street.scene.workspace.visible_recordings(CHANNEL)
+    parents = parents_in(street)
+    assert len(parents) <= 2
+    assert delivery.parent_ts in parents
+    assert file.thread_ts == delivery.parent_ts
+    assert await delivered_events(street, delivery.id) == [delivery.parent_ts]
 
 
-async def test_a_delivery_that_kills_each_worker_fails_with_a_note_and_delays_no_other(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        scene = street.scene
-        deadly = scene.another_call()
-        for deaths in range(MOST_TAKEOVERS):
-            scene.polyai.faults.add(Fault("audio", hang=True))
-            bot = await street.start()
-            if not deaths:
-                await scene.people.command(ALICE, CHANNEL, deadly)
-            await scene.polyai.faults.reached("audio", times=deaths + 1)
-            await bot.kill()
-            scene.polyai.faults.release("audio")
-
-        await street.start()
-
-        delivery = await scene.ended(await scene.latest())
-        assert (delivery.state, delivery.error_code) == ("failed", "worker_died")
-        (note,) = [n for n in scene.workspace.ephemerals if "Got it" not in n.text]
-        assert "callaudio itself stopped each time" in note.text
-        tags = [event.tag for event in await scene.audit(delivery.id)]
-        assert tags[-1] == "worker:delivery:failed"
-        assert scene.every_visible_file() == []
-        await scene.people.command(ALICE, CHANNEL, scene.another_call())
-        assert (await scene.ended(await scene.latest())).state == "delivered"
-
-
-async def test_a_bot_killed_while_idle_starts_again_without_work(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
+async def test_a_delivery_that_kills_each_worker_fails_with_a_note_and_delays_no_other(street):
+    scene = street.scene
+    deadly = scene.another_call()
+    for deaths in range(MOST_TAKEOVERS):
+        scene.polyai.faults.add(Fault("audio", hang=True))
         bot = await street.start()
-        await street.scene.ask()
-        calls = len(street.scene.workspace.calls)
+        if not deaths:
+            await scene.people.command(ALICE, CHANNEL, deadly)
+        await scene.polyai.faults.reached("audio", times=deaths + 1)
         await bot.kill()
+        scene.polyai.faults.release("audio")
 
-        await street.start()
-        seen = await street.scene.ask(street.scene.another_call())
+    await street.start()
 
-        assert len(seen.files) == 1
-        new = street.scene.workspace.calls[calls:]
-        assert [call.method for call in new].count("files.completeUploadExternal") == 1
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.error_code) == ("failed", "worker_died")
+    (note,) = [n for n in scene.workspace.ephemerals if "Got it" not in n.text]
+    assert "callaudio itself stopped each time" in note.text
+    tags = [event.tag for event in await scene.audit(delivery.id)]
+    assert tags[-1] == "worker:delivery:failed"
+    assert scene.every_visible_file() == []
+    await scene.people.command(ALICE, CHANNEL, scene.another_call())
+    assert (await scene.ended(await scene.latest())).state == "delivered"
+
+
+async def test_a_bot_killed_while_idle_starts_again_without_work(street):
+    bot = await street.start()
+    await street.scene.ask()
+    calls = len(street.scene.workspace.calls)
+    await bot.kill()
+
+    await street.start()
+    seen = await street.scene.ask(street.scene.another_call())
+
+    assert len(seen.files) == 1
+    new = street.scene.workspace.calls[calls:]
+    assert [call.method for call in new].count("files.completeUploadExternal") == 1
 
 
 def faults_of(street: Street, moment: Moment) -> Faults:

@@ -1,14 +1,13 @@
 """A bot killed after a press does what was requested after its next start, once."""
 
-import asyncio
-
 import pytest
 
 from bot.sandbox.objects import Message
 from bot.slack.identifiers import Action
-from tests.scenarios.killed_bot import Bot, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street, at_once
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import (
+    BOTH,
     ONE_ANNOUNCEMENT_NEEDS,
     Moment,
     When,
@@ -51,20 +50,15 @@ async def kill_at(street: Street, bot: Bot, moment: Moment, when: When, press_it
 
 
 @in_turn(FETCHING, ALIKE)
-async def test_a_transcript_is_delivered_exactly_once(
-    moment, whens, nursery, template_databases, tmp_path
-):
+async def test_a_transcript_is_delivered_exactly_once(moment, whens, new_street):
     async def through(when: When) -> None:
-        folder = tmp_path / when
-        async with open_street(nursery, folder, template=template_databases) as street:
+        async with new_street(when) as street:
             bot, message = await delivered(street)
             pressing = press(street.scene, message, Action.TRANSCRIPT)
             await kill_at(street, bot, moment, when, pressing)
             await assert_one_transcript(street, message)
 
-    async with asyncio.TaskGroup() as both:
-        for when in whens:
-            both.create_task(through(when))
+    await at_once(through, *whens)
 
 
 async def assert_one_transcript(street: Street, message: Message) -> None:
@@ -81,10 +75,9 @@ async def assert_one_transcript(street: Street, message: Message) -> None:
 
 
 @pytest.mark.parametrize("moment", DELETING.values(), ids=DELETING)
-async def test_a_deletion_is_completed_and_shown(moment, nursery, template_databases, tmp_path):
+async def test_a_deletion_is_completed_and_shown(moment, new_street):
     async def through(when: When) -> None:
-        folder = tmp_path / when
-        async with open_street(nursery, folder, template=template_databases) as street:
+        async with new_street(when) as street:
             bot, message = await delivered(street)
             deleting = press(street.scene, message, Action.DELETE)
             await kill_at(street, bot, moment, when, deleting)
@@ -98,6 +91,4 @@ async def test_a_deletion_is_completed_and_shown(moment, nursery, template_datab
             assert tags.count("slack:file:delete_asked") == 1
             assert tags.count("retention:file:deleted") == 1
 
-    async with asyncio.TaskGroup() as both:
-        both.create_task(through("before"))
-        both.create_task(through("after"))
+    await at_once(through, *BOTH)

@@ -1,9 +1,7 @@
 """A bot killed during a redaction check repeats it: nothing is shared unchecked."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -13,9 +11,10 @@ from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.store.tables import RedactionCheckRow
 from tests.polling import until
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.conftest import OpenStreet
+from tests.scenarios.killed_bot import Street, at_once
 from tests.scenarios.scene import ALICE, BOSS, BROKEN_OFF, CHANNEL, SHARE
-from tests.scenarios.test_killed import Moment, arm, faults_of
+from tests.scenarios.test_killed import BOTH, Moment, When, arm, faults_of
 from tests.scenarios.test_redaction_checks import leaking
 
 REQUESTED, CHECKED = "worker:redaction:raw_requested", "worker:redaction:checked"
@@ -30,13 +29,12 @@ Opened = Callable[[str, str], AbstractAsyncContextManager[Street]]
 
 
 @pytest.fixture
-def opened(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Opened:
+def opened(new_street: OpenStreet) -> Opened:
     """Open a street whose bots check redaction with this setting."""
 
     @asynccontextmanager
     async def street_of(name: str, how: str) -> AsyncIterator[Street]:
-        folder = tmp_path / name
-        async with open_street(nursery, folder, template=template_databases) as street:
+        async with new_street(name) as street:
             street.environment |= {"CALLAUDIO_CHECK_REDACTION": how, "CALLAUDIO_ADMINS": BOSS}
             yield street
 
@@ -107,7 +105,7 @@ async def test_a_bot_killed_in_a_check_of_a_recording_that_differs_never_shares_
 
 
 async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened):
-    async def through(when: Literal["before", "after"]) -> None:
+    async def through(when: When) -> None:
         async with opened(when, "deliver") as street:
             scene, moment = street.scene, Moment(SHARE)
             arm(street, moment, when)
@@ -125,9 +123,7 @@ async def test_a_bot_killed_between_check_and_share_has_one_outcome(opened):
             assert (file.id, file.completed_times) == (delivery.file_id, 1)
             assert await outcomes(street) == ["proven"], "it is the very upload that was checked"
 
-    async with asyncio.TaskGroup() as both:
-        both.create_task(through("before"))
-        both.create_task(through("after"))
+    await at_once(through, *BOTH)
 
 
 async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(opened):

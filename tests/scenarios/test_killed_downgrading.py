@@ -3,16 +3,16 @@
 At no moment is there more than one card, or more than one recording, or raw again.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from tests.polling import until
-from tests.scenarios.killed_bot import Nursery, Street, open_street
+from tests.scenarios.conftest import OpenStreet
+from tests.scenarios.killed_bot import Street, at_once
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL
 from tests.scenarios.test_killed import Moment, When, arm, faults_of
 from tests.scenarios.test_killed_taking_back import delivered_raw
@@ -84,16 +84,16 @@ CAUSES: dict[str, Happens] = {
 }
 
 
-Through = Callable[[str, Moment, When], Awaitable[None]]
+Case = tuple[str, Moment, When]
 
 
 @pytest.fixture
-def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Through:
+def through(new_street: OpenStreet) -> Callable[[Case], Coroutine[Any, Any, None]]:
     """Take a raw recording back for this cause, kill the bot at this moment, and start it again."""
 
-    async def killed(cause: str, moment: Moment, when: When) -> None:
-        folder = tmp_path / f"{cause}-{moment.route}-{moment.nth}-{when}"
-        async with open_street(nursery, folder, template=template_databases) as street:
+    async def killed(case: Case) -> None:
+        cause, moment, when = case
+        async with new_street(cause) as street:
             street.environment["CALLAUDIO_EXTERNAL_CHANNELS"] = CHANNEL
             bot = await street.start()
             file_id = await delivered_raw(street)
@@ -114,9 +114,8 @@ def through(nursery: Nursery, template_databases: Path, tmp_path: Path) -> Throu
 
 @pytest.mark.parametrize("moment", FEW)
 async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(moment, through):
-    async with asyncio.TaskGroup() as both:
-        both.create_task(through("audience", MOMENTS[moment], "before"))
-        both.create_task(through("right_ended", MOMENTS[moment], "after"))
+    audience, right = ("audience", "before"), ("right_ended", "after")
+    await at_once(through, *((cause, MOMENTS[moment], when) for cause, when in (audience, right)))
 
 
 @pytest.mark.long
@@ -124,47 +123,41 @@ async def test_a_bot_killed_before_or_after_a_call_replaces_raw_once(moment, thr
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_bot_killed_at_any_call_replaces_raw_for_each_cause(moment, cause, when, through):
-    await through(cause, MOMENTS[moment], when)
+    await through((cause, MOMENTS[moment], when))
 
 
-async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_allowed_again(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        bot = await street.start()
-        file_id = await delivered_raw(street)
-        street.scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
-        await somebody_uncleared_joins(street, file_id)
-        await street.scene.slack.faults.reached("files.delete")
-        await bot.kill()
-        street.scene.slack.faults.release("files.delete")
-        street.scene.workspace.leave(CHANNEL, BOB)
+async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_allowed_again(street):
+    bot = await street.start()
+    file_id = await delivered_raw(street)
+    street.scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
+    await somebody_uncleared_joins(street, file_id)
+    await street.scene.slack.faults.reached("files.delete")
+    await bot.kill()
+    street.scene.slack.faults.release("files.delete")
+    street.scene.workspace.leave(CHANNEL, BOB)
 
-        await street.start()
+    await street.start()
 
-        await assert_redacted_once(street, "audience", file_id)
+    await assert_redacted_once(street, "audience", file_id)
 
 
-async def test_a_bot_killed_after_a_failed_replacement_shows_the_failure_on_the_card(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        scene = street.scene
-        bot = await street.start()
-        file_id = await delivered_raw(street)
-        scene.polyai.faults.add(Fault("audio", status=404))
-        moment = MOMENTS["putting the facts on the card"]
-        arm(street, moment, "before")
-        await somebody_uncleared_joins(street, file_id)
-        await scene.slack.faults.reached(moment.route, times=moment.nth)
-        await bot.kill()
-        scene.slack.faults.release(moment.route)
+async def test_a_bot_killed_after_a_failed_replacement_shows_the_failure_on_the_card(street):
+    scene = street.scene
+    bot = await street.start()
+    file_id = await delivered_raw(street)
+    scene.polyai.faults.add(Fault("audio", status=404))
+    moment = MOMENTS["putting the facts on the card"]
+    arm(street, moment, "before")
+    await somebody_uncleared_joins(street, file_id)
+    await scene.slack.faults.reached(moment.route, times=moment.nth)
+    await bot.kill()
+    scene.slack.faults.release(moment.route)
 
-        await street.start()
+    await street.start()
 
-        await until(lambda: "Fetch redacted instead" in str(card_of(street)), every_seconds=0.05)
-        assert scene.every_visible_file() == []
-        assert [each.state for each in await scene.deliveries() if each.replaces_id] == ["failed"]
+    await until(lambda: "Fetch redacted instead" in str(card_of(street)), every_seconds=0.05)
+    assert scene.every_visible_file() == []
+    assert [each.state for each in await scene.deliveries() if each.replaces_id] == ["failed"]
 
 
 def card_of(street: Street) -> str:

@@ -1,6 +1,5 @@
 """A bot killed while it takes a raw recording back completes that after its next start."""
 
-import asyncio
 from datetime import timedelta
 
 from sqlalchemy import update
@@ -10,7 +9,7 @@ from bot.sandbox.objects import Message
 from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.polling import until
-from tests.scenarios.killed_bot import Bot, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street, at_once
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_killed import Moment, When, in_turn
 
@@ -20,12 +19,12 @@ ROUTES = ("conversations.info", "files.delete", "chat.update")
 
 @in_turn({route: Moment(route) for route in ROUTES})
 async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_so(
-    moment, whens, nursery, template_databases, tmp_path
+    moment, whens, new_street
 ):
     route = moment.route
 
     async def through(when: When) -> None:
-        async with open_street(nursery, tmp_path / when, template=template_databases) as street:
+        async with new_street(when) as street:
             bot = await raw_alone(street)
             await delivered_raw(street)
             street.scene.slack.faults.add(Fault(route, when=when, hang=True))
@@ -38,22 +37,18 @@ async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_
 
             await assert_taken_back_once(street)
 
-    async with asyncio.TaskGroup() as both:
-        for when in whens:
-            both.create_task(through(when))
+    await at_once(through, *whens)
 
 
 @in_turn(
     {route: Moment(route) for route in ("files.info", "files.delete", "chat.update")},
     alike={"chat.update"},
 )
-async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
-    moment, whens, nursery, template_databases, tmp_path
-):
+async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(moment, whens, new_street):
     route = moment.route
 
     async def through(when: When) -> None:
-        async with open_street(nursery, tmp_path / when, template=template_databases) as street:
+        async with new_street(when) as street:
             bot = await raw_alone(street)
             file_id = await delivered_raw(street)
             scene = street.scene
@@ -71,26 +66,21 @@ async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(
             found = [e for e in await scene.all_audit() if e.tag == "retention:file:passed_on"]
             assert [each.payload["channel_id"] for each in found] == [OPEN]
 
-    async with asyncio.TaskGroup() as both:
-        for when in whens:
-            both.create_task(through(when))
+    await at_once(through, *whens)
 
 
-async def test_checks_that_a_fast_clock_postponed_are_made_after_the_next_start(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        bot = await raw_alone(street)
-        await delivered_raw(street)
-        await bot.kill()
-        async with street.scene.stage.application.database.write() as session:
-            later = utc_now() + timedelta(days=1)
-            await session.execute(update(DueWorkRow).values(due_at=later))
-        await street.scene.let_grants_expire()
+async def test_checks_that_a_fast_clock_postponed_are_made_after_the_next_start(street):
+    bot = await raw_alone(street)
+    await delivered_raw(street)
+    await bot.kill()
+    async with street.scene.stage.application.database.write() as session:
+        later = utc_now() + timedelta(days=1)
+        await session.execute(update(DueWorkRow).values(due_at=later))
+    await street.scene.let_grants_expire()
 
-        await street.start()
+    await street.start()
 
-        await assert_taken_back_once(street)
+    await assert_taken_back_once(street)
 
 
 async def raw_alone(street: Street) -> Bot:

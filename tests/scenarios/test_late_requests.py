@@ -15,16 +15,14 @@ from bot.sandbox.delivery import Ack, signature_headers
 from bot.sandbox.person import SlackClientSide
 from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DigestRunRow, RecentRequestRow
-from bot.wiring.application import Roles
 from tests.ports import free_port
+from tests.scenarios.conftest import street_on_postgresql
 from tests.scenarios.digest_scene import add_digest, digest_messages, ended, runs
-from tests.scenarios.killed_bot import open_street
+from tests.scenarios.killed_bot import LISTENER, WORKER
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
-from tests.scenarios.test_digest_command import say
 from tests.scenarios.test_message_shortcut import chosen, open_form
 
-LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
 SENT_BEFORE_SECONDS = 60
 
 
@@ -35,9 +33,7 @@ async def by_command(scene: Scene) -> Ack:
 async def by_button(scene: Scene) -> Ack:
     (note,) = [each for each in scene.workspace.ephemerals if "direct messages" in str(each.blocks)]
     (button,) = [e for b in note.blocks if b["type"] == "actions" for e in b["elements"]]
-    return await scene.people.block_action(
-        ALICE, CHANNEL, note.ts, button["action_id"], button["value"]
-    )
+    return await scene.use(button, note)
 
 
 @pytest.mark.parametrize("ask", [by_command, by_button])
@@ -56,8 +52,7 @@ async def test_a_command_that_arrives_after_its_delivered_repeat_joins_it(ask, s
 
     assert late.status == 200
     assert "Got it" not in late.text
-    for each in await scene.deliveries():
-        await scene.ended(each.id)
+    await scene.all_ended()
     assert len(scene.every_visible_file()) == files
 
 
@@ -80,40 +75,38 @@ async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(new_sc
     async with new_scene(environment=environment, open_outlets=plain_outlets) as scene:
         database = scene.stage.application.database
         await add_digest(database)
-        assert "in a few seconds" in (await say(scene, "digest run g1")).text
+        assert "in a few seconds" in (await scene.rule("digest run g1")).text
         await ended(database)
         since_posted = timedelta(seconds=SENT_BEFORE_SECONDS - 5)
         await make_older(scene, DigestRunRow.claimed_at, since_posted)
         monkeypatch.setattr(delivery, "signature_headers", signed_a_minute_ago)
 
-        assert (await say(scene, "digest run g1")).status == 200
+        assert (await scene.rule("digest run g1")).status == 200
 
         assert [run.state for run in await runs(database)] == ["posted"]
         assert len(digest_messages(scene.workspace)) == 1
 
 
 @pytest.mark.long
-async def test_a_stopped_process_that_resumes_stores_nothing_that_another_one_delivered(
-    nursery, migrated_postgresql, tmp_path
-):
-    async with open_street(nursery, tmp_path, database_url=migrated_postgresql()) as street:
-        stopped, port = await street.start(LISTENER), free_port()
-        await street.start(LISTENER, port=port)
-        await street.start(WORKER, port=free_port())
-        scene = street.scene
-        other = SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{port}/slack/events")
-        stopped.signal(signal.SIGSTOP)
-        asked = asyncio.create_task(scene.people.command(ALICE, CHANNEL, CALL))
-        await asyncio.sleep(1)  # it is in the socket of the stalled process
+@street_on_postgresql
+async def test_a_stopped_process_that_resumes_stores_nothing_that_another_one_delivered(street):
+    stopped, port = await street.start(LISTENER), free_port()
+    await street.start(LISTENER, port=port)
+    await street.start(WORKER)
+    scene = street.scene
+    other = SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{port}/slack/events")
+    stopped.signal(signal.SIGSTOP)
+    asked = asyncio.create_task(scene.people.command(ALICE, CHANNEL, CALL))
+    await asyncio.sleep(1)  # it is in the socket of the stalled process
 
-        assert "Got it" in (await other.command(ALICE, CHANNEL, CALL)).text
-        await scene.ended(await scene.latest())
-        await asyncio.sleep(DOUBLE_SUBMIT_WINDOW.total_seconds() + 1)
-        stopped.signal(signal.SIGCONT)
+    assert "Got it" in (await other.command(ALICE, CHANNEL, CALL)).text
+    await scene.ended(await scene.latest())
+    await asyncio.sleep(DOUBLE_SUBMIT_WINDOW.total_seconds() + 1)
+    stopped.signal(signal.SIGCONT)
 
-        assert "already on its way" in (await asked).text
-        assert len(await scene.deliveries()) == 1
-        assert len(scene.every_visible_file()) == 1
+    assert "already on its way" in (await asked).text
+    assert len(await scene.deliveries()) == 1
+    assert len(scene.every_visible_file()) == 1
 
 
 def signed_a_minute_ago(secret: str, body: str) -> dict[str, str]:

@@ -21,7 +21,6 @@ from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.uploads import Uploads
 from bot.store.tables import DeliveryRow
 from bot.wiring.deliveries import MAX_RELAYS
-from tests.scenarios.killed_bot import open_street
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(40)]
@@ -72,12 +71,9 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     return traffic
 
 
-async def test_many_simultaneous_commands_are_acknowledged_and_each_delivered_once(
-    traffic, nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        await street.start()
-        await ask_for_many(street.scene, traffic)
+async def test_many_simultaneous_commands_are_acknowledged_and_each_delivered_once(traffic, street):
+    await street.start()
+    await ask_for_many(street.scene, traffic)
 
 
 async def ask_for_many(scene: Scene, traffic: Traffic) -> None:

@@ -15,27 +15,25 @@ from bot.errors import Unexpected
 from bot.sandbox.delivery import Ack
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Recording
-from bot.wiring.application import Roles
 from tests.ports import free_port
-from tests.scenarios.killed_bot import Street, open_street
+from tests.scenarios.killed_bot import LISTENER, WORKER, Street
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL
 from tests.scenarios.test_many_at_once import everything_ended
 
-LISTENER, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
 
 
 @pytest.mark.parametrize("commands", [12, pytest.param(500, marks=pytest.mark.long)])
 async def test_many_commands_while_rights_change_cause_no_deadlock_and_no_unexpected_error(
-    commands, nursery, migrated_postgresql, tmp_path
+    commands, new_street, migrated_postgresql
 ):
     url = migrated_postgresql()
     deadlocks_before = deadlocks(url)
-    async with open_street(nursery, tmp_path, database_url=url) as street:
+    async with new_street(database_url=url) as street:
         street.environment["CALLAUDIO_ADMINS"] = BOSS
         sides = await listeners(street)
         for _ in range(2):
-            await street.start(WORKER, port=free_port())
+            await street.start(WORKER)
         scene = street.scene
         for user_id in PEOPLE:
             scene.workspace.add_user(user_id)
@@ -93,13 +91,16 @@ async def both(sides: list[SlackClientSide], call: str) -> None:
 
 
 async def change_rights(sides: list[SlackClientSide], times: int) -> list[Ack]:
-    acks = []
-    for number in range(times):
-        person, side = PEOPLE[number % len(PEOPLE)], sides[number % 2]
-        for text in (f"grant <@{person}> pii for 1h listening", f"revoke <@{person}> pii"):
-            ack = await side.command(BOSS, CHANNEL, text, command="/callaudio-admin")
-            acks.append(ack)
-    return acks
+    changes = [
+        (sides[number % 2], text)
+        for number in range(times)
+        for person in [PEOPLE[number % len(PEOPLE)]]
+        for text in (f"grant <@{person}> pii for 1h listening", f"revoke <@{person}> pii")
+    ]
+    return [
+        await side.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+        for side, text in changes
+    ]
 
 
 def deadlocks(url: str) -> int:

@@ -1,9 +1,9 @@
 """Secrets in files are rotated while the bot runs: SIGHUP, and no work is lost."""
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY, environment_of
 from bot.sandbox.faults import Fault
@@ -15,7 +15,7 @@ from bot.sandbox.workspace import Workspace
 from tests.cli.process import ready
 from tests.polling import until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import Bot, Street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 from tests.scenarios.test_canary import AGREED, CANARY_CALL
 from tests.scenarios.test_canary_at_the_start import looked
@@ -28,17 +28,14 @@ NEW = {
 }
 
 
-@asynccontextmanager
-async def street_of_files(
-    nursery: Nursery, template: Path, folder: Path
-) -> AsyncIterator[tuple[Street, dict[str, Path]]]:
-    """Open a street whose secrets are in files."""
-    async with open_street(nursery, folder, template=template) as street:
-        files = {name: folder / name for name in NEW}
-        for name, file in files.items():
-            file.write_text(street.environment.pop(name))
-            street.environment[f"{name}_FILE"] = str(file)
-        yield street, files
+@pytest.fixture
+def files(street: Street, tmp_path: Path) -> dict[str, Path]:
+    """Put the secrets of the street into files."""
+    files = {name: tmp_path / name for name in NEW}
+    for name, file in files.items():
+        file.write_text(street.environment.pop(name))
+        street.environment[f"{name}_FILE"] = str(file)
+    return files
 
 
 async def hang_up(bot: Bot, event: str, *, times: int = 1) -> None:
@@ -46,89 +43,78 @@ async def hang_up(bot: Bot, event: str, *, times: int = 1) -> None:
     await until(lambda: bot.log.read_text().count(f'"event": "{event}"') >= times)
 
 
-async def test_work_under_way_ends_with_the_new_secrets_and_none_is_logged(
-    nursery, template_databases, tmp_path
-):
-    async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
-        scene, polyai = street.scene, street.scene.polyai
-        old = {name: file.read_text() for name, file in files.items()}
-        await scene.grant()
-        bot = await street.start()
-        held = Fault("chat.postMessage", when="after", hang=True)
-        scene.slack.faults.add(held)
-        assert (await scene.people.command(ALICE, CHANNEL, CALL)).arrived
-        await scene.slack.faults.reached(held.route)
+async def test_work_under_way_ends_with_the_new_secrets_and_none_is_logged(street, files):
+    scene, polyai = street.scene, street.scene.polyai
+    old = {name: file.read_text() for name, file in files.items()}
+    await scene.grant()
+    bot = await street.start()
+    held = Fault("chat.postMessage", when="after", hang=True)
+    scene.slack.faults.add(held)
+    assert (await scene.people.command(ALICE, CHANNEL, CALL)).arrived
+    await scene.slack.faults.reached(held.route)
 
-        polyai.add_key(NEW["POLYAI_API_KEY"])
-        polyai.add_key(NEW["POLYAI_PII_API_KEY"], pii=True)
-        for name, file in files.items():
-            file.write_text(NEW[name])
-        await hang_up(bot, "secrets_reloaded")
-        scene.workspace.bot_token = NEW["SLACK_BOT_TOKEN"]
-        del polyai.keys[PLAIN_KEY], polyai.keys[RAW_KEY]
-        scene.slack.faults.release_all()
+    polyai.add_key(NEW["POLYAI_API_KEY"])
+    polyai.add_key(NEW["POLYAI_PII_API_KEY"], pii=True)
+    for name, file in files.items():
+        file.write_text(NEW[name])
+    await hang_up(bot, "secrets_reloaded")
+    scene.workspace.bot_token = NEW["SLACK_BOT_TOKEN"]
+    del polyai.keys[PLAIN_KEY], polyai.keys[RAW_KEY]
+    scene.slack.faults.release_all()
 
-        first = await scene.ended(await scene.latest())
-        assert (first.outcome, first.state) == ("raw", "delivered")
-        late = await scene.people.command(ALICE, CHANNEL, scene.another_call())
-        assert late.arrived, "Slack signed it before it knew of the new secret"
-        await scene.ended(await scene.latest())
-        url = f"{scene.stage.origin}/slack/events"
-        people = SlackClientSide(scene.workspace, url, NEW["SLACK_SIGNING_SECRET"])
-        assert (await people.command(ALICE, CHANNEL, scene.another_call())).arrived
-        assert (await scene.ended(await scene.latest())).outcome == "raw"
-        assert len(scene.workspace.visible_recordings(CHANNEL)) == 3
-        assert bot.is_alive
-        assert not [each for each in (*old.values(), *NEW.values()) if each in street.logs]
+    first = await scene.ended(await scene.latest())
+    assert (first.outcome, first.state) == ("raw", "delivered")
+    late = await scene.people.command(ALICE, CHANNEL, scene.another_call())
+    assert late.arrived, "Slack signed it before it knew of the new secret"
+    await scene.ended(await scene.latest())
+    url = f"{scene.stage.origin}/slack/events"
+    people = SlackClientSide(scene.workspace, url, NEW["SLACK_SIGNING_SECRET"])
+    assert (await people.command(ALICE, CHANNEL, scene.another_call())).arrived
+    assert (await scene.ended(await scene.latest())).outcome == "raw"
+    assert len(scene.workspace.visible_recordings(CHANNEL)) == 3
+    assert bot.is_alive
+    assert not [each for each in (*old.values(), *NEW.values()) if each in street.logs]
 
 
-async def test_an_unusable_file_changes_nothing_and_is_reported_without_its_content(
-    nursery, template_databases, tmp_path
-):
-    async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
-        scene = street.scene
-        bot = await street.start()
-        files["SLACK_BOT_TOKEN"].write_text("xapp-OfAnotherKind0123456789")
-        await hang_up(bot, "secrets_not_reloaded")
+async def test_an_unusable_file_changes_nothing_and_is_reported_without_its_content(street, files):
+    scene = street.scene
+    bot = await street.start()
+    files["SLACK_BOT_TOKEN"].write_text("xapp-OfAnotherKind0123456789")
+    await hang_up(bot, "secrets_not_reloaded")
 
-        await scene.people.command(ALICE, CHANNEL, CALL)
+    await scene.people.command(ALICE, CHANNEL, CALL)
 
-        assert (await scene.ended(await scene.latest())).state == "delivered"
-        assert "SLACK_BOT_TOKEN is another kind of token" in street.logs
-        assert "OfAnotherKind" not in street.logs
+    assert (await scene.ended(await scene.latest())).state == "delivered"
+    assert "SLACK_BOT_TOKEN is another kind of token" in street.logs
+    assert "OfAnotherKind" not in street.logs
 
 
-async def test_any_other_changed_setting_is_named_and_waits_for_a_restart(
-    nursery, template_databases, tmp_path
-):
-    async with street_of_files(nursery, template_databases, tmp_path) as (street, _):
-        database = tmp_path / "DATABASE_URL"
-        database.write_text(street.environment.pop("DATABASE_URL"))
-        street.environment["DATABASE_URL_FILE"] = str(database)
-        bot = await street.start()
-        database.write_text("postgresql://u:hunter2@db/callaudio")
-        await hang_up(bot, "restart_needed")
-        await hang_up(bot, "restart_needed", times=2)
+@pytest.mark.usefixtures("files")
+async def test_any_other_changed_setting_is_named_and_waits_for_a_restart(street, tmp_path):
+    database = tmp_path / "DATABASE_URL"
+    database.write_text(street.environment.pop("DATABASE_URL"))
+    street.environment["DATABASE_URL_FILE"] = str(database)
+    bot = await street.start()
+    database.write_text("postgresql://u:hunter2@db/callaudio")
+    await hang_up(bot, "restart_needed")
+    await hang_up(bot, "restart_needed", times=2)
 
-        assert '"changed": "DATABASE_URL"' in street.logs
-        assert "hunter2" not in street.logs
+    assert '"changed": "DATABASE_URL"' in street.logs
+    assert "hunter2" not in street.logs
 
 
-async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(
-    nursery, template_databases, tmp_path
-):
-    async with street_of_files(nursery, template_databases, tmp_path) as (street, files):
-        street.environment |= AGREED
-        polyai = street.scene.polyai
-        polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
-        bot = await street.start()
-        await looked(street, "held")
+async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(street, files):
+    street.environment |= AGREED
+    polyai = street.scene.polyai
+    polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
+    bot = await street.start()
+    await looked(street, "held")
 
-        polyai.add_key(NEW["POLYAI_API_KEY"], pii=True)
-        files["POLYAI_API_KEY"].write_text(NEW["POLYAI_API_KEY"])
-        await hang_up(bot, "secrets_reloaded")
+    polyai.add_key(NEW["POLYAI_API_KEY"], pii=True)
+    files["POLYAI_API_KEY"].write_text(NEW["POLYAI_API_KEY"])
+    await hang_up(bot, "secrets_reloaded")
 
-        assert (await looked(street, "broken")).frozen_at
+    assert (await looked(street, "broken")).frozen_at
 
 
 async def logged(bot: Bot, event: str) -> str:

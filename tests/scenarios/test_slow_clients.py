@@ -9,7 +9,7 @@ import pytest
 from bot.cli.loopback_server import LOOPBACK
 from tests.loopback import http_client
 from tests.polling import DEADLINE_SECONDS
-from tests.scenarios.killed_bot import Street, open_street
+from tests.scenarios.killed_bot import Street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
 
 OPEN_FILES = 256
@@ -31,12 +31,9 @@ def _enough_files_here():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_more_slow_clients_than_open_files_block_nobody(
-    nursery, template_databases, tmp_path
-):
-    async with open_street(nursery, tmp_path, template=template_databases) as street:
-        await street.start(open_files=OPEN_FILES)
-        await hold_many(street)
+async def test_more_slow_clients_than_open_files_block_nobody(street):
+    await street.start(open_files=OPEN_FILES)
+    await hold_many(street)
     told = street.logs
     assert 1 <= told.count('"cause": "crowded"') < 10, "said once a minute, not for each"
     assert "Traceback" not in told

@@ -11,12 +11,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.sandbox.faults import Fault
-from bot.wiring.application import Roles
 from tests.contracts.test_monitoring import ALERTS, PROMTOOL
 from tests.contracts.test_project_files import ROOT
 from tests.polling import DEADLINE_SECONDS, until
-from tests.ports import free_port
-from tests.scenarios.killed_bot import QUICK, Bot, Street, open_street
+from tests.scenarios.killed_bot import LISTENER, QUICK, WORKER, Bot, Street
 from tests.scenarios.scene import ALICE, CHANNEL
 from tests.tcp_relay import DatabaseRelay
 
@@ -100,18 +98,13 @@ async def kill_worker(city: City) -> None:
     ],
 )
 async def test_the_alerts_name_the_stopped_dependency_and_the_time(
-    kill, alerts, nursery, migrated_postgresql, tmp_path
+    kill, alerts, new_street, migrated_postgresql, tmp_path
 ):
     url = migrated_postgresql()
-    async with (
-        open_street(nursery, tmp_path, database_url=url) as street,
-        DatabaseRelay(url) as relay,
-    ):
+    async with new_street(database_url=url) as street, DatabaseRelay(url) as relay:
         street.environment["DATABASE_URL"] = relay.url
         street.probe_seconds = DEADLINE_SECONDS  # a busy machine is not an outage
-        web = await street.start(Roles(listens=True, works=False))
-        worker = await street.start(Roles(listens=False, works=True), port=free_port())
-        city = City(street, relay, web, worker)
+        city = City(street, relay, await street.start(LISTENER), await street.start(WORKER))
         for _ in range(WELL):
             await city.minute()
         city.is_well = False
