@@ -98,11 +98,6 @@ class CallsReport:
     gap: Gap | None = None
     before_problem: Problem | None = None
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether the figures are incomplete."""
-        return self.gap is not None
-
 
 @dataclass(frozen=True, slots=True)
 class PersonTally:
@@ -114,11 +109,6 @@ class PersonTally:
     refused: int = 0
     other: int = 0
     """Failed or unconfirmed."""
-
-    @property
-    def total(self) -> int:
-        """Everything the person asked for that has ended."""
-        return self.raw + self.redacted + self.refused + self.other
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Builders of Block Kit elements (docs: "Block Kit reference")."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.slack.identifiers import Action
@@ -19,6 +19,12 @@ def plain(text: str) -> Block:
 def section(text: str) -> Block:
     """A paragraph of mrkdwn; the caller escapes external text."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def fields(values: Mapping[str, str | None]) -> Block:
+    """A paragraph of two columns: each name in bold above its value; none without a value."""
+    texts = [f"*{name}*\n{value}" for name, value in values.items() if value]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in texts]}
 
 
 def quotation(text: str) -> Block:

@@ -153,7 +153,7 @@ def drawn() -> set[str]:
         access_cards.warning(request(AccessState.APPROVED), NOON),
         digest_replies.offered(PREVIEW),
         digest_cards.message(post(full_calls())),
-        digest_cards.plain_message(post(full_calls())),
+        digest_cards.message(post(full_calls()), is_plain=True),
     ]
     shown = [*messages, *forms(), *notices(), *homes()]
     return {action for each in shown for action in dispatched(each["blocks"])}

@@ -29,7 +29,7 @@ async def test_a_period_and_the_one_before_are_summarized(source):
     report = await reporter(source).report(digest(), PERIOD)
     assert (report.figures.conversations, report.before.conversations) == (6, 4)
     assert [each.call.conversation_id for each in report.notable] == [listed(3).conversation_id]
-    assert not report.is_partial
+    assert report.gap is None
     assert source.asked == [
         ("default", PERIOD.since, PERIOD.until),
         ("default", BEFORE.since, BEFORE.until),
@@ -39,7 +39,6 @@ async def test_a_period_and_the_one_before_are_summarized(source):
 async def test_an_incomplete_period_names_the_gap_and_has_no_comparison(source):
     source.breaks[SINCE] = (4, PolyAIUnavailable())
     report = await reporter(source).report(digest(), PERIOD)
-    assert report.is_partial
     assert report.figures.conversations == report.gap.read == 4
     assert (report.gap.earliest, report.gap.latest) == (listed(1).started_at, listed(4).started_at)
     assert report.gap.problem.code == PolyAIUnavailable.code
@@ -50,7 +49,7 @@ async def test_an_incomplete_period_names_the_gap_and_has_no_comparison(source):
 async def test_a_failure_of_the_period_before_leaves_out_only_the_comparison(source):
     source.breaks[BEFORE.since] = (2, PolyAIUnavailable())
     report = await reporter(source).report(digest(), PERIOD)
-    assert not report.is_partial
+    assert report.gap is None
     assert report.figures.conversations == 6
     assert report.before is None
     assert report.before_problem.code == PolyAIUnavailable.code
@@ -76,7 +75,7 @@ async def test_an_unexpected_error_is_raised(source):
 async def test_a_period_without_conversations_gives_a_report():
     report = await reporter(Listing()).report(digest(), PERIOD)
     assert report.figures.conversations == 0
-    assert not report.is_partial
+    assert report.gap is None
 
 
 async def test_progress_is_logged_and_other_tasks_run(source, monkeypatch):

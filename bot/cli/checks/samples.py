@@ -110,7 +110,7 @@ def messages() -> Mapping[str, dict[str, Any]]:
             replace(_request(), state=AccessState.DENIED, decided_by=PERSON, decided_at=AT)
         ),
         "digest of calls": digest_cards.message(calls),
-        "digest of calls without charts": digest_cards.plain_message(calls),
+        "digest of calls without charts": digest_cards.message(calls, is_plain=True),
         "digest of access": digest_cards.message(access),
     }
 

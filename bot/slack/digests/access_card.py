@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bot.digests.digest import Period
 from bot.digests.report import AccessReport, EndingGrant, PersonTally
-from bot.slack.blocks import Block, context, section
+from bot.slack.blocks import Block, context, fields, section
 from bot.slack.digests import charts, tables, words
 from bot.slack.wording import code, counted, escape, outcome
 
@@ -69,8 +69,7 @@ def _fields(report: AccessReport) -> Block:
         values["Redaction checked"] = _counts(
             (words.CHECKED.get(each.name, each.name), each.count) for each in report.checked
         )
-    fields = [f"*{name}*\n{value}" for name, value in values.items()]
-    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
+    return fields(values)
 
 
 def _counts(named: Iterable[tuple[str, int]]) -> str:
@@ -81,14 +80,10 @@ def _people(report: AccessReport, *, is_plain: bool) -> list[Block]:
     if not report.people:
         return []
     more = report.people_in_all - len(report.people)
-    parts = (
-        [section("*Who received what*\n" + "\n".join(map(_person, report.people)))]
-        if is_plain
-        else [tables.people(report.people)]
-    )
-    return (
-        [*parts, context(f"and {counted(more, 'more person', 'more people')}")] if more else parts
-    )
+    lines = "\n".join(map(_person, report.people))
+    listed = section(f"*Who received what*\n{lines}") if is_plain else tables.people(report.people)
+    rest = context(f"and {counted(more, 'more person', 'more people')}")
+    return [listed, rest] if more else [listed]
 
 
 def _person(person: PersonTally) -> str:

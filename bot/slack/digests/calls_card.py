@@ -1,6 +1,5 @@
 """The content of a call digest."""
 
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -8,7 +7,7 @@ from bot.digests.digest import Period
 from bot.digests.notable import MAX_LISTED_NOTABLE, Mark, NotableCall
 from bot.digests.report import CallsReport, Figures
 from bot.slack import wording
-from bot.slack.blocks import Block, button, context, quotation, section
+from bot.slack.blocks import Block, button, context, fields, quotation, section
 from bot.slack.digests import charts, tables, words
 from bot.slack.identifiers import Action
 
@@ -37,7 +36,7 @@ def summary(report: CallsReport) -> str:
     figures = report.figures
     rate = words.rate(figures)
     handed_off = f", {rate} of calls handed off" if rate else ""
-    incomplete = "; incomplete, more could not be read" if report.is_partial else ""
+    incomplete = "; incomplete, more could not be read" if report.gap else ""
     return f"{wording.counted(figures.conversations, 'conversation')}{handed_off}{incomplete}"
 
 
@@ -55,8 +54,7 @@ def _fields(report: CallsReport, zone: ZoneInfo) -> Block:
         "Silent or failed": _silent(now, before),
         "Busiest hour": _busiest(now),
     }
-    fields = [f"*{name}*\n{value}" for name, value in values.items() if value]
-    return {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]}
+    return fields(values)
 
 
 def _handed_off(now: Figures, before: Figures | None) -> str | None:
@@ -99,35 +97,26 @@ def _reasons(figures: Figures) -> list[Block]:
     """List the top reasons as plain text: they are the agent's own words."""
     if not figures.handoffs:
         return []
-    top = [
-        f"{each.name[:MAX_REASON]} ({each.count:,})"
-        for each in islice(figures.reasons, MAX_REASONS)
-    ]
-    rest = figures.handoffs - sum(each.count for each in figures.reasons[:MAX_REASONS])
+    named = figures.reasons[:MAX_REASONS]
+    top = [f"{each.name[:MAX_REASON]} ({each.count:,})" for each in named]
+    rest = figures.handoffs - sum(each.count for each in named)
     if rest:
         top.append(f"other or unknown ({rest:,})")
     return [quotation(f"Handed off because: {', '.join(top)}")]
 
 
 def _notable(report: CallsReport, zone: ZoneInfo, *, is_plain: bool) -> list[Block]:
-    worth_hearing = report.notable[:MAX_LISTED_NOTABLE]
     parts = [] if is_plain else [tables.notable_calls(report.notable, zone)]
     parts.append(section("*Most worth hearing*"))
-    parts += [
-        _row(report.agent_name, at, notable, zone)
-        for at, notable in enumerate(worth_hearing, start=1)
-    ]
-    if is_plain:
-        rest = enumerate(report.notable[MAX_LISTED_NOTABLE:], start=MAX_LISTED_NOTABLE + 1)
-        parts += [context(f"{at}. {_line(notable, zone)}") for at, notable in rest]
+    for at, notable in enumerate(report.notable, start=1):
+        if at <= MAX_LISTED_NOTABLE:
+            # The decision uses the rights of the person who presses the button.
+            value = f"{report.agent_name}:{notable.call.conversation_id}"
+            get = button(Action.GET_FROM_DIGEST, "Get call audio", value)
+            parts.append(section(f"*{at}.* {_line(notable, zone)}") | {"accessory": get})
+        elif is_plain:
+            parts.append(context(f"{at}. {_line(notable, zone)}"))
     return parts
-
-
-def _row(agent_name: str, at: int, notable: NotableCall, zone: ZoneInfo) -> Block:
-    """Show one call with a button; the decision uses the rights of the person who presses it."""
-    value = f"{agent_name}:{notable.call.conversation_id}"
-    row = section(f"*{at}.* {_line(notable, zone)}")
-    return {**row, "accessory": button(Action.GET_FROM_DIGEST, "Get call audio", value)}
 
 
 def _line(notable: NotableCall, zone: ZoneInfo) -> str:

@@ -7,17 +7,8 @@ from bot.slack.digests import access_card, calls_card, words
 from bot.slack.wording import escape
 
 
-def message(post: DigestPost) -> Message:
-    """Build the message with charts and tables."""
-    return _message(post, is_plain=False)
-
-
-def plain_message(post: DigestPost) -> Message:
-    """Build the message with blocks that every workspace accepts."""
-    return _message(post, is_plain=True)
-
-
-def _message(post: DigestPost, *, is_plain: bool) -> Message:
+def message(post: DigestPost, *, is_plain: bool = False) -> Message:
+    """Build the message; ``is_plain``: only with blocks that every workspace accepts."""
     report, period = post.report, post.slot.period
     if isinstance(report, CallsReport):
         body = calls_card.blocks(report, period, is_plain=is_plain)

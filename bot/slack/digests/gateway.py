@@ -44,7 +44,7 @@ class SlackDigestGateway:
             return await self._post(post, cards.message(post))
         except BlocksRefused:
             log.info("digest_blocks_refused", digest_id=post.digest.id)
-        ts = await self._post(post, cards.plain_message(post))
+        ts = await self._post(post, cards.message(post, is_plain=True))
         await self._add_picture(post, ts)
         return ts
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,7 +34,7 @@ from tests.slack.digests.builders import (
 from tests.tables import each_row
 
 NEW_BLOCKS = {"data_visualization", "data_table", "table"}
-RENDERINGS = {"rich": cards.message, "plain": cards.plain_message}
+RENDERINGS = {"rich": cards.message, "plain": partial(cards.message, is_plain=True)}
 
 
 def shown(message) -> str:
@@ -75,7 +76,7 @@ def test_every_digest_is_accepted_by_slack(report, render):
 
 @each_row("report", REPORTS.values(), ids=REPORTS)
 def test_the_plain_message_contains_no_block_that_a_workspace_may_refuse(report):
-    message = cards.plain_message(post(report))
+    message = cards.message(post(report), is_plain=True)
     assert {block["type"] for block in message["blocks"]} & NEW_BLOCKS == set()
 
 
