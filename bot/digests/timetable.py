@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -74,10 +74,7 @@ class Timetable:
 
     def upcoming(self, now: datetime, count: int) -> tuple[datetime, ...]:
         """Return the next due times."""
-        found: list[datetime] = []
-        for _ in range(count):
-            found.append(self.after(found[-1] if found else now))
-        return tuple(found)
+        return tuple(islice(self.between(now, LAST_DAY), count))
 
     def before(self, due_at: datetime) -> datetime:
         """Return the last due time before this one; at most a year earlier."""
