@@ -16,7 +16,6 @@ from bot.polyai import client as client_module
 from bot.polyai import errors
 from bot.polyai import http as http_module
 from bot.polyai import response as response_module
-from bot.polyai.client import FACTS
 from bot.polyai.http import HttpGet
 from bot.polyai.identifiers import InvalidConversationId
 from bot.polyai.payloads import CallFacts, Direction
@@ -381,13 +380,6 @@ async def test_facts_other_than_the_documented_json_are_reported(server, client,
     assert len(server.asked) == 1
     assert uuid.UUID(caught.value.correlation_id)
     assert_tells_nothing(caught.value, server)
-
-
-async def test_facts_larger_than_the_bound_are_refused(server, client, agent, monkeypatch):
-    monkeypatch.setattr(client_module, "FACTS", dataclasses.replace(FACTS, max_bytes=100))
-    server.answers = [facts_answer(note="x" * 100)]
-    with pytest.raises(errors.UnexpectedAnswer):
-        await client.conversation(agent, CALL)
 
 
 @pytest.mark.parametrize(
