@@ -5,8 +5,8 @@ from itertools import chain
 
 from bot.access.directory import Conversation, Members
 from bot.access.grants import Right
-from bot.access.policy import Audience, Standing, may_listen
-from bot.access.rights import Holders, Rights
+from bot.access.policy import Audience, RightHeld, Standing, may_listen
+from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.concurrency.gather import both
 
@@ -71,7 +71,7 @@ class AudienceReader:
 
     async def _known(
         self, team_id: str, user_ids: Collection[str]
-    ) -> tuple[Holders, dict[str, Standing]]:
+    ) -> tuple[dict[str, RightHeld], dict[str, Standing]]:
         """Read the grants and the stored standings of people."""
         return await both(
             self._rights.holders(team_id, Right.PII, user_ids),
@@ -86,9 +86,8 @@ class AudienceReader:
             return heard
         has_unknown = heard is Audience.UNKNOWN
         unknown = frozenset(user_ids) - known.keys()
-        may_hold = holders.everyone | holders.unknown
         # People without a grant first: if one of them is human, not all are cleared.
-        for some in (unknown - may_hold, unknown & may_hold):
+        for some in (unknown - holders.keys(), unknown & holders.keys()):
             async for learnt in self._standings.learn(team_id, some):
                 heard = _worst(learnt, holders)
                 if heard is Audience.NOT_CLEARED:
@@ -97,19 +96,21 @@ class AudienceReader:
         return Audience.UNKNOWN if has_unknown else Audience.CLEARED
 
 
-def _worst(standings: Mapping[str, Standing | None], holders: Holders) -> Audience:
+def _worst(standings: Mapping[str, Standing | None], holders: Mapping[str, RightHeld]) -> Audience:
     """Classify people by their standings; None: Slack did not return the standing."""
-    found = {may_listen(standing, holders.of(user_id)) for user_id, standing in standings.items()}
+    found = {may_listen(standings[each], holders.get(each, RightHeld.NOT)) for each in standings}
     if False in found:
         return Audience.NOT_CLEARED
     return Audience.UNKNOWN if None in found else Audience.CLEARED
 
 
-def _refused(standings: Mapping[str, Standing | None], holders: Holders) -> list[str]:
+def _refused(
+    standings: Mapping[str, Standing | None], holders: Mapping[str, RightHeld]
+) -> list[str]:
     return [
-        user_id
-        for user_id, standing in sorted(standings.items())
-        if may_listen(standing, holders.of(user_id)) is False
+        each
+        for each in sorted(standings)
+        if may_listen(standings[each], holders.get(each, RightHeld.NOT)) is False
     ]
 
 

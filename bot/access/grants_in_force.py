@@ -62,20 +62,13 @@ _ON_POSTGRESQL: Final = _query(
 
 
 @dataclass(frozen=True, slots=True)
-class GroupGrant:
-    """A grant to a group, with its giver."""
-
-    group_id: str
-    given_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class GrantsInForce:
     """The grants and denies of one right: by name for some people, and for all groups."""
 
     granted: frozenset[str]
     denied: frozenset[str]
-    granted_groups: frozenset[GroupGrant]
+    granted_groups: frozenset[tuple[str, str]]
+    """Each group with the giver of its grant."""
     denied_groups: frozenset[str]
 
 
@@ -100,7 +93,7 @@ async def read_grants_in_force(
     return GrantsInForce(
         granted=frozenset(granted),
         denied=frozenset(denied),
-        granted_groups=frozenset(GroupGrant(*pair) for pair in granted_groups),
+        granted_groups=frozenset((group_id, giver) for group_id, giver in granted_groups),
         denied_groups=frozenset(group_id for group_id, _ in denied_groups),
     )
 

@@ -70,12 +70,18 @@ class PolicyEvaluator:
             CallAudioError: the call to Slack was malformed, or not made because people press too
                 many buttons. A refusal would state a reason that nobody has checked.
         """
-        evaluation = await self._evaluate(
-            question, conversation or self._directory.conversation(question.channel_id)
-        )
-        if question.raw_only:
-            return replace(evaluation, decision=raw_or_nothing(evaluation.decision))
-        return evaluation
+        reading = conversation or self._directory.conversation(question.channel_id)
+        members = Members(self._directory, question.channel_id)
+        place, facts = await self._learn(question, reading, members)
+        # The audience costs most to read: only the last rule needs it, and only in a conversation
+        # that is known to be private.
+        if decide(facts).reason is Reason.AUDIENCE and place and place.is_private:
+            audience = Audience.CLEARED
+            if not place.is_dm_of(question.user_id):
+                audience = await self._classify_audience(question.team_id, place, members)
+            facts = replace(facts, audience=audience)
+        decision = decide(facts)
+        return Evaluation(raw_or_nothing(decision) if question.raw_only else decision, facts)
 
     async def not_cleared(self, team_id: str, channel_id: str, limit: int) -> tuple[str, ...]:
         """List the first people in a conversation who are not cleared; empty if Slack fails.
@@ -119,22 +125,6 @@ class PolicyEvaluator:
             audience_must_be_cleared=self._audience_must_be_cleared or raw_only,
             audience=Audience.CLEARED if place and place.is_dm_of(user_id) else facts.audience,
         )
-
-    async def _evaluate(
-        self, question: Question, conversation: Awaitable[Conversation]
-    ) -> Evaluation:
-        members = Members(self._directory, question.channel_id)
-        place, facts = await self._learn(question, conversation, members)
-        decision = decide(facts)
-        # The audience costs most to read: only the last rule needs it, and only in a conversation
-        # that is known to be private.
-        if decision.reason is not Reason.AUDIENCE or not (place and place.is_private):
-            return Evaluation(decision, facts)
-        audience = Audience.CLEARED
-        if not place.is_dm_of(question.user_id):
-            audience = await self._classify_audience(question.team_id, place, members)
-        facts = replace(facts, audience=audience)
-        return Evaluation(decide(facts), facts)
 
     def _members_matter(self, conversation: Conversation, *, raw_only: bool) -> bool:
         """Return whether the members decide if a file may stay.

@@ -158,7 +158,8 @@ async def who_holds(
     groups: Mapping[str, set[str]] | None = None,
 ) -> set[str]:
     rights = rights_on(database, clock=lambda: at, groups=groups)
-    return set((await rights.holders(team, right, user_ids or (ALICE, BOB))).everyone)
+    held = await rights.holders(team, right, user_ids or (ALICE, BOB))
+    return {each for each, how in held.items() if how in (RightHeld.BY_NAME, RightHeld.BY_GROUP)}
 
 
 async def written(database: Database) -> tuple[list[GrantRow], list[str]]:

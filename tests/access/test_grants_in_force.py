@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.access.grants import Effect, Right
-from bot.access.grants_in_force import GrantsInForce, GroupGrant, named_admins, read_grants_in_force
+from bot.access.grants_in_force import GrantsInForce, named_admins, read_grants_in_force
 from bot.store.database import Database
 from tests.access.builders import ALICE, BOB, BOSS, CAROL, GROUP, TEAM, deny, give
 from tests.conftest import NOON
@@ -24,7 +24,7 @@ async def test_reading_grants_returns_all_groups_and_the_requested_people(databa
     assert await named(database, ALICE, BOB) == GrantsInForce(
         granted=frozenset({ALICE, BOB}),
         denied=frozenset({BOB}),
-        granted_groups=frozenset({GroupGrant(GROUP, BOSS)}),
+        granted_groups=frozenset({(GROUP, BOSS)}),
         denied_groups=frozenset({"S0OTHERS0"}),
     )
     nothing = GrantsInForce(frozenset(), frozenset(), frozenset(), frozenset())
@@ -51,7 +51,7 @@ async def test_a_group_is_returned_once_for_each_giver(database):
         await give(database, GROUP, by=giver)
     await give(database, GROUP, by=CAROL, right=Right.ADMIN)
     found = await named(database)
-    assert found.granted_groups == {GroupGrant(GROUP, BOSS), GroupGrant(GROUP, 'U"é,')}
+    assert found.granted_groups == {(GROUP, BOSS), (GROUP, 'U"é,')}
 
 
 async def test_the_admins_by_name_are_found_among_all_others(database):
