@@ -1,27 +1,15 @@
 """Admins change rights; nobody grants themselves `pii`, and one admin always remains."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from bot.access.administration import Actor, Administration, NotAdmin
+from bot.access.administration import Actor, NotAdmin
 from bot.access.changing import LastAdminKept
-from bot.access.grants import (
-    Effect,
-    NewGrant,
-    NothingToRevoke,
-    OwnDenyKept,
-    Right,
-    SelfGrantRefused,
-    Subject,
-    SubjectKind,
-    add_grant,
-    revoke,
-)
+from bot.access.grants import Effect, NothingToRevoke, OwnDenyKept, Right, SelfGrantRefused, revoke
 from bot.access.policy import Standing
 from bot.access.rights import Rights
 from bot.store.database import Database
@@ -29,14 +17,15 @@ from bot.store.due_work import DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.idempotency import AlreadyDone
 from bot.store.tables import AuditEventRow, GrantRow
-from tests.access.builders import Silent, Workspace, readers_on
+from tests.access.builders import TEAM, Silent, Workspace, give, readers_on, subject
 from tests.access.outside import World, WorldGroups
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.postgresql_at_length
 
-TEAM, GROUP, OTHERS = "T0QUALITY0", "S0ADMINS", "S0OTHERS"
+GROUP, OTHERS = "S0ADMINS", "S0OTHERS"
 BOSS, ALICE, BOB = (Actor(TEAM, None, each) for each in ("U0BOSS", "U0ALICE", "U0BOB"))
+MINUTE = timedelta(minutes=1)
 
 
 class AdministrationSetup:
@@ -52,15 +41,8 @@ class AdministrationSetup:
             clock=lambda: NOON,
             first_admins=frozenset(first_admins),
         )
-        readers = readers_on(database, self.people, rights=rights)
-        self.admin = Administration(
-            database=database,
-            rights=rights,
-            clearances=readers.clearances,
-            people=readers.people,
-            clock=lambda: NOON,
-            first_admins=frozenset(first_admins),
-        )
+        readers = readers_on(database, self.people, rights=rights, first_admins=first_admins)
+        self.admin = readers.administration
 
     async def checks(self) -> list[str]:
         """Claim the scheduled checks of rights; returns their workspaces."""
@@ -71,39 +53,30 @@ class AdministrationSetup:
         return [each.key for each in due]
 
     async def appoint(self, subject_id: str, lasting: timedelta | None = None) -> None:
-        new = NewGrant(
-            subject=subject(subject_id),
-            right=Right.ADMIN,
-            effect=Effect.GRANT,
-            given_by="cli:ops",
-            reason="set up",
-            now=NOON,
-            expires_at=NOON + lasting if lasting else None,
-        )
-        async with self.database.write() as session:
-            await add_grant(session, new)
+        await give(self.database, subject_id, right=Right.ADMIN, by="cli:ops", lasting=lasting)
 
     async def give(
         self, actor: Actor, who: str, right: Right = Right.PII, effect: Effect = Effect.GRANT
     ) -> None:
         await self.admin.give(actor, subject(who), right, effect, lasting=None, reason="why")
 
+    async def take_admin(self, verb: str, subject_id: str, by: Actor = BOB) -> None:
+        if verb == "revoke":
+            await self.admin.revoke(by, subject(subject_id), Right.ADMIN)
+        else:
+            await self.give(by, subject_id, Right.ADMIN, Effect.DENY)
+
+    async def events(self) -> list[AuditEventRow]:
+        async with self.database.read() as session:
+            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+
     async def codes(self) -> list[tuple[str, str, str]]:
         """The refused changes: actor, change and code."""
-        async with self.database.read() as session:
-            rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))
-            refused = [row for row in rows if row.tag == "admin:grant:refused"]
+        refused = [row for row in await self.events() if row.tag == "admin:grant:refused"]
         return [(row.actor_id, row.payload["action"], row.payload["code"]) for row in refused]
 
     async def audit(self) -> list[tuple[str, str]]:
-        async with self.database.read() as session:
-            rows = await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))
-            return [(row.tag, row.actor_id) for row in rows]
-
-
-def subject(subject_id: str) -> Subject:
-    kind = SubjectKind.GROUP if subject_id.startswith("S") else SubjectKind.USER
-    return Subject(TEAM, kind, subject_id)
+        return [(row.tag, row.actor_id) for row in await self.events()]
 
 
 async def test_a_refusal_is_audited_with_the_action(database):
@@ -120,8 +93,7 @@ async def test_a_refusal_is_audited_with_the_action(database):
             await attempt()
 
     assert await setup.audit() == [("slack:admin:refused", ALICE.user_id)] * 5
-    async with database.read() as session:
-        rows = (await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id))).all()
+    rows = await setup.events()
     assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who", "list"]
     assert {row.payload["code"] for row in rows} == {"not_admin"}
     assert await setup.checks() == []
@@ -139,10 +111,7 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database):
         ("admin:grant:refused", BOSS.user_id),
         ("admin:grant:denied", BOSS.user_id),
     ]
-    async with database.read() as session:
-        first = await session.scalar(select(AuditEventRow).order_by(AuditEventRow.id).limit(1))
-    assert first is not None
-    assert first.payload == {
+    assert (await setup.events())[0].payload == {
         "action": "grant",
         "code": "self_grant",
         "right": "pii",
@@ -216,136 +185,101 @@ async def test_a_change_is_audited_and_schedules_a_check(database):
     ]
 
 
-@pytest.mark.parametrize(
-    ("first", "appointed", "verb", "kept"),
-    [
-        pytest.param([], ["U0BOB"], "revoke", True, id="the only one, by grant"),
-        pytest.param([], ["U0BOB"], "deny", True, id="the only one, denied"),
-        pytest.param(["U0BOB"], [], "deny", True, id="the only one, named where the bot runs"),
-        pytest.param([], ["U0BOB", GROUP], "revoke", True, id="a group may be emptied any time"),
-        pytest.param([], ["U0BOB", "U0ALICE"], "revoke", False, id="an admin by grant remains"),
-        pytest.param(
-            ["U0BOSS"], ["U0BOB"], "revoke", False, id="another admin of CALLAUDIO_ADMINS remains"
-        ),
-        pytest.param(["U0BOSS", "U0BOB"], [], "deny", False, id="one of two named there"),
-    ],
-)
-async def test_the_last_admin_cannot_be_removed(database, first, appointed, verb, kept):
-    setup = AdministrationSetup(database, *first)
-    for each in appointed:
-        await setup.appoint(each)
-    before = await setup.audit()
-
-    async def act() -> None:
-        if verb == "revoke":
-            await setup.admin.revoke(BOB, subject(BOB.user_id), Right.ADMIN)
-        else:
-            await setup.give(BOB, BOB.user_id, Right.ADMIN, Effect.DENY)
-
-    if kept:
-        with pytest.raises(LastAdminKept):
-            await act()
-        assert await setup.audit() == [*before, ("admin:grant:refused", BOB.user_id)]
-        assert await setup.codes() == [(BOB.user_id, verb, "last_admin")]
-        assert await setup.admin.is_admin(BOB)
-    else:
-        await act()
-
-
-Act = Callable[[AdministrationSetup], Awaitable[object]]
-
-
-def revoking(subject_id: str, by: Actor = BOB) -> Act:
-    return lambda setup: setup.admin.revoke(by, subject(subject_id), Right.ADMIN)
-
-
-def denying(subject_id: str, by: Actor = BOB) -> Act:
-    return lambda setup: setup.give(by, subject_id, Right.ADMIN, Effect.DENY)
-
-
-MINUTE = timedelta(minutes=1)
+def row(sentence, *acts, first=(), appointed=None, is_away=False, kept=True):
+    """A table's row: the admins, ``appointed`` with the ends of their grants, and the changes."""
+    return pytest.param(first, appointed or {}, is_away, acts, kept, id=sentence)
 
 
 @pytest.mark.parametrize(
-    ("first", "appointed", "away", "acts", "kept"),
+    ("first", "appointed", "is_away", "acts", "kept"),
     [
-        pytest.param(
-            [],
-            [("U0BOB", None), ("U0ALICE", MINUTE)],
-            False,
-            [revoking("U0BOB")],
-            True,
-            id="the other admin grant is temporary",
+        row("the only one, by grant", ("revoke", "U0BOB"), appointed={"U0BOB": None}),
+        row("the only one, denied", ("deny", "U0BOB"), appointed={"U0BOB": None}),
+        row("the only one, named where the bot runs", ("deny", "U0BOB"), first=["U0BOB"]),
+        row(
+            "a group may be emptied any time",
+            ("revoke", "U0BOB"),
+            appointed={"U0BOB": None, GROUP: None},
         ),
-        pytest.param(
-            [],
-            [("U0BOB", MINUTE), ("U0ALICE", MINUTE)],
-            False,
-            [revoking("U0ALICE")],
-            False,
-            id="with only temporary admins one may be removed",
+        row(
+            "an admin by grant remains",
+            ("revoke", "U0BOB"),
+            appointed={"U0BOB": None, "U0ALICE": None},
+            kept=False,
         ),
-        pytest.param(
-            [],
-            [("U0BOB", MINUTE), ("U0ALICE", MINUTE)],
-            False,
-            [revoking("U0ALICE"), revoking("U0BOB")],
-            True,
-            id="the last temporary admin may not be removed",
+        row(
+            "another admin of CALLAUDIO_ADMINS remains",
+            ("revoke", "U0BOB"),
+            first=["U0BOSS"],
+            appointed={"U0BOB": None},
+            kept=False,
         ),
-        pytest.param(["U0BOB"], [], False, [denying(GROUP)], True, id="a group with every admin"),
-        pytest.param(
-            ["U0BOB", "U0BOSS"],
-            [],
-            False,
-            [denying(GROUP, BOSS)],
-            False,
-            id="a group without another admin",
+        row("one of two named there", ("deny", "U0BOB"), first=["U0BOSS", "U0BOB"], kept=False),
+        row(
+            "the other admin grant is temporary",
+            ("revoke", "U0BOB"),
+            appointed={"U0BOB": None, "U0ALICE": MINUTE},
         ),
-        pytest.param(
-            ["U0BOB", "U0ALICE"],
-            [],
-            False,
-            [denying(GROUP, ALICE), denying(OTHERS, ALICE)],
-            True,
-            id="several groups with all admins together",
+        row(
+            "with only temporary admins one may be removed",
+            ("revoke", "U0ALICE"),
+            appointed={"U0BOB": MINUTE, "U0ALICE": MINUTE},
+            kept=False,
         ),
-        pytest.param(
-            ["U0ALICE"],
-            [("U0BOB", None)],
-            False,
-            [denying(OTHERS), revoking("U0BOB")],
-            True,
-            id="the remaining admin is in a denied group",
+        row(
+            "the last temporary admin may not be removed",
+            ("revoke", "U0ALICE"),
+            ("revoke", "U0BOB"),
+            appointed={"U0BOB": MINUTE, "U0ALICE": MINUTE},
         ),
-        pytest.param(
-            ["U0BOB", "U0BOSS"],
-            [],
-            True,
-            [denying(OTHERS)],
-            True,
-            id="an unreadable group may contain every admin",
+        row("a group with every admin", ("deny", GROUP), first=["U0BOB"]),
+        row(
+            "a group without another admin",
+            ("deny", GROUP, BOSS),
+            first=["U0BOB", "U0BOSS"],
+            kept=False,
+        ),
+        row(
+            "several groups with all admins together",
+            ("deny", GROUP, ALICE),
+            ("deny", OTHERS, ALICE),
+            first=["U0BOB", "U0ALICE"],
+        ),
+        row(
+            "the remaining admin is in a denied group",
+            ("deny", OTHERS),
+            ("revoke", "U0BOB"),
+            first=["U0ALICE"],
+            appointed={"U0BOB": None},
+        ),
+        row(
+            "an unreadable group may contain every admin",
+            ("deny", OTHERS),
+            first=["U0BOB", "U0BOSS"],
+            is_away=True,
         ),
     ],
 )
-async def test_no_change_of_rights_removes_the_last_admin(
-    database, first, appointed, away, acts, kept
-):
+async def test_the_last_admin_cannot_be_removed(database, first, appointed, is_away, acts, kept):
     setup = AdministrationSetup(database, *first)
-    for each, lasting in appointed:
+    for each, lasting in appointed.items():
         await setup.appoint(each, lasting)
-    setup.world.away = frozenset({"group"} if away else ())
+    setup.world.away = frozenset({"group"} if is_away else ())
 
-    *before, last = acts
-    for act in before:
-        await act(setup)
-    if kept:
-        with pytest.raises(LastAdminKept):
-            await last(setup)
-        assert [code for *_, code in await setup.codes()] == ["last_admin"]
-    else:
-        await last(setup)
+    *earlier, (verb, subject_id, *by) = acts
+    for act in earlier:
+        await setup.take_admin(*act)
+    before = await setup.audit()
+    if not kept:
+        await setup.take_admin(verb, subject_id, *by)
         assert await setup.codes() == []
+        return
+    actor = by[0] if by else BOB
+    with pytest.raises(LastAdminKept):
+        await setup.take_admin(verb, subject_id, actor)
+    assert await setup.audit() == [*before, ("admin:grant:refused", actor.user_id)]
+    assert await setup.codes() == [(actor.user_id, verb, "last_admin")]
+    assert await setup.admin.is_admin(actor)
 
 
 ALICES = "standing of U0ALICE"
@@ -355,26 +289,15 @@ ALICES = "standing of U0ALICE"
     ("alice", "failing", "kept"),
     [
         pytest.param(Standing.MEMBER, [], False, id="a member is a remaining admin"),
-        pytest.param(
-            Standing.GUEST, [], False, id="a guest with a grant by name is a remaining admin"
-        ),
-        pytest.param(
-            Standing.DEACTIVATED, [], True, id="a deactivated person is no remaining admin"
-        ),
-        pytest.param(Standing.EXTERNAL, [], True, id="an external person is no remaining admin"),
-        pytest.param(Standing.BOT, [], True, id="a bot is no remaining admin"),
-        pytest.param(
-            Standing.UNKNOWN, [], True, id="a person of unknown standing is no remaining admin"
-        ),
-        pytest.param(
-            Standing.MEMBER,
-            [ALICES],
-            True,
-            id="a person whom Slack does not return is no remaining admin",
-        ),
+        pytest.param(Standing.GUEST, [], False, id="so is a guest with a grant by name"),
+        pytest.param(Standing.DEACTIVATED, [], True, id="a deactivated person is not"),
+        pytest.param(Standing.EXTERNAL, [], True, id="an external person is not"),
+        pytest.param(Standing.BOT, [], True, id="a bot is not"),
+        pytest.param(Standing.UNKNOWN, [], True, id="a person of unknown standing is not"),
+        pytest.param(Standing.MEMBER, [ALICES], True, id="a person whom Slack does not return"),
     ],
 )
-@pytest.mark.parametrize("act", [revoking("U0BOB"), denying("U0BOB"), denying(GROUP)])
+@pytest.mark.parametrize("act", [("revoke", "U0BOB"), ("deny", "U0BOB"), ("deny", GROUP)])
 async def test_only_people_for_whom_admin_counts_are_remaining_admins(
     database, act, alice, failing, kept
 ):
@@ -384,10 +307,10 @@ async def test_only_people_for_whom_admin_counts_are_remaining_admins(
     setup.people.failing = failing
     if kept:
         with pytest.raises(LastAdminKept):
-            await act(setup)
+            await setup.take_admin(*act)
         assert await setup.admin.is_admin(BOB)
     else:
-        await act(setup)
+        await setup.take_admin(*act)
         assert not await setup.admin.is_admin(BOB)
 
 
@@ -397,7 +320,7 @@ async def test_an_admin_who_left_the_workspace_can_be_removed(database):
     for each in ("U0BOB", "U0ALICE"):
         await setup.appoint(each)
     setup.people.standings = {"U0ALICE": Standing.DEACTIVATED}
-    await revoking("U0ALICE")(setup)
+    await setup.take_admin("revoke", "U0ALICE")
     assert await setup.admin.is_admin(BOB)
 
 
@@ -408,7 +331,10 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(database):
         for each in ("U0BOB", "U0ALICE"):
             await setup.appoint(each)
 
-        acts = [revoking("U0BOB", ALICE)(setup), revoking("U0ALICE", BOB)(setup)]
+        acts = [
+            setup.take_admin("revoke", "U0BOB", ALICE),
+            setup.take_admin("revoke", "U0ALICE", BOB),
+        ]
         done = await asyncio.gather(*acts, return_exceptions=True)
 
         assert sum(isinstance(each, BaseException) for each in done) == 1

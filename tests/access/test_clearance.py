@@ -24,7 +24,6 @@ from tests.access.builders import (
     readers_on,
 )
 
-NOBODY = [each for each in Standing if each not in (Standing.MEMBER, Standing.GUEST)]
 GROUPS = {GROUP: {ALICE}}
 
 
@@ -35,13 +34,6 @@ def workspace(standing: Standing = Standing.MEMBER, *, is_away: bool = False) ->
 
 def readers(database, standing: Standing = Standing.MEMBER, *, is_away: bool = False) -> Readers:
     return readers_on(database, workspace(standing, is_away=is_away), groups=GROUPS)
-
-
-async def test_a_member_holds_rights_by_name_and_by_group(sqlite_store):
-    people = readers(sqlite_store).people
-    assert (await people.read(TEAM, ALICE)).held == frozenset()
-    await give(sqlite_store, GROUP)
-    assert (await people.read(TEAM, ALICE)).held == {Right.PII}
 
 
 async def test_a_guest_holds_a_right_by_name_only(sqlite_store):
@@ -64,7 +56,10 @@ async def test_a_guest_holds_a_right_by_name_only(sqlite_store):
         pytest.param(Standing.MEMBER, None, RightHeld.NOT, False, id="a member without a grant"),
         pytest.param(Standing.GUEST, ALICE, RightHeld.BY_NAME, True, id="a guest by name"),
         pytest.param(Standing.GUEST, GROUP, RightHeld.BY_GROUP, False, id="a guest by a group"),
-        pytest.param(Standing.EXTERNAL, ALICE, RightHeld.BY_NAME, False, id="an external person"),
+        *(
+            pytest.param(standing, ALICE, RightHeld.BY_NAME, False, id=f"{standing} by name")
+            for standing in (Standing.EXTERNAL, Standing.BOT, Standing.DEACTIVATED)
+        ),
     ],
 )
 async def test_all_ways_of_reading_a_clearance_return_the_same(
@@ -73,24 +68,18 @@ async def test_all_ways_of_reading_a_clearance_return_the_same(
     """Only for the granted right, in the workspace of the grant."""
     if given_to:
         await give(sqlite_store, given_to)
-    clearances = readers(sqlite_store, standing).clearances
+    reading = readers(sqlite_store, standing)
+    clearances, person = reading.clearances, await reading.people.read(TEAM, ALICE)
     for found in (
         await clearances.of_requester(TEAM, ALICE),
         await clearances.now_or_unknown(TEAM, Right.PII, ALICE),
     ):
         assert (found.standing, found.held, found.counts) == (standing, held, holds)
     assert await clearances.holds(TEAM, Right.PII, ALICE) is holds
+    assert person.held == ({Right.PII} if holds else frozenset())
+    assert person.may_use == (holds or standing is Standing.MEMBER)
     assert not await clearances.holds(TEAM, Right.ADMIN, ALICE)
     assert not await clearances.holds("T0ELSEWHERE", Right.PII, ALICE)
-
-
-@pytest.mark.parametrize("standing", NOBODY)
-async def test_people_who_are_neither_member_nor_guest_may_not_use_callaudio_with_any_grant(
-    sqlite_store, standing
-):
-    await give(sqlite_store)
-    found = await readers(sqlite_store, standing).people.read(TEAM, ALICE)
-    assert (found.may_use, found.held) == (False, frozenset())
 
 
 async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):

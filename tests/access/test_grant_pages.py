@@ -73,15 +73,8 @@ def rows_read() -> Iterator[list[str]]:
 
 
 def admin_of(database: Database) -> Administration:
-    readers = readers_on(database, Workspace(), groups={GROUP: {ALICE}, UNREAD: None})
-    return Administration(
-        database=database,
-        rights=readers.rights,
-        clearances=readers.clearances,
-        people=readers.people,
-        clock=lambda: NOON,
-        first_admins=frozenset(),
-    )
+    groups = {GROUP: {ALICE}, UNREAD: None}
+    return readers_on(database, Workspace(), groups=groups).administration
 
 
 @pytest.mark.postgresql_at_length

@@ -4,31 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access.grants import Right
+from bot.access.grants import Effect, Right
 from bot.access.person import Person
 from bot.access.policy import Standing
-from bot.access.rights import Rights
 from tests.access.builders import (
     ALICE,
     BOB,
     GROUP,
     OTHER_TEAM,
     TEAM,
-    Silent,
     Workspace,
     deny,
     give,
     readers_on,
 )
 from tests.conftest import NOON
-
-
-class Unread:
-    """Slack returns no group."""
-
-    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
-        del team_id, group_id
-        raise Silent
 
 
 async def person(database, user_id=ALICE, groups=None):
@@ -53,16 +43,12 @@ async def test_the_grant_that_ends_last_is_returned(sqlite_store, hours, longest
     assert grant.expires_at == (NOON + timedelta(hours=longest) if longest else None)
 
 
-async def test_a_grant_of_another_right_is_not_returned(sqlite_store):
+async def test_grants_of_another_right_or_workspace_are_not_returned(sqlite_store):
     ending = await give(sqlite_store, lasting=timedelta(hours=1))
-    await give(sqlite_store, right=Right.ADMIN)
-    assert (await person(sqlite_store)).grant_of(Right.PII) == ending
-
-
-async def test_grants_of_another_workspace_are_not_read(sqlite_store):
-    own = await give(sqlite_store)
+    admin = await give(sqlite_store, right=Right.ADMIN)
     await give(sqlite_store, team=OTHER_TEAM)
-    assert (await person(sqlite_store)).grants == (own,)
+    found = await person(sqlite_store)
+    assert (found.grant_of(Right.PII), found.grants) == (ending, (ending, admin))
 
 
 async def test_a_deny_counts_for_every_standing_and_a_grant_only_where_rights_do(sqlite_store):
@@ -81,18 +67,12 @@ async def test_a_recent_reading_has_the_rights_and_the_grants_that_give_them(sql
     assert (await people.recent(OTHER_TEAM, ALICE)).held == frozenset()
 
 
-async def test_a_denied_group_concerns_its_members_only(sqlite_store):
-    denied = await deny(sqlite_store, GROUP)
-    groups = {GROUP: {ALICE}}
-    assert (await person(sqlite_store, ALICE, groups)).grants == (denied,)
-    assert (await person(sqlite_store, BOB, groups)).grants == ()
-
-
-async def test_grants_of_a_persons_groups_count_and_others_do_not(sqlite_store):
-    await give(sqlite_store, GROUP)
-    groups = {GROUP: {ALICE}}
-    assert (await person(sqlite_store, groups=groups)).grant_of(Right.PII).subject.id == GROUP
-    assert (await person(sqlite_store, BOB, groups)).grants == ()
+@pytest.mark.parametrize("effect", Effect)
+async def test_a_grant_or_deny_of_a_group_concerns_its_members_only(sqlite_store, effect):
+    given = await give(sqlite_store, GROUP, effect=effect)
+    alice, bob = [await person(sqlite_store, each, {GROUP: {ALICE}}) for each in (ALICE, BOB)]
+    assert (alice.grants, bob.grants) == ((given,), ())
+    assert alice.grant_of(Right.PII) == (given if effect is Effect.GRANT else None)
 
 
 async def test_a_grant_to_a_group_does_not_count_for_its_giver(sqlite_store):
@@ -106,7 +86,7 @@ async def test_a_deny_beats_the_grant_and_is_returned(sqlite_store):
     await give(sqlite_store)
     denied = await deny(sqlite_store)
     found = await person(sqlite_store)
-    assert found.grant_of(Right.PII) is None
+    assert (found.held, found.grant_of(Right.PII)) == (frozenset(), None)
     assert found.deny_of(Right.PII) == denied
     assert found.deny_of(Right.ADMIN) is None
 
@@ -114,9 +94,6 @@ async def test_a_deny_beats_the_grant_and_is_returned(sqlite_store):
 async def test_a_denied_group_that_cannot_be_read_concerns_everybody(sqlite_store):
     await give(sqlite_store)
     await deny(sqlite_store, GROUP)
-    rights = Rights(
-        database=sqlite_store, groups=Unread(), clock=lambda: NOON, first_admins=frozenset()
-    )
-    found = await readers_on(sqlite_store, Workspace(), rights=rights).people.read(TEAM, ALICE)
+    found = await person(sqlite_store, groups={GROUP: None})
     assert found.held == frozenset()
     assert found.deny_of(Right.PII).subject.id == GROUP
