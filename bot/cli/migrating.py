@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import typer
 
 from bot.cli import console
-from bot.jobs.sole_worker import SecondWorkerRefused, SoleWorker
+from bot.jobs.sqlite_worker_lock import SecondWorkerRefused, SqliteWorkerLock
 from bot.store.database import Database
 from bot.store.engines import sqlite_path
 from bot.store.revision import is_to_be_migrated, newest_revision, revisions
@@ -64,10 +64,10 @@ async def migrate_database(database_url: str) -> Migration | None:
     from bot.store.schema import upgrade  # noqa: PLC0415 - costs 11 MB for as long as it runs
 
     path = sqlite_path(database.url)
-    sole_worker = SoleWorker.claim(path) if path else None
+    lock = SqliteWorkerLock.acquire(path) if path else None
     try:
         upgrade(database.url)
     finally:
-        if sole_worker:
-            sole_worker.release()
+        if lock:
+            lock.release()
     return Migration(before=before[0] if before else None, after=newest_revision())

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from bot.jobs.background import in_background
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.jobs.upkeep import schedule_clean_up
 from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkLoop
@@ -40,7 +40,7 @@ async def start_worker(
         metrics=core.metrics,
     )
     if path:
-        stack.callback(SoleWorker.claim(path).release)
+        stack.callback(SqliteWorkerLock.acquire(path).release)
         for kind, key in await due_work.free_all():
             loop.note_taken_over(kind, key)
     else:

@@ -21,7 +21,7 @@ from bot.cli.checks.store import NO_TABLES
 from bot.cli.doctor import examine
 from bot.cli.doctor_report import report
 from bot.cli.stage import AGENT_ID, PLAIN_KEY, RAW_KEY, environment_of, platform_environment_of
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.recordings.references.reference import parse_reference
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording
@@ -151,7 +151,7 @@ async def test_each_step_is_named_and_last_that_a_call_has_to_show_the_keys(
         "Next: worker. Start `callaudio run`, or `callaudio web` and `callaudio worker`. "
         "On one machine the two need different ports: `PORT=… callaudio worker`."
     )
-    worker = SoleWorker.claim(Path(environ["DATABASE_URL"].removeprefix("sqlite:///")))
+    worker = SqliteWorkerLock.acquire(Path(environ["DATABASE_URL"].removeprefix("sqlite:///")))
     assert (await step()).startswith("Next: conversations. Type `/invite @callaudio`")
     workspace.add_channel("C0HERE0000", is_private=True)
     grant = await step()

@@ -12,7 +12,7 @@ from bot.cli.checks.finding import Finding, Status
 from bot.cli.checks.stored import START, START_WORKER, check_worker
 from bot.cli.stage import environment_of
 from bot.jobs.background import in_background
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.jobs.upkeep import schedule_clean_up
 from bot.jobs.waking import listen
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -83,7 +83,7 @@ async def running(database: Database) -> AsyncIterator[None]:
     """Hold what a worker holds while it runs, and do no work."""
     path = sqlite_path(database.url)
     if path:
-        worker = SoleWorker.claim(path)
+        worker = SqliteWorkerLock.acquire(path)
         yield
         worker.release()
         return

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import build_cli
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.store.schema import upgrade
@@ -110,7 +110,7 @@ def test_a_file_that_an_older_worker_serves_is_not_migrated(empty_environment, t
     upgrade(async_url(url), "0029")
     for name, value in {**COMPLETE, "DATABASE_URL": url, "PORT": str(free_port())}.items():
         empty_environment.setenv(name, value)
-    older = SoleWorker.claim(file)
+    older = SqliteWorkerLock.acquire(file)
     result = run(command)
     assert result.exit_code == 1
     assert "Another worker already serves this SQLite file." in result.stderr
@@ -126,7 +126,7 @@ def test_a_file_that_an_older_worker_serves_is_not_migrated(empty_environment, t
 def test_a_file_that_a_worker_of_this_version_serves_needs_no_migration(
     empty_environment, sqlite_url
 ):
-    worker = SoleWorker.claim(Path(sqlite_url.removeprefix("sqlite:///")))
+    worker = SqliteWorkerLock.acquire(Path(sqlite_url.removeprefix("sqlite:///")))
     empty_environment.setenv("DATABASE_URL", sqlite_url)
     assert run("migrate").exit_code == 0
     worker.release()

@@ -19,7 +19,7 @@ from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
 from bot.cli.sockets import Address, cannot_listen
 from bot.cli.stage import environment_of
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.jobs.work_loop import WorkLoop
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -328,7 +328,7 @@ async def test_a_signal_during_the_start_ends_it_and_everything_is_closed(sqlite
         async with asyncio.timeout(OPEN_SECONDS / 2):
             await serving
         slack.faults.release("apps.connections.open")
-    SoleWorker.claim(Path(sqlite_url.removeprefix("sqlite:///"))).release()
+    SqliteWorkerLock.acquire(Path(sqlite_url.removeprefix("sqlite:///"))).release()
 
 
 async def test_a_second_signal_does_not_interrupt_the_closing(standins, sqlite_url, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
-from bot.jobs.sole_worker import SecondWorkerRefused
+from bot.jobs.sqlite_worker_lock import SecondWorkerRefused
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.settings.database_url import for_drivers

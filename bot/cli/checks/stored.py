@@ -14,7 +14,7 @@ from bot.cli.checks.finding import CHECK_SECONDS, Finding, Status, unchecked
 from bot.cli.checks.rights import CountedGrants, count_grants
 from bot.cli.checks.store import WAKING
 from bot.concurrency.gather import both, every
-from bot.jobs.sole_worker import SoleWorker
+from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.jobs.waking import is_listened
 from bot.recordings.deliveries.backlog import oldest_delivery, work_by_kind
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore, CanaryVerdict
@@ -93,7 +93,7 @@ async def check_worker(
         oldest = await session.scalar(oldest_delivery())
     runs: bool | None = None
     if path:
-        runs = await asyncio.to_thread(SoleWorker.is_claimed, path)
+        runs = await asyncio.to_thread(SqliteWorkerLock.is_held, path)
     elif any(held for _, _, held, _ in kinds):
         runs = True
     elif hears_notifications:

@@ -17,13 +17,13 @@ class SecondWorkerRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class SoleWorker:
+class SqliteWorkerLock:
     """The lock of the one worker of a SQLite file; the system releases it when the worker dies."""
 
     file: IO[str]
 
     @classmethod
-    def claim(cls, database_path: Path) -> "SoleWorker":
+    def acquire(cls, database_path: Path) -> "SqliteWorkerLock":
         """Take the lock file beside the database; it belongs to the owner of the database.
 
         Raises:
@@ -42,7 +42,7 @@ class SoleWorker:
         return cls(file)
 
     @staticmethod
-    def is_claimed(database_path: Path) -> bool | None:
+    def is_held(database_path: Path) -> bool | None:
         """Return whether a worker serves the SQLite file; None: its lock cannot be looked at."""
         try:
             file = _lock_file(database_path).open()
