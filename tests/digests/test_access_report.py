@@ -21,6 +21,8 @@ from bot.digests.report import (
 )
 from bot.store.tables import AccessRequestRow, DeliveryRow, RedactionCheckRow
 from tests.digests.builders import PERIOD, SINCE, UNTIL, digest
+from tests.pruning.test_prunable import access_request
+from tests.recordings.deliveries.rows import delivery_row
 
 TEAM = "T0CALLAUDIO"
 ALICE, BOB, BOSS = "U0ALICE00", "U0BOB0000", "U0BOSS000"
@@ -29,41 +31,36 @@ ACCESS = digest(kind=DigestKind.ACCESS)
 
 
 def delivery(number, user=ALICE, **changes) -> DeliveryRow:
-    values = {
-        "id": f"d{number}",
+    usual = {"team_id": TEAM, "user_id": user, "ended_at": NOON}
+    return delivery_row(f"d{number}", "C1", **{**usual, **changes})
+
+
+def request(number, state, **changes) -> AccessRequestRow:
+    decided_at = None if state == "pending" else NOON
+    usual = {"team_id": TEAM, "requested_at": NOON, "decided_at": decided_at}
+    return access_request(state, id=f"a{number}", **{**usual, **changes})
+
+
+def check(number, verdict="proven", **changes) -> RedactionCheckRow:
+    usual = {
+        "id": f"k{number}",
         "team_id": TEAM,
-        "user_id": user,
-        "source": "command",
+        "asked_by": "system",
+        "cause": "sample",
         "agent_name": "default",
         "conversation_id": "CA1",
         "direction": "combined",
-        "asked_redacted": False,
-        "origin_channel_id": "C1",
-        "asked_channel_id": "C1",
         "requested_at": NOON,
-        "state": "delivered",
-        "outcome": "raw",
-        "reason": "cleared",
         "ended_at": NOON,
+        "verdict": verdict,
     }
-    return DeliveryRow(**{**values, **changes})
+    return RedactionCheckRow(**{**usual, **changes})
 
 
-def request(number, state, user=ALICE, **changes) -> AccessRequestRow:
-    values = {
-        "id": f"a{number}",
-        "team_id": TEAM,
-        "user_id": user,
-        "delivery_id": "d1",
-        "conversation_id": "CA1",
-        "reason": "call quality",
-        "hours": 4,
-        "state": state,
-        "requested_at": NOON,
-        "decided_at": None if state == "pending" else NOON,
-        "messages": [],
-    }
-    return AccessRequestRow(**{**values, **changes})
+def grant(subject, team=TEAM, **changes) -> NewGrant:
+    kind = SubjectKind.USER if subject.startswith("U") else SubjectKind.GROUP
+    subject = Subject(team, kind, subject)
+    return replace(NewGrant(subject, Right.PII, Effect.GRANT, BOSS, "quality", SINCE), **changes)
 
 
 async def stored(database, *rows) -> None:
@@ -71,8 +68,15 @@ async def stored(database, *rows) -> None:
         session.add_all(rows)
 
 
-async def report(database, period=PERIOD) -> AccessReport:
-    return await access_report(database, ACCESS, period)
+async def granted(database, *grants, revoked) -> None:
+    async with database.write() as session:
+        for each in grants:
+            await add_grant(session, each)
+        await revoke(session, grant(revoked).subject, Right.PII, by=BOSS, now=NOON)
+
+
+async def report(database) -> AccessReport:
+    return await access_report(database, ACCESS, PERIOD)
 
 
 async def test_an_empty_store_gives_an_empty_report(database):
@@ -138,8 +142,8 @@ async def test_requests_are_counted_in_the_periods_of_request_and_decision(datab
         request(3, "denied"),
         request(4, "expired"),
         request(5, "pending"),
-        request(6, "approved", decided_at=UNTIL, user=BOB),  # open at the end of the period
-        request(7, "pending", user=BOB, requested_at=UNTIL),
+        request(6, "approved", decided_at=UNTIL, user_id=BOB),  # open at the end of the period
+        request(7, "pending", user_id=BOB, requested_at=UNTIL),
         request(8, "denied", team_id="T0OTHER"),
     )
     found = await report(database)
@@ -147,28 +151,17 @@ async def test_requests_are_counted_in_the_periods_of_request_and_decision(datab
 
 
 async def test_changed_and_ending_grants_are_counted(database):
-    def grant(user, **changes) -> NewGrant:
-        new = NewGrant(
-            subject=Subject(TEAM, SubjectKind.USER, user),
-            right=Right.PII,
-            effect=Effect.GRANT,
-            given_by=BOSS,
-            reason="call quality",
-            now=NOON,
-        )
-        return replace(new, **changes)
-
     soon = UNTIL + timedelta(hours=5)
-    async with database.write() as session:
-        await add_grant(session, grant(ALICE, expires_at=soon))
-        await add_grant(session, grant(BOB, expires_at=UNTIL + timedelta(days=1)))
-        await add_grant(session, grant("U0DENIED0", effect=Effect.DENY, expires_at=soon))
-        await add_grant(session, grant("U0GONE000", expires_at=soon))
-        group = Subject(TEAM, SubjectKind.GROUP, "S0GROUP00")
-        early = SINCE - timedelta(days=1)
-        await add_grant(session, grant("", subject=group, now=early, expires_at=UNTIL))
-        gone = Subject(TEAM, SubjectKind.USER, "U0GONE000")
-        await revoke(session, gone, Right.PII, by=BOSS, now=NOON)
+    early = SINCE - timedelta(days=1)
+    await granted(
+        database,
+        grant(ALICE, expires_at=soon),
+        grant(BOB, expires_at=UNTIL + timedelta(days=1)),
+        grant("U0DENIED0", effect=Effect.DENY, expires_at=soon),
+        grant("U0GONE000", expires_at=soon),
+        grant("S0GROUP00", now=early, expires_at=UNTIL),
+        revoked="U0GONE000",
+    )
     found = await report(database)
     assert found.grants == GrantTally(
         given=3,
@@ -184,29 +177,21 @@ async def test_changed_and_ending_grants_are_counted(database):
 
 async def test_groups_that_hold_a_right_are_listed_with_its_end(database):
     end = UNTIL + timedelta(days=1)
-
-    def described(group_id, team=TEAM, **changes) -> NewGrant:
-        group = Subject(team, SubjectKind.GROUP, group_id)
-        new = NewGrant(group, Right.PII, Effect.GRANT, BOSS, "call quality", SINCE)
-        return replace(new, **changes)
-
-    async with database.write() as session:
-        for each in (
-            described("S0BOTH000", expires_at=end),
-            described("S0BOTH000", expires_at=None),
-            described("S0BOTH000", right=Right.ADMIN),
-            described("S0ENDS000", expires_at=end),
-            described("S0OVER000", expires_at=UNTIL),
-            described("S0DENIED0"),
-            described("S0DENIED0", effect=Effect.DENY),
-            described("S0REVOKED"),
-            described("S0LATER00", now=UNTIL + timedelta(hours=1)),
-            described("S0OTHER00", team="T0OTHER"),
-            described(ALICE, subject=Subject(TEAM, SubjectKind.USER, ALICE)),
-        ):
-            await add_grant(session, each)
-        gone = Subject(TEAM, SubjectKind.GROUP, "S0REVOKED")
-        await revoke(session, gone, Right.PII, by=BOSS, now=NOON)
+    await granted(
+        database,
+        grant("S0BOTH000", expires_at=end),
+        grant("S0BOTH000", expires_at=None),
+        grant("S0BOTH000", right=Right.ADMIN),
+        grant("S0ENDS000", expires_at=end),
+        grant("S0OVER000", expires_at=UNTIL),
+        grant("S0DENIED0"),
+        grant("S0DENIED0", effect=Effect.DENY),
+        grant("S0REVOKED"),
+        grant("S0LATER00", now=UNTIL + timedelta(hours=1)),
+        grant("S0OTHER00", team="T0OTHER"),
+        grant(ALICE),
+        revoked="S0REVOKED",
+    )
     found = await report(database)
     assert found.groups == (
         GroupRight("S0BOTH000", "admin"),
@@ -229,29 +214,14 @@ async def test_take_backs_are_counted_by_cause_in_their_period(database):
 
 
 async def test_redaction_checks_are_counted_by_verdict(database):
-    def checked(number, **changes) -> RedactionCheckRow:
-        values = {
-            "id": f"k{number}",
-            "team_id": TEAM,
-            "asked_by": "system",
-            "cause": "sample",
-            "agent_name": "default",
-            "conversation_id": "CA1",
-            "direction": "combined",
-            "requested_at": NOON,
-            "ended_at": NOON,
-            "verdict": "proven",
-        }
-        return RedactionCheckRow(**{**values, **changes})
-
     await stored(
         database,
-        checked(1),
-        checked(2),
-        checked(3, verdict="differs"),
-        checked(4, ended_at=UNTIL),
-        checked(5, ended_at=None, verdict=None),
-        checked(6, team_id="T0OTHER"),
+        check(1),
+        check(2),
+        check(3, "differs"),
+        check(4, ended_at=UNTIL),
+        check(5, None, ended_at=None),
+        check(6, team_id="T0OTHER"),
     )
     assert (await report(database)).checked == (NameCount("proven", 2), NameCount("differs", 1))
 
