@@ -155,9 +155,9 @@ class Scene:
         self.slack.faults.release("upload")
         await asking
 
-    async def end_right(self) -> None:
-        """Revoke ALICE's right to hear raw, without an event of Slack."""
-        subject = Subject(self.workspace.team_id, SubjectKind.USER, ALICE)
+    async def end_right(self, user_id: str = ALICE) -> None:
+        """Revoke the right to hear raw, without an event of Slack."""
+        subject = Subject(self.workspace.team_id, SubjectKind.USER, user_id)
         async with self.stage.application.database.write() as session:
             await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
 
@@ -168,12 +168,14 @@ class Scene:
         effect: Effect = Effect.GRANT,
         lasting: timedelta | None = None,
         right: Right = Right.PII,
+        team_id: str | None = None,
+        starts_in: timedelta = timedelta(),
     ) -> None:
         """Grant a right to a person or, by its id, to a group."""
-        now = utc_now()
+        now = utc_now() + starts_in
         kind = SubjectKind.GROUP if user_id.startswith("S") else SubjectKind.USER
         new = NewGrant(
-            subject=Subject(self.workspace.team_id, kind, user_id),
+            subject=Subject(team_id or self.workspace.team_id, kind, user_id),
             right=right,
             effect=effect,
             given_by=BOSS,

@@ -27,6 +27,10 @@ async def let_in_somebody_not_cleared(scene: Scene) -> None:
     scene.workspace.join(CHANNEL, BOB)
 
 
+async def make_public(scene: Scene) -> None:
+    scene.workspace.change_channel(CHANNEL, is_private=False)
+
+
 async def share_with_others(scene: Scene) -> None:
     scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
 
@@ -49,15 +53,18 @@ async def take_out_raw_key(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "button"),
     [
-        (take_out_raw_key, "no_raw_key"),
-        (Scene.end_right, "not_cleared"),
-        (deny, "not_cleared"),
-        (let_in_somebody_not_cleared, "audience"),
+        (take_out_raw_key, "no_raw_key", []),
+        (Scene.end_right, "not_cleared", ["request_access"]),
+        (deny, "not_cleared", ["request_access"]),
+        (let_in_somebody_not_cleared, "audience", ["raw_to_dm"]),
+        (make_public, "audience", ["raw_to_dm"]),
     ],
 )
-async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(scene, change, reason):
+async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(
+    scene, change, reason, button
+):
     await scene.grant()
 
     async with scene.between_upload_and_share() as asking:
@@ -71,7 +78,8 @@ async def test_raw_that_is_no_longer_allowed_is_dropped_and_redacted_arrives(sce
     assert seen.file.content == recordings.load("combined", redacted=True)
     assert seen.file.name.endswith("-redacted.wav")
     assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
-    assert WHY[reason] in seen.note.text
+    assert WHY["public" if change is make_public else reason] in seen.note.text
+    assert [each["action_id"] for each in seen.buttons] == button
     assert_tightened(seen, to="redacted", reason=reason, dropped=raw.id)
     # One card, under which the redacted recording was posted.
     (parent,) = [m for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
@@ -222,27 +230,20 @@ async def ask_while_the_raw_key_is_taken_out(
     return await task
 
 
-async def test_a_right_given_meanwhile_does_not_loosen_the_decision(scene):
+@pytest.mark.parametrize("reason", ["not_cleared", "audience"])
+async def test_what_is_allowed_meanwhile_does_not_loosen_the_decision(scene, reason):
+    if reason == "audience":
+        await scene.grant()
+        scene.workspace.join(CHANNEL, BOB)
     async with scene.between_upload_and_share() as asking:
         await scene.grant()
-    seen = await asking
-
-    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "not_cleared")
-    assert seen.file.content == recordings.load("combined", redacted=True)
-    assert "policy:delivery:tightened" not in seen.tags
-    assert {r.key_kind for r in seen.audio_requests} == {"plain"}
-
-
-async def test_a_listener_who_leaves_meanwhile_does_not_loosen_the_decision(scene):
-    await scene.grant()
-    scene.workspace.join(CHANNEL, BOB)
-
-    async with scene.between_upload_and_share() as asking:
         scene.workspace.leave(CHANNEL, BOB)
     seen = await asking
 
-    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", "audience")
+    assert (seen.delivery.state, seen.delivery.reason) == ("delivered", reason)
     assert seen.file.content == recordings.load("combined", redacted=True)
+    assert "policy:delivery:tightened" not in seen.tags
+    assert {r.key_kind for r in seen.audio_requests} == {"plain"}
 
 
 @pytest.mark.parametrize("method", ["users.info", "conversations.info", "conversations.members"])

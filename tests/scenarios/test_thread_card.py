@@ -14,7 +14,7 @@ from bot.sandbox.polyai_calls import Shape
 from bot.slack.identifiers import Action
 from tests.polling import until
 from tests.scenarios.conftest import QUICK, WATCHFUL
-from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, Scene
+from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, SHARE, Scene
 from tests.scenarios.thread import card, offered, press, press_for_more, sides
 
 OFTEN = replace(QUICK, progress=ProgressIntervals(one_card_seconds=0.05, all_cards_seconds=0))
@@ -167,6 +167,8 @@ async def test_a_file_that_slack_does_not_show_is_reported(scene):
     scene.workspace.visibility_delay_seconds = 60
     seen = await scene.ask()
     assert seen.delivery.state == "unconfirmed"
+    assert len(scene.workspace.called(SHARE)) == 1
+    assert seen.delivery.id in str(seen.note.blocks)
     message = await card(scene, seen.delivery, "Slack does not show the file yet")
     assert Action.DELETE in offered(message)
 

@@ -117,28 +117,3 @@ async def test_a_conversation_is_accepted_as_id_or_as_any_copied_link(scene, sub
         call = "AS_CHAT_0b5e1a3c-0000-4000-8000-00000000ABCD"
         scene.call(call)
         assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
-
-
-async def test_the_same_request_twice_at_once_is_one_request(scene):
-    first = await scene.ask()
-    again = await scene.people.command(ALICE, CHANNEL, f" {CALL}  combined ")
-
-    assert again.body["response_type"] == "ephemeral"
-    assert again.text == f"The recording of `{CALL}` is already on its way."
-    assert [row.id for row in await scene.deliveries()] == [first.delivery.id]
-
-    # Another person, another place or another variant is another request.
-    scene.workspace.join(CHANNEL, BOB)
-    await scene.ask(user=BOB)
-    await scene.ask(f"{CALL} redacted")
-    await scene.ask(f"{CALL} user")
-    assert len(await scene.deliveries()) == 4
-
-    # The same command that Slack sends again is the same request at any later time.
-    call = scene.another_call()
-    trigger_id = scene.workspace.issue_trigger(ALICE)
-    for _ in range(2):
-        await scene.people.command(ALICE, CHANNEL, call, trigger_id=trigger_id)
-    (row,) = [row for row in await scene.deliveries() if row.conversation_id == call]
-    await scene.ended(row.id)
-    assert [file.name for file in scene.every_visible_file()].count(f"{call}-redacted.wav") == 1

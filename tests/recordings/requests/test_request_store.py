@@ -177,6 +177,26 @@ async def test_the_same_words_are_a_new_request_if_nothing_is_left_of_the_first(
     assert len(await setup.rows()) == 2
 
 
+async def test_a_request_sent_before_its_repeat_joins_it_although_that_has_ended(setup):
+    setup.now = NOON + timedelta(minutes=1)
+    repeat = await setup.store(typed_again(sent_at=setup.now))
+    await setup.end(repeat)
+    setup.now += DOUBLE_SUBMIT_WINDOW + INSTANT
+    late = await setup.store(changed_request(REQUEST, sent_at=NOON))
+    assert late == StoredRequest(repeat.delivery_id, is_repeat=True)
+    anew = await setup.store(typed_again(trigger_id="third", sent_at=setup.now))
+    assert not anew.is_repeat, "the late one has not begun the window anew"
+
+
+async def test_a_slow_clock_does_not_end_the_window_early(setup):
+    setup.now = NOON - timedelta(seconds=30)
+    first = await setup.store(changed_request(REQUEST, sent_at=NOON))
+    await setup.end(first)
+    setup.now = NOON + timedelta(seconds=5)
+    again = await setup.store(typed_again(sent_at=setup.now))
+    assert again == StoredRequest(first.delivery_id, is_repeat=True)
+
+
 async def test_joining_does_not_extend_the_window(sqlite_setup):
     await sqlite_setup.end(await sqlite_setup.store())
     for second in range(1, 11):
