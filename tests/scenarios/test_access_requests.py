@@ -313,9 +313,7 @@ async def test_a_press_that_slack_answers_too_slowly_gets_an_error(scene):
     scene.slack.faults.add(Fault(route="views.open", error="expired_trigger_id", times=1))
     (button,) = seen.buttons
 
-    ack = await scene.people.block_action(
-        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    ack = await scene.use(button, seen.note)
 
     assert ack.arrived
     assert "could not be opened in time" in told(scene, ALICE)
@@ -347,9 +345,7 @@ async def test_a_request_for_another_persons_recording_is_refused(scene):
     (button,) = seen.buttons
     view_id = await open_form(scene, seen)
 
-    await scene.people.block_action(
-        BOB, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    await scene.use(button, seen.note, user=BOB)
     ack = await submit(scene, view_id, user=BOB)
 
     assert "another person's request" in told(scene, BOB)
@@ -366,9 +362,7 @@ async def test_a_person_who_became_a_guest_cannot_send_the_form(scene):
     scene.workspace.add_user(ALICE, is_restricted=True)
     (button,) = seen.buttons
 
-    await scene.people.block_action(
-        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    await scene.use(button, seen.note)
     ack = await submit(scene, view_id)
 
     assert "Only members of this workspace, and guests" in told(scene, ALICE)
@@ -436,9 +430,7 @@ async def test_no_form_is_opened_if_nobody_can_decide(new_scene):
     async with new_scene(environment={"CALLAUDIO_ADMINS": ALICE}) as scene:
         seen = await redacted(scene)
         (button,) = seen.buttons
-        await scene.people.block_action(
-            ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-        )
+        await scene.use(button, seen.note)
 
         assert "No admin can decide" in told(scene, ALICE)
         assert scene.workspace.views == {}
@@ -529,7 +521,7 @@ async def test_people_of_other_workspaces_are_refused_even_with_an_admin_grant(s
     await press(scene, asked, "Approve", CHIEF)
 
     assert "Only admins of callaudio" in told(scene, CHIEF)
-    (refused,) = [e for e in await scene.all_audit() if e.tag == "slack:admin:refused"]
+    (refused,) = await scene.events("slack:admin:refused")
     assert (refused.actor_id, refused.team_id) == (CHIEF, scene.workspace.team_id)
     assert await grants(scene) == []
 
@@ -765,12 +757,12 @@ async def test_no_warning_is_sent_before_the_end_of_a_grant_that_is_short_or_not
     await message(scene, dm(ALICE), "approved your request")
     if case == "revoked":
         text = f"revoke <@{ALICE}> pii"
-        await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+        await scene.rule(text)
     if case == "outlasted":
         await scene.grant()
     if case == "denied":
         text = f"deny <@{ALICE}> pii left the team"
-        await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+        await scene.rule(text)
     if case in ("denied", "outlasted", "over"):
         by = timedelta(hours=5 if case == "over" else 3)
         await move(scene, GrantRow, by, "expires_at", "starts_at")

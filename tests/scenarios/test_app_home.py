@@ -89,9 +89,7 @@ async def ask_for_access(scene: Scene) -> None:
     seen = await scene.ask()
     (button,) = seen.buttons
     before = set(scene.workspace.views)
-    await scene.people.block_action(
-        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    await scene.use(button, seen.note)
     (view_id,) = set(scene.workspace.views) - before
     await scene.people.view_submission(
         ALICE,
@@ -104,9 +102,7 @@ async def ask_for_access(scene: Scene) -> None:
 
 
 async def revoke(scene: Scene, user: str, right: str = "pii") -> None:
-    ack = await scene.people.command(
-        BOSS, CHANNEL, f"revoke <@{user}> {right}", command="/callaudio-admin"
-    )
+    ack = await scene.rule(f"revoke <@{user}> {right}")
     assert ack.text == "Revoked."
 
 
@@ -303,7 +299,7 @@ async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(sce
     assert view.user == presser
     assert "Only admins of callaudio can do that." in str(view.body["blocks"])
     assert "Reference" in str(view.body["blocks"])
-    (refused,) = [e for e in await scene.all_audit() if e.tag == "slack:admin:refused"]
+    (refused,) = await scene.events("slack:admin:refused")
     assert (refused.actor_id, refused.team_id) == (presser, scene.workspace.team_id)
     assert refused.payload["action"] == "approve_access"
     assert "admin:access:approved" not in await scene.tags()

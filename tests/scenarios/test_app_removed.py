@@ -43,7 +43,7 @@ async def test_a_raw_file_is_recorded_even_if_no_right_has_to_end(scene):
     await scene.ask()
     scene.slack.faults.add(Fault("files.delete", error="cant_delete_file", times=1000))
     revoke = f"revoke <@{ALICE}> pii"
-    await scene.people.command(BOSS, CHANNEL, revoke, command="/callaudio-admin")
+    await scene.rule(revoke)
 
     await scene.people.remove_app()  # Slack sends the event twice
 
@@ -63,7 +63,7 @@ async def test_after_a_new_installation_the_raw_file_is_deleted_and_nobody_hears
 
     await until(lambda: not scene.workspace.visible_files(CHANNEL))
     assert (await scene.ask(scene.another_call())).delivery.outcome == "redacted"
-    (taken_back,) = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+    (taken_back,) = await scene.events("retention:file:taken_back")
     assert taken_back.payload["cause"] in {"right_ended", "audience"}
 
 

@@ -21,7 +21,7 @@ from bot.wiring.clock import utc_now
 from tests.loopback import http_client
 from tests.polling import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
-from tests.scenarios.scene import BOB, BOSS, CHANNEL, Scene, assert_failed, assert_redacted
+from tests.scenarios.scene import BOB, BOSS, Scene, assert_failed, assert_redacted
 from tests.tables import each_row
 
 CANARY_CALL = "CA" + "c0ffee00" * 4
@@ -84,10 +84,6 @@ async def warned(scene: Scene) -> None:
     await until(is_over)
 
 
-async def admin(scene: Scene, text: str, user: str = BOSS):
-    return await scene.people.command(user, CHANNEL, text, command="/callaudio-admin")
-
-
 async def tags(scene: Scene) -> list[str]:
     return [e.tag.split(":")[2] for e in await scene.all_audit() if ":canary:" in e.tag]
 
@@ -143,23 +139,23 @@ async def test_a_plain_key_that_returns_raw_freezes_all_but_raw_until_an_admin_t
         assert (status, ready["redacted_deliveries"]) == (200, False)
         assert "callaudio_deliveries_frozen 1.0" in metrics
 
-        nobody = await admin(scene, "thaw I would like to", user=BOB)
+        nobody = await scene.rule("thaw I would like to", BOB)
         assert "Only admins" in nobody.text
-        assert "needs a reason" in (await admin(scene, "thaw")).text
+        assert "needs a reason" in (await scene.rule("thaw")).text
 
         scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
-        assert "delivered again" in (await admin(scene, "thaw key replaced")).text
+        assert "delivered again" in (await scene.rule("thaw key replaced")).text
         await checked_after_thaw(scene)
         call = scene.another_call()
         assert_redacted(await scene.ask(f"{call} redacted"), "asked", call)
-        (thawed,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
+        (thawed,) = await scene.events("admin:canary:thawed")
         assert (thawed.actor_id, thawed.payload["reason"]) == (BOSS, "key replaced")
         found = await tags(scene)
         first = found.index("frozen")
         assert found[first : first + 2] == ["frozen", "thawed"]
         assert {*found[:first], *found[first + 2 :]} == {"checked"}
         assert len(told_admins(scene)) == 1
-        assert "No deliveries are frozen" in (await admin(scene, "thaw again")).text
+        assert "No deliveries are frozen" in (await scene.rule("thaw again")).text
 
 
 async def test_a_thaw_without_another_key_freezes_again_at_once(with_canary):
@@ -168,7 +164,7 @@ async def test_a_thaw_without_another_key_freezes_again_at_once(with_canary):
         assert (await looked(scene)).frozen_at
         await until(lambda: told_admins(scene))
 
-        assert "The canary is checked now" in (await admin(scene, "thaw I thought so")).text
+        assert "The canary is checked now" in (await scene.rule("thaw I thought so")).text
 
         await until(lambda: len(told_admins(scene)) == 2)
         assert (await tags(scene)).count("frozen") == 2
@@ -218,9 +214,9 @@ async def test_what_was_posted_since_the_last_check_that_passed_is_deleted(with_
         assert [file.content for file in scene.every_visible_file()] == [raw.file.content]
         (told,) = await until(lambda: told_admins(scene))
         assert "are being deleted from Slack" in told
-        (frozen,) = [e for e in await scene.all_audit() if e.tag == "worker:canary:frozen"]
+        (frozen,) = await scene.events("worker:canary:frozen")
         assert frozen.payload["ordered_take_backs"] == 1
-        (deleted,) = [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+        (deleted,) = await scene.events("retention:file:taken_back")
         assert (deleted.delivery_id, deleted.payload["cause"]) == (redacted.delivery.id, "frozen")
 
 
@@ -303,7 +299,7 @@ async def test_an_upload_from_before_a_freeze_that_ends_after_the_thaw_is_fetche
             assert (await looked(scene)).frozen_at
             scene.polyai.keys[PLAIN_KEY] = replace(scene.polyai.keys[PLAIN_KEY], pii=False)
             scene.polyai.add_call(call, agent_id=AGENT_ID, recording=Recording.speech())
-            await admin(scene, "thaw key replaced")
+            await scene.rule("thaw key replaced")
 
         seen = await asking
 
@@ -333,7 +329,7 @@ async def test_operators_are_informed_and_can_thaw(with_canary, nursery, sqlite_
         scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
         assert (await thawed(" "))[0] == 2
         assert await thawed("key replaced") == (0, "Thawed: 1.\n")
-        (event,) = [e for e in await scene.all_audit() if e.tag == "admin:canary:thawed"]
+        (event,) = await scene.events("admin:canary:thawed")
         assert (event.actor_id, event.payload["reason"]) == ("cli:operator", "key replaced")
         await checked_after_thaw(scene)
         assert_redacted(await scene.ask(), "not_cleared")

@@ -214,7 +214,7 @@ async def test_after_an_outage_slots_are_skipped_if_the_newest_is_late_too(new_s
         found = await runs(database)
         # The newest is 58 minutes late: in the second half of its hour it is skipped too.
         assert {run.state for run in found} == {"skipped"}
-        (event,) = [e for e in await scene.all_audit() if e.tag == "worker:digest:skipped"]
+        (event,) = await scene.events("worker:digest:skipped")
         assert event.payload["slots"] == len(found)
         assert digest_messages(scene.workspace) == []
 

@@ -186,7 +186,7 @@ async def test_a_change_in_the_other_conversation_takes_the_file_back_at_once(ne
             assert (await scene.people.event(event)).status == 200
         else:
             deny = f"deny <@{BOB}> pii left"
-            await scene.people.command(BOSS, CHANNEL, deny, command="/callaudio-admin")
+            await scene.rule(deny)
 
         found = await assert_taken_back(scene, seen, "forwarded")
         assert (found.payload["channel_id"], found.payload["because"]) == (MIXED, "audience")

@@ -40,7 +40,7 @@ async def test_while_the_database_hangs_slack_is_answered_and_a_repeat_joins_its
             scene.people.command(ALICE, CHANNEL, call),
             scene.people.command(ALICE, CHANNEL, "help"),
             press_delete(scene, message.ts, seen.delivery.id),
-            scene.people.command(ALICE, CHANNEL, "list", command="/callaudio-admin"),
+            scene.rule("list", ALICE),
         )
         relay.thaw()
 

@@ -132,7 +132,7 @@ async def test_a_bot_killed_in_a_check_by_an_admin_reports_one_outcome_once(open
         call = scene.another_call(recording=leaking())
         scene.polyai.faults.add(Fault("audio", when="halfway", hang=True))
         bot = await street.start()
-        await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
+        await scene.rule(f"check {call}")
         await scene.polyai.faults.reached("audio")
         await bot.kill()
         scene.polyai.faults.release("audio")

@@ -63,7 +63,7 @@ async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(moment, w
 
             await assert_taken_back_once(street)
             assert scene.workspace.visible_files(OPEN) == []
-            found = [e for e in await scene.all_audit() if e.tag == "retention:file:passed_on"]
+            found = await scene.events("retention:file:passed_on")
             assert [each.payload["channel_id"] for each in found] == [OPEN]
 
     await at_once(through, *whens)
@@ -109,7 +109,7 @@ async def assert_taken_back_once(street: Street) -> None:
     scene = street.scene
     await until(lambda: "no longer be heard" in parent_of(street).text, every_seconds=0.05)
     assert scene.workspace.visible_files(CHANNEL) == []
-    events = [each for each in await scene.all_audit() if each.tag == "retention:file:taken_back"]
+    events = await scene.events("retention:file:taken_back")
     assert len(events) == 1
     assert scene.workspace.violations == []
 

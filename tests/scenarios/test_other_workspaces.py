@@ -69,9 +69,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(new_
         await scene.grant(STRANGER, right=Right.ADMIN)
         seen = await scene.ask()
         (button,) = seen.buttons
-        await scene.people.block_action(
-            ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-        )
+        await scene.use(button, seen.note)
         (form,) = scene.workspace.views.values()
         before = await outcome(scene)
         message = scene.workspace.say(CHANNEL, ALICE, CALL)

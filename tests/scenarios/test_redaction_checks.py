@@ -173,11 +173,11 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
 
         corrected = Recording.of(RAW, REDACTED)
         scene.polyai.add_call(call, agent_id=AGENT_ID, recording=corrected)
-        await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
+        await scene.rule(f"check {call}")
         await until(lambda: any("both sides: Proven" in m.text for m in scene.everything_posted()))
         assert (await scene.ask(call)).delivery.state == "delivered"
         assert_failed(await scene.ask(f"{call} agent"), "redaction_differs", "naming the side")
-        await scene.people.command(BOSS, CHANNEL, f"check {call} agent", command=ADMIN)
+        await scene.rule(f"check {call} agent")
         await until(lambda: any("agent: Proven" in m.text for m in scene.everything_posted()))
         await scene.next_second()
         assert (await scene.ask(f"{call} agent")).delivery.state == "delivered"
@@ -204,7 +204,7 @@ async def test_raw_recordings_and_transcripts_are_not_checked(opened):
 async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(opened):
     async with opened("off") as scene:
         call = scene.another_call(recording=leaking())
-        ack = await scene.people.command(BOSS, CHANNEL, f"check {call}", command="/callaudio-admin")
+        ack = await scene.rule(f"check {call}")
         check = await ended_check(scene)
 
         def told() -> str | None:
@@ -223,7 +223,7 @@ async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(
 
 async def test_other_people_cannot_have_a_recording_checked(opened):
     async with opened("off") as scene:
-        ack = await scene.people.command(BOB, CHANNEL, "check CA123", command="/callaudio-admin")
+        ack = await scene.rule("check CA123", BOB)
         assert "Only admins" in ack.text
         await scene.rest()
         assert raw_requests(scene) == 0
@@ -282,7 +282,7 @@ async def test_no_raw_audio_remains_anywhere(
         for recording in planted().values():
             call = scene.another_call(recording=recording)
             if how == "off":
-                await scene.people.command(BOSS, CHANNEL, f"check {call}", command=ADMIN)
+                await scene.rule(f"check {call}")
             else:
                 await scene.ask(call)
         # A body that is not a recording is not delivered, and so is not checked either.

@@ -26,9 +26,7 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 
 
 async def say(scene: Scene, text: str, trigger: str) -> Ack:
-    return await scene.people.command(
-        BOSS, CHANNEL, text, command="/callaudio-admin", trigger_id=trigger
-    )
+    return await scene.rule(text, trigger_id=trigger)
 
 
 async def in_force(scene: Scene) -> list[str]:
@@ -38,12 +36,8 @@ async def in_force(scene: Scene) -> list[str]:
 
 
 async def refused(scene: Scene) -> list[tuple[str, Any]]:
-    events = await scene.all_audit()
-    return [
-        (event.tag, event.payload["action"])
-        for event in events
-        if event.payload.get("code") == "already_done"
-    ]
+    events = [e for e in await scene.all_audit() if e.payload.get("code") == "already_done"]
+    return [(event.tag, event.payload["action"]) for event in events]
 
 
 @postgresql_at_length
@@ -82,9 +76,7 @@ async def test_an_approval_is_given_once(scene):
     await scene.grant(BOSS, right=Right.ADMIN)
     seen = await scene.ask()
     (button,) = seen.buttons
-    await scene.people.block_action(
-        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    await scene.use(button, seen.note)
     (form,) = scene.workspace.views.values()
     values = {
         "reason": {"reason": {"type": "plain_text_input", "value": "quality"}},
@@ -104,15 +96,10 @@ async def test_an_approval_is_given_once(scene):
 
     ((message, approve),) = await until(approvals)
 
-    async def press() -> None:
-        where = (message.channel, message.ts)
-        what = (approve["action_id"], approve["value"])
-        await scene.people.block_action(BOSS, *where, *what, ephemeral=False)
-
-    await press()
+    await scene.use(approve, message, user=BOSS)
     assert await in_force(scene) == [Effect.GRANT] * 2, "the admin's own, and what was asked for"
     await say(scene, f"revoke <@{ALICE}> pii", "1.1.revoke")
-    await press()
+    await scene.use(approve, message, user=BOSS)
     scene.workspace.views[form.id] = form  # as it was when Slack sent it first
     await scene.people.view_submission(ALICE, form.id, values)
     assert await in_force(scene) == [Effect.GRANT], "the admin's own"
@@ -157,8 +144,7 @@ async def test_a_removed_digest_is_not_added_again_by_a_replay(scene):
 
     async def press() -> str:
         scene.workspace.show_answer(CHANNEL, BOSS, shown.body)
-        note = scene.workspace.ephemerals[-1]
-        await scene.people.block_action(BOSS, CHANNEL, note.ts, save["action_id"], save["value"])
+        await scene.use(save, scene.workspace.ephemerals[-1], user=BOSS)
         return scene.workspace.ephemerals[-1].text
 
     await press()

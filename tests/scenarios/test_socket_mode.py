@@ -64,9 +64,7 @@ async def test_the_button_works_over_the_socket(scene):
     assert seen.delivery.reason == "audience"
     (button,) = seen.buttons
 
-    ack = await scene.people.block_action(
-        ALICE, CHANNEL, seen.note.ts, button["action_id"], button["value"]
-    )
+    ack = await scene.use(button, seen.note)
 
     assert ack.arrived
     private = await scene.ended(await scene.latest())

@@ -213,13 +213,11 @@ def home(scene: Scene) -> str:
 
 async def test_help_and_who_list_what_counts_for_a_guest(scene):
     scene.workspace.change_user(BOB, **GUEST)
-    who = await scene.people.command(BOSS, CHANNEL, f"who <@{BOB}>", command="/callaudio-admin")
+    who = await scene.rule(f"who <@{BOB}>")
     assert f"<@{BOB}> is a guest and holds no right." in who.text
     assert f"`pii` <!subteam^{GROUP}>" in who.text
     assert "does not count for a guest" in who.text
-    explained = await scene.people.command(
-        BOSS, CHANNEL, f"explain {CALL} <@{BOB}> <#{CHANNEL}|q>", command="/callaudio-admin"
-    )
+    explained = await scene.rule(f"explain {CALL} <@{BOB}> <#{CHANNEL}|q>")
     assert f"because <@{BOB}> is a guest without a grant by name" in explained.text
     assert "holds `pii`: through a user group" in explained.text
     assert f"`pii` <!subteam^{GROUP}>" in explained.text

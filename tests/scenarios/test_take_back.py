@@ -50,7 +50,7 @@ async def cause(scene: Scene) -> str:
     """Return the cause in the one audit event of a file taken back."""
 
     async def events() -> list[AuditEventRow]:
-        return [e for e in await scene.all_audit() if e.tag == "retention:file:taken_back"]
+        return await scene.events("retention:file:taken_back")
 
     (event,) = await until(events)
     return str(event.payload["cause"])
@@ -74,7 +74,7 @@ async def tell(scene: Scene, **event: object) -> None:
 async def test_a_revoked_right_takes_the_file_back_and_the_card_says_so(scene):
     seen = await raw(scene)
 
-    await scene.people.command(BOSS, CHANNEL, f"revoke <@{ALICE}> pii", command="/callaudio-admin")
+    await scene.rule(f"revoke <@{ALICE}> pii")
 
     await gone(scene)
     assert await cause(scene) == "right_ended"
@@ -102,7 +102,7 @@ async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_onc
         relay.loses_commit_of = b"revoked_by="
 
         text = f"revoke <@{ALICE}> pii"
-        ack = await scene.people.command(BOSS, CHANNEL, text, command="/callaudio-admin")
+        ack = await scene.rule(text)
 
         assert "may not be stored" in ack.text
         await gone(scene)
@@ -112,9 +112,7 @@ async def test_a_revocation_with_an_unanswered_commit_takes_the_file_back_at_onc
 @postgresql_at_length
 async def test_a_deny_takes_the_file_back(scene):
     await raw(scene)
-    await scene.people.command(
-        BOSS, CHANNEL, f"deny <@{ALICE}> pii left", command="/callaudio-admin"
-    )
+    await scene.rule(f"deny <@{ALICE}> pii left")
 
     await gone(scene)
     assert await cause(scene) == "right_ended"
@@ -147,7 +145,7 @@ async def test_a_listener_who_loses_their_right_takes_the_file_back(scene):
     await scene.grant(BOB)
     scene.workspace.join(CHANNEL, BOB)
     await raw(scene)
-    await scene.people.command(BOSS, CHANNEL, f"revoke <@{BOB}> pii", command="/callaudio-admin")
+    await scene.rule(f"revoke <@{BOB}> pii")
 
     await gone(scene)
     assert await cause(scene) == "audience"
@@ -350,7 +348,7 @@ async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(new_sc
         scene.slack.faults.add(Fault("conversations.info", error="channel_not_found", times=1000))
 
         revoke = f"revoke <@{ALICE}> pii"
-        await scene.people.command(BOSS, CHANNEL, revoke, command="/callaudio-admin")
+        await scene.rule(revoke)
         # A second round begins only after the first has ended.
         await until(
             lambda: (
