@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bot.audit.chain import FIRST_PREVIOUS, Head, Link
 from bot.audit.events import AuditEvent, AuditTag
-from bot.audit.findings import ChainFault
+from bot.audit.findings import ChainFault, ChainFinding
 from bot.audit.log import record
 from bot.audit.seal import seal
 from bot.audit.verify import verify
@@ -97,12 +97,14 @@ def fill(url: str) -> None:
 
 
 async def found(session: AsyncSession, *anchors: Head) -> Found:
+    """The places of the findings, without those about dropped triggers."""
+    return [(each.team_id, each.seq, each.fault) for each in await findings(session, *anchors)]
+
+
+async def findings(session: AsyncSession, *anchors: Head) -> list[ChainFinding]:
     """The findings, without those about dropped triggers."""
-    return [
-        (each.team_id, each.seq, each.fault)
-        async for each in verify(session, anchors=anchors)
-        if each.fault is not ChainFault.TRIGGER_MISSING
-    ]
+    every = [each async for each in verify(session, anchors=anchors)]
+    return [each for each in every if each.fault is not ChainFault.TRIGGER_MISSING]
 
 
 async def tamper(session: AsyncSession, *statements: str) -> None:

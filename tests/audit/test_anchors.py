@@ -23,6 +23,7 @@ from tests.audit.chains import (
     undone,
     write,
 )
+from tests.tables import each_row
 
 HASHES, OF_SEALED = hashes(), hashes(SEALED)
 FORGED = "f" * 64
@@ -64,8 +65,8 @@ ANCHORS = {
 }
 
 
-@pytest.mark.parametrize(("anchors", "expected"), ANCHORS.values(), ids=ANCHORS)
 @pytest.mark.postgresql_at_length
+@each_row(("anchors", "expected"), ANCHORS.values(), ANCHORS)
 async def test_an_anchor_proves_only_its_event_or_checkpoint(chained, anchors, expected):
     async with undone(chained) as session:
         assert await found(session, *(Head(*each) for each in anchors)) == expected

@@ -8,10 +8,10 @@ import pytest
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.log import AuditFilter, all_events, newest_events, record
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow
 from tests.audit.chains import overrule
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
+from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
 EVENT = AuditEvent(
@@ -40,24 +40,18 @@ async def read_newest(database: Database, limit: int, **wanted):
         return list(await newest_events(session, AuditFilter(**wanted), limit))
 
 
-async def test_an_event_is_read_as_it_was_written(database):
-    await write(database, EVENT)
-    (row,) = await read(database)
-    assert (row.tag, row.team_id, row.actor_id, row.occurred_at, row.delivery_id) == (
+async def test_events_are_read_as_they_were_written(database):
+    await write(database, EVENT, replace(EVENT, delivery_id=None, payload={}))
+    first, second = await read(database)
+    assert (first.tag, first.team_id, first.actor_id, first.occurred_at, first.delivery_id) == (
         "policy:delivery:decided",
         "T0CALLAUDIO",
         "U0ALICE00",
         NOON,
         "d1",
     )
-    assert row.payload == EVENT.payload
-    assert row.version == PAYLOAD_VERSION
-
-
-async def test_an_event_may_have_no_delivery_and_no_payload(database):
-    await write(database, replace(EVENT, delivery_id=None, payload={}))
-    (row,) = await read(database)
-    assert (row.delivery_id, row.payload) == (None, {})
+    assert (first.payload, first.version) == (EVENT.payload, PAYLOAD_VERSION)
+    assert (second.delivery_id, second.payload) == (None, {})
 
 
 FOUR = [
@@ -72,11 +66,19 @@ FOUR = [
 ]
 
 
+@pytest.fixture
+async def four(sqlite_store: Database, monkeypatch) -> Database:
+    """The four events, of which the database returns two at a time."""
+    monkeypatch.setattr("bot.audit.stored.BATCH", 2)
+    await write(sqlite_store, *FOUR)
+    return sqlite_store
+
+
 def numbers(rows) -> list[int]:
     return [int(row.delivery_id[1:]) for row in rows]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wanted", "found"),
     [
         pytest.param({}, [0, 1, 2, 3], id="all, oldest first"),
@@ -93,35 +95,27 @@ def numbers(rows) -> list[int]:
         pytest.param({"delivery_id": "d9"}, [], id="an unknown delivery has no events"),
     ],
 )
-async def test_each_filter_returns_its_events(sqlite_url, monkeypatch, wanted, found):
-    monkeypatch.setattr("bot.audit.stored.BATCH", 2)
-    database = Database(sqlite_url)
-    await write(database, *FOUR)
-    assert numbers(await read(database, **wanted)) == found
-    assert numbers(await read_newest(database, 9, **wanted)) == found
-    await database.close()
+async def test_each_filter_returns_its_events(four, wanted, found):
+    assert numbers(await read(four, **wanted)) == found
+    assert numbers(await read_newest(four, 9, **wanted)) == found
 
 
-async def test_a_limit_returns_the_newest_matches_oldest_first(sqlite_url):
-    database = Database(sqlite_url)
-    await write(database, *FOUR)
-    assert numbers(await read_newest(database, 2)) == [2, 3]
-    newest = await read_newest(database, 1, actor_id="U0PERSON0", until=NOON + 3 * MINUTE)
+async def test_a_limit_returns_the_newest_matches_oldest_first(four):
+    assert numbers(await read_newest(four, 2)) == [2, 3]
+    newest = await read_newest(four, 1, actor_id="U0PERSON0", until=NOON + 3 * MINUTE)
     assert numbers(newest) == [2]
-    await database.close()
 
 
-async def test_events_with_ids_below_1_are_read_too(database, monkeypatch):
-    monkeypatch.setattr("bot.audit.stored.BATCH", 2)
-    await write(database, *FOUR)
-    await overrule(database, "UPDATE audit_events SET id = id - 1000")
-    assert numbers(await read(database)) == [0, 1, 2, 3]
+async def test_events_with_ids_below_1_are_read_too(four):
+    await overrule(four, "UPDATE audit_events SET id = id - 1000")
+    assert numbers(await read(four)) == [0, 1, 2, 3]
 
 
 async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(database):
+    whose = {"team_id": "T0CALLAUDIO", "user_id": "U0ALICE00"}
     async with database.write() as session:
-        for delivery_id, conversation_id in (("d1", "CA1"), ("d2", "CA2"), ("d3", "CA1")):
-            session.add(delivery(delivery_id, conversation_id))
+        for delivery_id, call in (("d1", "CA1"), ("d2", "CA2"), ("d3", "CA1")):
+            session.add(delivery_row(delivery_id, "C0QUALITY0", conversation_id=call, **whose))
     about = [replace(EVENT, delivery_id=each) for each in ("d1", "d2", "d3", None)]
     await write(database, *about)
 
@@ -131,16 +125,6 @@ async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(data
         assert await asked(database, conversation_id="CA3") == []
         both = await asked(database, conversation_id="CA1", delivery_id="d3")
         assert [row.delivery_id for row in both] == ["d3"]
-
-
-def delivery(delivery_id: str, conversation_id: str) -> DeliveryRow:
-    return delivery_row(
-        delivery_id,
-        "C0QUALITY0",
-        team_id="T0CALLAUDIO",
-        user_id="U0ALICE00",
-        conversation_id=conversation_id,
-    )
 
 
 async def test_events_are_found_by_the_reference_shown_to_the_requester(database):

@@ -4,22 +4,23 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
-from bot.audit.findings import ChainFault
+from bot.audit.findings import ChainFault, ChainFinding
 from bot.audit.seal import seal
-from bot.audit.verify import verify
 from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, GrantRow
-from tests.audit.chains import OPS, overrule
+from tests.audit import chains
+from tests.audit.chains import OPS, overrule, tamper, undone
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
+from tests.tables import each_row
 
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
 ALICE, BOB, CAROL, GROUP, BOSS = "U0ALICE00", "U0BOB0000", "U0CAROL00", "S0QUALITY0", "U0BOSS000"
@@ -96,14 +97,16 @@ async def seal_before(database: Database, *, hour: int, at: int) -> None:
         assert await seal(session, TEAM, before=before, by=OPS, now=now)
 
 
-async def findings(database: Database) -> Found:
-    """The findings, without those about dropped triggers."""
-    async with database.read() as session:
-        return [
-            (each.seq, each.fault)
-            async for each in verify(session)
-            if each.fault is not ChainFault.TRIGGER_MISSING
-        ]
+async def findings(database: Database, *statements: str) -> list[ChainFinding]:
+    """The findings after these statements, which are rolled back."""
+    async with undone(database) as session:
+        if statements:
+            await tamper(session, *statements)
+        return await chains.findings(session)
+
+
+async def found(database: Database, *statements: str) -> Found:
+    return [(each.seq, each.fault) for each in await findings(database, *statements)]
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ async def sealed(told: Database) -> Database:
 
 
 async def test_rights_and_deliveries_of_the_bot_have_events(told):
-    assert await findings(told) == []
+    assert await found(told) == []
 
 
 FORGED = (
@@ -140,31 +143,28 @@ def grants(change: str, subject_id: str) -> str:
     return f"UPDATE grants SET {change} WHERE subject_id = '{subject_id}'"
 
 
-@pytest.mark.parametrize(
+def no_grant(subject_id: str) -> str:
+    return f"DELETE FROM grants WHERE subject_id = '{subject_id}'"
+
+
+@pytest.mark.postgresql_at_length
+@each_row(
     ("statement", "expected"),
     [
         pytest.param(FORGED, [(None, UNTOLD)], id="a right that nobody gave"),
         pytest.param(
             grants("id = 77", ALICE), [(None, UNTOLD), (1, ALTERED)], id="a right under another id"
         ),
-        pytest.param(
-            f"DELETE FROM grants WHERE subject_id = '{BOB}'", [(3, ALTERED)], id="a deny is gone"
-        ),
+        pytest.param(no_grant(BOB), [(3, ALTERED)], id="a deny is gone"),
         pytest.param(
             grants("revoked_at = starts_at, revoked_by = 'U0BOSS000'", BOB),
             [(None, ALTERED)],
             id="a deny was lifted without an event",
         ),
-        pytest.param(
-            grants("revoked_at = NULL", CAROL), [(5, ALTERED)], id="a revoked right is back"
-        ),
-        pytest.param(
-            grants("revoked_by = 'U0ALICE00'", CAROL),
-            [(5, ALTERED)],
-            id="the revoking person was changed",
-        ),
+        (grants("revoked_at = NULL", CAROL), [(5, ALTERED)]),
+        (grants("revoked_by = 'U0ALICE00'", CAROL), [(5, ALTERED)]),
         *(
-            pytest.param(grants(change, GROUP), [(2, ALTERED)], id=f"another {change.split()[0]}")
+            (grants(change, GROUP), [(2, ALTERED)])
             for change in (
                 "subject_id = 'S0OTHERS00'",
                 "subject_kind = 'user'",
@@ -189,16 +189,12 @@ def grants(change: str, subject_id: str) -> str:
         pytest.param("DELETE FROM deliveries", [(6, DELIVERY_GONE)], id="a delivery is gone"),
     ],
 )
-@pytest.mark.postgresql_at_length
 async def test_a_change_without_an_event_is_found(told, statement, expected):
-    await overrule(told, statement)
-    assert sorted(await findings(told), key=str) == sorted(expected, key=str)
+    assert sorted(await found(told, statement), key=str) == sorted(expected, key=str)
 
 
 async def test_a_finding_names_the_difference(told):
-    await overrule(told, grants("expires_at = NULL", GROUP))
-    async with told.read() as session:
-        (finding,) = [e async for e in verify(session) if e.fault is ChainFault.GRANT_ALTERED]
+    (finding,) = await findings(told, grants("expires_at = NULL", GROUP))
     assert finding.says == (
         "event 2 (admin:grant:added) refers to a right that has expires_at = None instead of "
         "2026-06-03T17:00:00.000000+00:00"
@@ -236,10 +232,10 @@ async def delivered(database: Database) -> Database:
 
 
 async def test_a_delivery_that_matches_its_events_is_no_finding(delivered):
-    assert await findings(delivered) == []
+    assert await found(delivered) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "seq", "says"),
     [
         ("user_id = 'U0FORGER0'", 1, "user_id = U0FORGER0 instead of U0ALICE00"),
@@ -251,11 +247,9 @@ async def test_a_delivery_that_matches_its_events_is_no_finding(delivered):
     ],
 )
 async def test_a_delivery_that_contradicts_its_events_is_named(delivered, change, seq, says):
-    await overrule(delivered, f"UPDATE deliveries SET {change}")
-    async with delivered.read() as session:
-        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
-    assert [(each.seq, each.fault) for each in found] == [(seq, ChainFault.DELIVERY_ALTERED)]
-    assert found[0].says.endswith(f" refers to delivery d1, which has {says}")
+    (finding,) = await findings(delivered, f"UPDATE deliveries SET {change}")
+    assert (finding.seq, finding.fault) == (seq, ChainFault.DELIVERY_ALTERED)
+    assert finding.says.endswith(f" refers to delivery d1, which has {says}")
 
 
 async def test_the_requester_of_a_recording_that_follows_is_compared(database):
@@ -266,33 +260,27 @@ async def test_the_requester_of_a_recording_that_follows_is_compared(database):
             AuditTag.DELIVERY_DOWNGRADED, TEAM, "system", NOON, "d1", {"subject_id": ALICE}
         )
         await log.record(session, event)
-    assert await findings(database) == []
-    await overrule(database, "UPDATE deliveries SET user_id = 'U0FORGER0'")
-    assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
+    assert await found(database) == []
+    assert await found(database, "UPDATE deliveries SET user_id = 'U0FORGER0'") == [
+        (1, ChainFault.DELIVERY_ALTERED)
+    ]
 
 
-async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(sqlite_url):
-    database = Database(sqlite_url)
-    await ask(database, "d1", hour=1)
-    await note(database, AuditTag.DELIVERY_DELIVERED, hour=1, channel_id="C0")
-    await note(database, AuditTag.CHANNEL_MOVED, hour=1, delivery_id=None)
-    await overrule(
-        database,
+async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(sqlite_store):
+    await ask(sqlite_store, "d1", hour=1)
+    await note(sqlite_store, AuditTag.DELIVERY_DELIVERED, hour=1, channel_id="C0")
+    await note(sqlite_store, AuditTag.CHANNEL_MOVED, hour=1, delivery_id=None)
+    assert await found(
+        sqlite_store,
         """UPDATE audit_events SET payload = '{"from": [], "to": {}}' WHERE seq = 3""",
         """UPDATE audit_events SET payload = '{"channel_id": []}' WHERE seq = 2""",
-    )
-    assert await findings(database) == [
-        (2, ChainFault.ALTERED),
-        (3, ChainFault.ALTERED),
-        (2, ChainFault.DELIVERY_ALTERED),
-    ]
-    await database.close()
+    ) == [(2, ChainFault.ALTERED), (3, ChainFault.ALTERED), (2, ChainFault.DELIVERY_ALTERED)]
 
 
 async def test_a_delivery_without_events_is_found(told):
     async with told.write() as session:
         session.add(delivery("d2", hour=7))
-    assert await findings(told) == [(None, DELIVERY_UNAUDITED)]
+    assert await found(told) == [(None, DELIVERY_UNAUDITED)]
 
 
 async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_an_event(told):
@@ -301,8 +289,7 @@ async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_an_event(to
     async with told.write() as session:
         session.add(delivery("d0", hour=5))
         session.add(delivery("d2", hour=8))
-    async with told.read() as session:
-        (finding,) = [each async for each in verify(session)]
+    (finding,) = await findings(told)
     assert (finding.fault, finding.says) == (
         DELIVERY_UNAUDITED,
         "no event records the request of delivery d2",
@@ -311,61 +298,55 @@ async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_an_event(to
 
 async def test_a_delivery_is_no_finding_where_all_events_were_sealed(told):
     await seal_before(told, hour=7, at=9)
-    assert await findings(told) == []
+    assert await found(told) == []
 
 
-@pytest.mark.parametrize("keeps_head", [True, False])
-async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(told, keeps_head):
-    head = (
-        f"UPDATE audit_heads SET seq = 0, hash = '{'0' * 64}'"
-        if keeps_head
-        else "DELETE FROM audit_heads"
-    )
-    await overrule(told, "DELETE FROM audit_events", head)
-    async with told.read() as session:
-        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
-    assert [(each.team_id, each.fault) for each in found] == [(TEAM, ChainFault.CHAIN_MISSING)]
-    assert found[0].says == "there are 1 deliveries and 4 grants and denies, and no events"
+@each_row(
+    "head", [f"UPDATE audit_heads SET seq = 0, hash = '{'0' * 64}'", "DELETE FROM audit_heads"]
+)
+async def test_an_emptied_chain_is_found_by_the_workspaces_other_rows(told, head):
+    (finding,) = await findings(told, "DELETE FROM audit_events", head)
+    assert (finding.team_id, finding.fault) == (TEAM, ChainFault.CHAIN_MISSING)
+    assert finding.says == "there are 1 deliveries and 4 grants and denies, and no events"
 
 
 async def test_rights_with_sealed_events_are_no_finding(sealed):
-    assert await findings(sealed) == []
+    assert await found(sealed) == []
 
 
 async def test_rights_with_sealed_events_are_no_finding_after_later_changes(sealed):
     await take(sealed, ALICE, hour=8)
     await give(sealed, CAROL, hour=9)
     await ask(sealed, "d2", hour=9)
-    assert await findings(sealed) == []
+    assert await found(sealed) == []
     await seal_before(sealed, hour=9, at=10)
     await take(sealed, CAROL, hour=11)
-    assert await findings(sealed) == []
+    assert await found(sealed) == []
     await seal_before(sealed, hour=12, at=12)
-    assert await findings(sealed) == []
+    assert await found(sealed) == []
 
 
 async def test_a_right_that_ends_while_it_is_being_sealed_is_no_finding(told):
     """Its end has an earlier time than the seal, but a later event."""
     await seal_before(told, hour=6, at=9)
     await take(told, ALICE, hour=8)
-    assert await findings(told) == []
+    assert await found(told) == []
 
 
-@pytest.mark.parametrize(
+@pytest.mark.postgresql_at_length
+@each_row(
     "statement",
     [
         pytest.param(FORGED, id="one more, as if it was from before"),
-        pytest.param(f"DELETE FROM grants WHERE subject_id = '{BOB}'", id="a deny is gone"),
+        pytest.param(no_grant(BOB), id="a deny is gone"),
         pytest.param(grants("expires_at = NULL", GROUP), id="one that ended does not end"),
         pytest.param(grants("effect = 'grant'", BOB), id="a deny gives the right"),
         pytest.param(grants("revoked_at = NULL", CAROL), id="one that was revoked is back"),
         pytest.param(grants("revoked_at = starts_at", BOB), id="a deny was lifted"),
     ],
 )
-@pytest.mark.postgresql_at_length
 async def test_rights_with_sealed_events_that_were_changed_are_found(sealed, statement):
-    await overrule(sealed, statement)
-    assert await findings(sealed) == [(None, UNTOLD)]
+    assert await found(sealed, statement) == [(None, UNTOLD)]
 
 
 async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(told, monkeypatch):
@@ -376,16 +357,16 @@ async def test_a_seal_without_a_digest_of_rights_covers_all_earlier_rights(told,
     usual = seal.__globals__["seal_payload"]
     monkeypatch.setitem(seal.__globals__, "seal_payload", seal_payload)
     await seal_before(told, hour=6, at=7)
-    assert await findings(told) == []
+    assert await found(told) == []
 
-    await overrule(told, FORGED.replace("2026-06-03 13", "2026-06-04 13"))
-    assert await findings(told) == [(None, UNTOLD)]
+    forged_later = FORGED.replace("2026-06-03 13", "2026-06-04 13")
+    assert await found(told, forged_later) == [(None, UNTOLD)]
 
 
 async def test_first_admins_without_rows_are_no_finding(database):
     """CALLAUDIO_ADMINS names them, so the chain contains only their actions."""
     await give(database, ALICE, hour=1)
-    assert await findings(database) == []
+    assert await found(database) == []
 
 
 async def test_findings_name_their_workspace(told):
@@ -397,57 +378,44 @@ async def test_findings_name_their_workspace(told):
                 **forged, team_id=OTHER, given_by=BOSS, reason="x", starts_at=NOON
             )
         )
-    async with told.read() as session:
-        found = [(e.team_id, e.fault, e.says) async for e in verify(session)]
-    ((team_id, fault, says),) = found
-    assert (team_id, fault) == (OTHER, UNTOLD)
-    assert says == f"grant {6} of pii to {BOB} exists without an event"
+    (finding,) = await findings(told)
+    assert (finding.team_id, finding.fault) == (OTHER, UNTOLD)
+    assert finding.says == f"grant {6} of pii to {BOB} exists without an event"
 
 
-async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_url):
+async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_store):
     """A million events would take days."""
-    database = Database(sqlite_url)
     asked: list[tuple[str, object]] = []
 
-    @sqlalchemy.event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    @sqlalchemy.event.listens_for(sqlite_store.engine.sync_engine, "before_cursor_execute")
     def note(connection, cursor, statement, parameters, context, many) -> None:
         del connection, cursor, context, many
         asked.append((statement, parameters))
 
-    assert await findings(database) == []
+    assert await found(sqlite_store) == []
     plans = []
-    async with database.engine.connect() as connection:
+    async with sqlite_store.engine.connect() as connection:
         for statement, parameters in [each for each in asked if "JOIN" in each[0]]:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             plans += [row.detail for row in plan if "LEFT-JOIN" in row.detail]
     assert len(plans) == 5
     assert [each for each in plans if not each.startswith("SEARCH ")] == []
-    await database.close()
 
 
-async def test_an_end_with_another_utc_offset_is_found_on_sqlite(sqlite_url):
+async def test_an_end_with_another_utc_offset_is_found_on_sqlite(sqlite_store):
     """SQLite compares times as text: this text of the same time is 23 hours later."""
-    database = Database(sqlite_url)
-    await give(database, GROUP, hour=2, lasting=3 * HOUR)
-    await overrule(database, grants("expires_at = '2026-06-04 16:00:00.000000+23:00'", GROUP))
-    assert await findings(database) == [(1, ALTERED)]
-    await database.close()
+    await give(sqlite_store, GROUP, hour=2, lasting=3 * HOUR)
+    later = grants("expires_at = '2026-06-04 16:00:00.000000+23:00'", GROUP)
+    assert await found(sqlite_store, later) == [(1, ALTERED)]
 
 
-async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_url):
-    database = Database(sqlite_url)
-    await give(database, ALICE, hour=1)
-    async with database.engine.begin() as connection:
-        await connection.execute(
-            text(
-                "UPDATE grants SET starts_at = 'yesterday', subject_id = char(27), given_by = x'ff'"
-            )
-        )
-    assert await findings(database) == [(1, ALTERED)]
-    await database.close()
+async def test_values_that_no_bot_writes_are_read_on_sqlite(sqlite_store):
+    await give(sqlite_store, ALICE, hour=1)
+    changes = "starts_at = 'yesterday', subject_id = char(27), given_by = x'ff'"
+    assert await found(sqlite_store, f"UPDATE grants SET {changes}") == [(1, ALTERED)]
 
 
-TAKEN_BACK_AT = "2026-06-03 15:00:00.000000+00:00"
+TAKEN_BACK = "UPDATE deliveries SET taken_back_at = '2026-06-03 15:00:00.000000+00:00'"
 
 
 @pytest.fixture
@@ -458,33 +426,26 @@ async def taken_back(database: Database) -> Database:
     await note(database, tag, hour=2, file_id="F0", cause="unfinished")
     await note(database, tag, hour=3, file_id="F1", picture_file_id=None, cause="audience")
     await note(database, tag, hour=4, file_id="F1", cause="unfinished")
-    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
     return database
 
 
-async def test_a_file_taken_back_as_its_event_records_is_no_finding(taken_back):
-    assert await findings(taken_back) == []
-
-
-@pytest.mark.parametrize("change", ["NULL", "'2026-06-03 14:00:00.000000+00:00'"])
-async def test_another_time_of_a_take_back_is_found(taken_back, change):
-    await overrule(taken_back, f"UPDATE deliveries SET taken_back_at = {change}")
-    assert await findings(taken_back) == [(3, ChainFault.DELIVERY_ALTERED)]
+async def test_only_the_time_that_the_event_of_a_take_back_records_is_no_finding(taken_back):
+    assert await found(taken_back, TAKEN_BACK) == []
+    for other in (TAKEN_BACK.replace("15:", "14:"), "UPDATE deliveries SET taken_back_at = NULL"):
+        assert await found(taken_back, other) == [(3, ChainFault.DELIVERY_ALTERED)]
 
 
 async def test_a_take_back_that_no_event_records_is_found(database):
     await ask(database, "d1", hour=1)
-    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
-    assert await findings(database) == [(1, ChainFault.DELIVERY_ALTERED)]
+    assert await found(database, TAKEN_BACK) == [(1, ChainFault.DELIVERY_ALTERED)]
 
 
 async def test_the_deletion_of_an_orphaned_upload_does_not_count_as_a_take_back(database):
     """An event of version 0.1.0 names no picture either."""
     await ask(database, "d1", hour=1)
     await note(database, AuditTag.FILE_TAKEN_BACK, hour=3, file_id="F1", cause="audience")
-    assert await findings(database) == []
-    await overrule(database, f"UPDATE deliveries SET taken_back_at = '{TAKEN_BACK_AT}'")
-    assert await findings(database) == []
+    assert await found(database) == []
+    assert await found(database, TAKEN_BACK) == []
 
 
 @pytest.fixture
@@ -500,10 +461,10 @@ async def checked(database: Database) -> Database:
 
 
 async def test_checks_that_match_their_events_are_no_finding(checked):
-    assert await findings(checked) == []
+    assert await found(checked) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         "verdict = 'differs'",
@@ -515,11 +476,10 @@ async def test_checks_that_match_their_events_are_no_finding(checked):
     ],
 )
 async def test_a_check_that_contradicts_its_event_is_named(checked, change):
-    await overrule(checked, f"UPDATE redaction_checks SET {change} WHERE conversation_id = 'CA2'")
-    async with checked.read() as session:
-        found = [e async for e in verify(session) if e.fault is not ChainFault.TRIGGER_MISSING]
-    assert [(each.seq, each.fault) for each in found] == [(2, ChainFault.CHECK_ALTERED)]
-    assert change.replace("'", "") in found[0].says
+    altered = f"UPDATE redaction_checks SET {change} WHERE conversation_id = 'CA2'"
+    (finding,) = await findings(checked, altered)
+    assert (finding.seq, finding.fault) == (2, ChainFault.CHECK_ALTERED)
+    assert change.replace("'", "") in finding.says
 
 
 async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed_away(checked):
@@ -528,10 +488,10 @@ async def test_a_check_without_an_event_of_its_end_is_found_unless_it_was_sealed
         "UPDATE redaction_checks SET ended_at = '2026-06-03 13:30:00.000000+00:00', "
         "verdict = 'proven' WHERE conversation_id = 'CA3'",
     )
-    assert await findings(checked) == [(None, ChainFault.CHECK_UNAUDITED)]
+    assert await found(checked) == [(None, ChainFault.CHECK_UNAUDITED)]
     await ask(checked, "d1", hour=2)
     await seal_before(checked, hour=2, at=3)
-    assert await findings(checked) == []
+    assert await found(checked) == []
 
 
 @pytest.mark.parametrize(
@@ -554,4 +514,4 @@ async def test_a_check_that_is_gone_is_found_unless_it_may_have_been_pruned(
             pruned = AuditEvent(AuditTag.DELIVERIES_PRUNED, TEAM, ALICE, NOON, payload=payload)
             await log.record(session, pruned)
 
-    assert await findings(checked) == ([(2, ChainFault.CHECK_GONE)] if is_found else [])
+    assert await found(checked) == ([(2, ChainFault.CHECK_GONE)] if is_found else [])

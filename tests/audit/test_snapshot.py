@@ -97,11 +97,11 @@ async def write_within_a_snapshot(database: Database) -> None:
         await connection.exec_driver_sql("DELETE FROM audit_heads")
 
 
-async def test_invalid_utf_8_is_an_altered_event(sqlite_url):
-    database = Database(sqlite_url)
-    await write(database, range(1, 4))
-    await overrule(database, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2")
+async def test_invalid_utf_8_is_an_altered_event(sqlite_store):
+    await write(sqlite_store, range(1, 4))
+    await overrule(
+        sqlite_store, "UPDATE audit_events SET actor_id = CAST(x'ff' AS TEXT) WHERE seq = 2"
+    )
 
-    async with snapshot(database) as session:
+    async with snapshot(sqlite_store) as session:
         assert await found(session) == [(TEAM, 2, ChainFault.ALTERED)]
-    await database.close()

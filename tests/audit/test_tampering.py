@@ -1,11 +1,13 @@
 """Every kind of tampering is found and named: one row for each kind."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from bot.audit import verify as verification
 from bot.audit.findings import ChainFault
+from bot.store.database import Database
 from tests.audit.chains import (
     LENGTHS,
     OPS,
@@ -20,6 +22,7 @@ from tests.audit.chains import (
     tamper,
     undone,
 )
+from tests.tables import Test, each_row
 
 HASHES = hashes()
 FORGED = "f" * 64
@@ -49,8 +52,12 @@ def head(change: str) -> str:
     return f"UPDATE audit_heads SET {change} WHERE team_id = '{TEAM}'"
 
 
-def checkpoint(change: str, seq: int) -> str:
+def checkpoint(change: str, seq: int = 4) -> str:
     return f"UPDATE audit_checkpoints SET {change} WHERE team_id = '{SEALED}' AND seq = {seq}"
+
+
+def no_checkpoint(where: str) -> str:
+    return f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}' AND {where}"
 
 
 def forged_checkpoint(seq: int, digest: str, team_id: str = TEAM) -> str:
@@ -64,6 +71,15 @@ def at(*places: tuple[int | None, ChainFault], team_id: str = TEAM) -> Found:
     return [(team_id, seq, fault) for seq, fault in places]
 
 
+def at_sealed(*places: tuple[int | None, ChainFault]) -> Found:
+    return at(*places, team_id=SEALED)
+
+
+def altered(says: str, change: str) -> Case:
+    """A change of event 3 that its hash shows, and nothing else does."""
+    return says, (event(change),), at((3, ALTERED))
+
+
 FORGED_LINK = link(3, HASHES[2], actor_id="U0FORGER0")
 TAIL_LINK = link(LAST + 1, HASHES[LAST])
 FIRST_LINK = link(1, HASHES[0], actor_id="U0FORGER0")
@@ -74,19 +90,13 @@ HEAD_SET_BACK = (
 )
 
 ALTERING: list[Case] = [
-    ("its tag is another", (event("tag = 'admin:digest:added'"),), at((3, ALTERED))),
-    ("its actor is another", (event("actor_id = 'U0OTHER00'"),), at((3, ALTERED))),
-    ("its delivery is another", (event("delivery_id = 'd1'"),), at((3, ALTERED))),
-    ("its version is another", (event("version = 2"),), at((3, ALTERED))),
-    (
-        "its time is another",
-        (event("occurred_at = '2026-06-03 11:00:00.000000+00:00'"),),
-        at((3, ALTERED)),
-    ),
-    (
-        "its payload is another",
-        (event("""payload = '{"number": 3, "until": null, "right": "admin"}'"""),),
-        at((3, ALTERED)),
+    altered("its tag is another", "tag = 'admin:digest:added'"),
+    altered("its actor is another", "actor_id = 'U0OTHER00'"),
+    altered("its delivery is another", "delivery_id = 'd1'"),
+    altered("its version is another", "version = 2"),
+    altered("its time is another", "occurred_at = '2026-06-03 11:00:00.000000+00:00'"),
+    altered(
+        "its payload is another", """payload = '{"number": 3, "until": null, "right": "admin"}'"""
     ),
     (
         "it names another event before it",
@@ -122,7 +132,7 @@ REMOVING: list[Case] = [
     (
         "the first of a sealed chain is gone",
         (f"DELETE FROM audit_events WHERE team_id = '{SEALED}' AND seq = 5",),
-        at((5, REMOVED), team_id=SEALED),
+        at_sealed((5, REMOVED)),
     ),
     (
         "the event of the seal and all later ones are removed, and the head is set back",
@@ -130,7 +140,7 @@ REMOVING: list[Case] = [
             f"DELETE FROM audit_events WHERE team_id = '{SEALED}' AND seq >= {LAST_SEALED}",
             HEAD_SET_BACK,
         ),
-        at((4, UNSEALED), team_id=SEALED),
+        at_sealed((4, UNSEALED)),
     ),
 ]
 
@@ -158,12 +168,12 @@ INSERTING: list[Case] = [
     (
         "one numbered like the checkpoint",
         (inserted(link(4, FORGED, SEALED)),),
-        at((4, STRAY), team_id=SEALED),
+        at_sealed((4, STRAY)),
     ),
     (
         "one numbered below the checkpoint",
         (inserted(link(1, FORGED, SEALED)),),
-        at((1, STRAY), team_id=SEALED),
+        at_sealed((1, STRAY)),
     ),
     (
         "one in a workspace that has no chain",
@@ -237,125 +247,79 @@ CHECKPOINTS: list[Case] = [
     ),
     (
         "its hash is another",
-        (checkpoint(f"hash = '{FORGED}'", 4),),
-        at((5, UNLINKED), (4, UNSEALED), team_id=SEALED),
+        (checkpoint(f"hash = '{FORGED}'"),),
+        at_sealed((5, UNLINKED), (4, UNSEALED)),
     ),
-    (
-        "its number is another",
-        (checkpoint("seq = 3", 4),),
-        at((4, REMOVED), (3, UNSEALED), team_id=SEALED),
-    ),
-    (
-        "another made it",
-        (checkpoint("sealed_by = 'cli:else'", 4),),
-        at((4, UNSEALED), team_id=SEALED),
-    ),
+    ("its number is another", (checkpoint("seq = 3"),), at_sealed((4, REMOVED), (3, UNSEALED))),
+    ("another made it", (checkpoint("sealed_by = 'cli:else'"),), at_sealed((4, UNSEALED))),
     (
         "it was made at another time",
-        (checkpoint("sealed_at = '2026-06-03 11:00:00.000000+00:00'", 4),),
-        at((4, UNSEALED), team_id=SEALED),
+        (checkpoint("sealed_at = '2026-06-03 11:00:00.000000+00:00'"),),
+        at_sealed((4, UNSEALED)),
     ),
-    (
-        "it is gone",
-        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}' AND seq = 4",),
-        at((3, REMOVED), team_id=SEALED),
-    ),
-    (
-        "all are gone",
-        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}'",),
-        at((1, REMOVED), team_id=SEALED),
-    ),
-    (
-        "an earlier one is gone",
-        (f"DELETE FROM audit_checkpoints WHERE team_id = '{SEALED}' AND seq = 2",),
-        at((4, UNSEALED), team_id=SEALED),
-    ),
+    ("it is gone", (no_checkpoint("seq = 4"),), at_sealed((3, REMOVED))),
+    ("all are gone", (no_checkpoint("seq > 0"),), at_sealed((1, REMOVED))),
+    ("an earlier one is gone", (no_checkpoint("seq = 2"),), at_sealed((4, UNSEALED))),
     (
         "an earlier one was made by another",
         (checkpoint("sealed_by = 'cli:else'", 2),),
-        at((4, UNSEALED), team_id=SEALED),
+        at_sealed((4, UNSEALED)),
     ),
-    (
-        "an earlier one was added",
-        (forged_checkpoint(3, FORGED, SEALED),),
-        at((4, UNSEALED), team_id=SEALED),
-    ),
-    (
-        "its number is gone",
-        (checkpoint("seq = NULL", 4),),
-        at((None, UNSEALED), (3, REMOVED), team_id=SEALED),
-    ),
+    ("an earlier one was added", (forged_checkpoint(3, FORGED, SEALED),), at_sealed((4, UNSEALED))),
+    ("its number is gone", (checkpoint("seq = NULL"),), at_sealed((None, UNSEALED), (3, REMOVED))),
     (
         "its time is gone",
         (checkpoint("sealed_at = NULL", 2),),
-        at((2, UNSEALED), (4, UNSEALED), team_id=SEALED),
+        at_sealed((2, UNSEALED), (4, UNSEALED)),
     ),
     (
         "it is that of no workspace",
         (checkpoint("team_id = NULL", 2),),
-        [("None", 2, UNSEALED), *at((4, UNSEALED), team_id=SEALED)],
+        [("None", 2, UNSEALED), *at_sealed((4, UNSEALED))],
     ),
 ]
 
 LONG_NUMBER = f"""payload = '{{"grant_id": {"9" * 5000}}}'"""
 DEEP = f"""payload = '{'{"a":' * 2000}1{"}" * 2000}'"""
 UNREADABLE: list[Case] = [
-    (
-        "a list as the payload of a seal's event",
-        (event("payload = '[]', tag = 'admin:audit:sealed'"),),
-        at((3, ALTERED)),
-    ),
-    ("a payload that is text", (event("""payload = '"words"'"""),), at((3, ALTERED))),
-    ("a payload that is null", (event("payload = 'null'"),), at((3, ALTERED))),
-    ("a payload with a number of 5000 digits", (event(LONG_NUMBER),), at((3, ALTERED))),
-    ("a payload 2000 deep", (event(DEEP),), at((3, ALTERED))),
+    altered("a list as the payload of a seal", "payload = '[]', tag = 'admin:audit:sealed'"),
+    altered("a payload that is text", """payload = '"words"'"""),
+    altered("a payload that is null", "payload = 'null'"),
+    altered("a payload with a number of 5000 digits", LONG_NUMBER),
+    altered("a payload 2000 deep", DEEP),
     *(
-        (f"no {column}", (event(f"{column} = NULL"),), at((3, ALTERED)))
+        altered(f"no {column}", f"{column} = NULL")
         for column in ("payload", "occurred_at", "tag", "actor_id", "version")
     ),
     ("no previous_hash", (event("previous_hash = NULL"),), at((3, UNLINKED), (3, ALTERED))),
     ("no hash", (event("hash = NULL"),), at((3, ALTERED), (4, UNLINKED))),
     ("no id", (event("id = NULL"),), at((3, REORDERED))),
-    ("a time in year 1", (event("occurred_at = '0001-01-01 00:00:00+00:00'"),), at((3, ALTERED))),
-    ("a tag that would write to the terminal", (event("tag = '\x1b[31m'"),), at((3, ALTERED))),
+    altered("a time in year 1", "occurred_at = '0001-01-01 00:00:00+00:00'"),
+    altered("a tag that would write to the terminal", "tag = '\x1b[31m'"),
 ]
 
+TWICE = '{"number": 9, "number": 3, "until": null, "right": "pii"}'
+ESCAPED = r'{"n\u0075mber": 3, "until": null, "right": "pii"}'
 OF_SQLITE: list[Case] = [
-    ("a payload that is no JSON", (event("payload = 'not json'"),), at((3, ALTERED))),
-    ("a payload of bytes", (event("payload = x'ff00'"),), at((3, ALTERED))),
-    ("a payload that is a number", (event("payload = 7"),), at((3, ALTERED))),
-    (
-        "a name twice, of which SQL reads the first",
-        (event("""payload = '{"number": 9, "number": 3, "until": null, "right": "pii"}'"""),),
-        at((3, ALTERED)),
-    ),
-    (
-        "a name in escapes, which SQL does not find",
-        (event("""payload = '{"n\\u0075mber": 3, "until": null, "right": "pii"}'"""),),
-        at((3, ALTERED)),
-    ),
+    altered("a payload that is no JSON", "payload = 'not json'"),
+    altered("a payload of bytes", "payload = x'ff00'"),
+    altered("a payload that is a number", "payload = 7"),
+    altered("a name twice, of which SQL reads the first", f"payload = '{TWICE}'"),
+    altered("a name in escapes, which SQL does not find", f"payload = '{ESCAPED}'"),
     *(
-        (
-            f"the same time as {text}, which SQL compares otherwise",
-            (event(f"occurred_at = '{text}'"),),
-            at((3, ALTERED)),
-        )
+        altered(f"the same time as {text}, which SQL compares otherwise", f"occurred_at = '{text}'")
         for text in (
             "2026-06-04 11:00:03.000000+23:00",
             "2026-06-03T12:00:03.000000",
             "2026-06-03 12:00:03",
         )
     ),
-    ("a time that is none", (event("occurred_at = 'garbage'"),), at((3, ALTERED))),
-    ("a time that is a number", (event("occurred_at = 7"),), at((3, ALTERED))),
-    (
-        "a time out of reach",
-        (event("occurred_at = '0001-01-01 00:00:00+23:00'"),),
-        at((3, ALTERED)),
-    ),
-    ("an actor of bytes", (event("actor_id = x'ff'"),), at((3, ALTERED))),
-    ("a delivery of bytes", (event("delivery_id = x'ff'"),), at((3, ALTERED))),
-    ("a version that is text", (event("version = 'one'"),), at((3, ALTERED))),
+    altered("a time that is none", "occurred_at = 'garbage'"),
+    altered("a time that is a number", "occurred_at = 7"),
+    altered("a time out of reach", "occurred_at = '0001-01-01 00:00:00+23:00'"),
+    altered("an actor of bytes", "actor_id = x'ff'"),
+    altered("a delivery of bytes", "delivery_id = x'ff'"),
+    altered("a version that is text", "version = 'one'"),
     ("a number that is text", (event("seq = 'three'"),), at((None, STRAY), (3, REMOVED))),
     ("a number between two", (event("seq = 2.5"),), at((None, STRAY), (3, REMOVED))),
     ("an id that is text", (event("id = 'three'"),), at((3, REORDERED))),
@@ -367,70 +331,55 @@ OF_SQLITE: list[Case] = [
     ("a head that is text", (head("seq = 'six'"),), at((LAST, HEAD))),
     (
         "a checkpoint that is text",
-        (checkpoint("seq = 'four'", 4),),
-        at((None, UNSEALED), (3, REMOVED), team_id=SEALED),
+        (checkpoint("seq = 'four'"),),
+        at_sealed((None, UNSEALED), (3, REMOVED)),
     ),
 ]
 
 OF_POSTGRESQL: list[Case] = [
-    ("a time without end", (event("occurred_at = 'infinity'"),), at((3, ALTERED))),
-    (
-        "a time before our era",
-        (event("occurred_at = '0044-03-15 12:00:00+00 BC'"),),
-        at((3, ALTERED)),
-    ),
-    (
-        "a time after year 9999",
-        (event("occurred_at = '20000-01-01 00:00:00+00'"),),
-        at((3, ALTERED)),
-    ),
+    altered("a time without end", "occurred_at = 'infinity'"),
+    altered("a time before our era", "occurred_at = '0044-03-15 12:00:00+00 BC'"),
+    altered("a time after year 9999", "occurred_at = '20000-01-01 00:00:00+00'"),
     (
         "a checkpoint's time without end",
         (checkpoint("sealed_at = 'infinity'", 2),),
-        at((2, UNSEALED), (4, UNSEALED), team_id=SEALED),
+        at_sealed((2, UNSEALED), (4, UNSEALED)),
     ),
 ]
 
 
-def table(kind: str, cases: list[Case], *marks: pytest.MarkDecorator) -> list[object]:
-    return [pytest.param(*rest, id=f"{kind}: {says}", marks=marks) for says, *rest in cases]
+def table(*cases: Case) -> Callable[[Test], Test]:
+    ids = [says for says, _, _ in cases]
+    return each_row(("statements", "expected"), [case[1:] for case in cases], ids)
 
 
-# One statement reads the chain, and Python judges it: the altered rows show each type of a column.
-AT_LENGTH = pytest.mark.postgresql_at_length
-
-
-@pytest.mark.parametrize(
-    ("statements", "expected"),
-    [
-        *table("an altered event", ALTERING),
-        *table("removed events", REMOVING, AT_LENGTH),
-        *table("inserted events", INSERTING, AT_LENGTH),
-        *table("reordered events", REORDERING, AT_LENGTH),
-        *table("a forged head", HEADS, AT_LENGTH),
-        *table("a forged checkpoint", CHECKPOINTS, AT_LENGTH),
-        *table("what no event could hold", UNREADABLE),
-    ],
-)
+@table(*ALTERING, *UNREADABLE)
 async def test_tampering_is_found_and_named(chained, statements, expected):
-    async with undone(chained) as session:
-        await tamper(session, *statements)
-        assert order(await found(session)) == order(expected)
+    await assert_found(chained, statements, expected)
+
+
+# One statement reads the chain, and Python judges it: the rows above show each type of a column.
+@pytest.mark.postgresql_at_length
+@table(*REMOVING, *INSERTING, *REORDERING, *HEADS, *CHECKPOINTS)
+async def test_tampering_with_whole_rows_is_found_and_named(chained, statements, expected):
+    await assert_found(chained, statements, expected)
 
 
 @pytest.mark.parametrize("chained_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_SQLITE))
+@table(*OF_SQLITE)
 async def test_tampering_that_only_sqlite_allows_is_found_and_named(chained, statements, expected):
-    async with undone(chained) as session:
-        await tamper(session, *statements)
-        assert order(await found(session)) == order(expected)
+    await assert_found(chained, statements, expected)
 
 
 @pytest.mark.parametrize("chained_url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize(("statements", "expected"), table("it holds", OF_POSTGRESQL))
+@table(*OF_POSTGRESQL)
 async def test_tampering_that_only_postgresql_allows_is_found_and_named(
     chained, statements, expected
 ):
+    await assert_found(chained, statements, expected)
+
+
+async def assert_found(chained: Database, statements: tuple[str, ...], expected: Found) -> None:
     async with undone(chained) as session:
         await tamper(session, *statements)
         assert order(await found(session)) == order(expected)

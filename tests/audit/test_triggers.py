@@ -51,114 +51,73 @@ async def test_each_dropped_trigger_is_named(database):
         assert sorted(await missing(database, f"DROP TRIGGER {name}{where}")) == sorted(gone)
 
 
+REFUSE = "SELECT RAISE(ABORT, 'audit events are never changed')"
+
+
 @pytest.mark.parametrize(
-    "statements",
+    "instead",
     [
-        pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_update",
-                (
-                    "CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events "
-                    "BEGIN SELECT 1; END"
-                ),
-            ),
-            id="it does nothing",
-        ),
-        pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_update",
-                (
-                    "CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events "
-                    "WHEN FALSE "
-                    "BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END"
-                ),
-            ),
-            id="it never fires",
-        ),
-        pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_update",
-                (
-                    "CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON grants "
-                    "BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END"
-                ),
-            ),
-            id="it is on another table",
-        ),
+        pytest.param("ON audit_events BEGIN SELECT 1; END", id="it does nothing"),
+        pytest.param(f"ON audit_events WHEN FALSE BEGIN {REFUSE}; END", id="it never fires"),
+        pytest.param(f"ON grants BEGIN {REFUSE}; END", id="it is on another table"),
     ],
 )
-async def test_another_trigger_of_the_same_name_does_not_count_on_sqlite(sqlite_url, statements):
-    database = Database(sqlite_url)
-    assert await missing(database, *statements) == ["audit_events_no_update"]
-    await database.close()
+async def test_another_trigger_of_the_same_name_does_not_count_on_sqlite(sqlite_store, instead):
+    name = "audit_events_no_update"
+    created = f"CREATE TRIGGER {name} BEFORE UPDATE {instead}"
+    assert await missing(sqlite_store, f"DROP TRIGGER {name}", created) == [name]
 
 
-MADE_ANEW = (
-    "CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
-    "EXECUTE FUNCTION {function}()"
+CHANGE, TRUNCATE = "audit_events_no_change", "audit_events_no_truncate"
+FUNCTION = "EXECUTE FUNCTION audit_events_refuse()"
+
+
+LET_PASS = (
+    "CREATE OR REPLACE FUNCTION audit_events_refuse() RETURNS trigger "
+    "LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
 )
-DROP = "DROP TRIGGER audit_events_no_truncate ON audit_events"
+
+
+def replaced(name: str, fires: str) -> tuple[str, str]:
+    return f"DROP TRIGGER {name} ON audit_events", f"CREATE TRIGGER {name} BEFORE {fires}"
 
 
 @pytest.mark.parametrize(
     ("statements", "names"),
     [
         pytest.param(
-            ("ALTER TABLE audit_events DISABLE TRIGGER audit_events_no_truncate",),
-            ["audit_events_no_truncate"],
+            [f"ALTER TABLE audit_events DISABLE TRIGGER {TRUNCATE}"],
+            [TRUNCATE],
             id="it is switched off",
         ),
         pytest.param(
-            ("ALTER TABLE audit_events ENABLE REPLICA TRIGGER audit_events_no_truncate",),
-            ["audit_events_no_truncate"],
+            [f"ALTER TABLE audit_events ENABLE REPLICA TRIGGER {TRUNCATE}"],
+            [TRUNCATE],
             id="it fires only for replicas",
         ),
         pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_change ON audit_events",
-                (
-                    "CREATE TRIGGER audit_events_no_change BEFORE UPDATE OF version OR DELETE "
-                    "ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()"
-                ),
+            replaced(
+                CHANGE, f"UPDATE OF version OR DELETE ON audit_events FOR EACH ROW {FUNCTION}"
             ),
-            ["audit_events_no_change"],
+            [CHANGE],
             id="it fires only for one column",
         ),
         pytest.param(
-            (DROP, MADE_ANEW.format(table="grants", function="audit_events_refuse")),
-            ["audit_events_no_truncate"],
+            replaced(TRUNCATE, f"TRUNCATE ON grants FOR EACH STATEMENT {FUNCTION}"),
+            [TRUNCATE],
             id="it is on another table",
         ),
+        pytest.param([LET_PASS], [CHANGE, TRUNCATE], id="its function lets everything pass"),
         pytest.param(
-            (
-                (
-                    "CREATE OR REPLACE FUNCTION audit_events_refuse() RETURNS trigger "
-                    "LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
-                ),
-            ),
-            ["audit_events_no_change", "audit_events_no_truncate"],
-            id="its function lets everything pass",
-        ),
-        pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_change ON audit_events",
-                (
-                    "CREATE TRIGGER audit_events_no_change BEFORE DELETE ON audit_events "
-                    "FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()"
-                ),
-            ),
-            ["audit_events_no_change"],
+            replaced(CHANGE, f"DELETE ON audit_events FOR EACH ROW {FUNCTION}"),
+            [CHANGE],
             id="it lets changes pass",
         ),
         pytest.param(
-            (
-                "DROP TRIGGER audit_events_no_change ON audit_events",
-                (
-                    "CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE ON audit_events "
-                    "FOR EACH ROW WHEN (false) EXECUTE FUNCTION audit_events_refuse()"
-                ),
+            replaced(
+                CHANGE, f"UPDATE OR DELETE ON audit_events FOR EACH ROW WHEN (false) {FUNCTION}"
             ),
-            ["audit_events_no_change"],
+            [CHANGE],
             id="it never fires",
         ),
     ],
