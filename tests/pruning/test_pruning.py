@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.audit.events import AuditEvent, AuditTag
@@ -132,22 +132,6 @@ async def test_a_digest_in_an_unknown_zone_stops_pruning_only_in_its_workspace(d
     skipped = {"team_id": TEAM, "code": "zone_unknown", "log_level": "warning"}
     assert logs[0] == {"event": "pruning_skipped", **skipped}
     assert await findings(database) == []
-
-
-async def test_a_raw_file_that_is_still_shared_keeps_its_delivery(database):
-    await fill(database, 1, name="redacted")
-    await fill(database, 1, name="shared", outcome="raw")
-    await fill(database, 1, name="gone", outcome="raw", taken_back_at=NOON - KEEP - DAY)
-
-    await pruning(database).run()
-
-    assert await left(database) == ["shared0"]
-    async with database.write() as session:
-        await session.execute(update(DeliveryRow).values(taken_back_at=NOON))
-    await pruning(database).run()
-    assert await left(database) == ["shared0"], "a digest counts that it was taken back"
-    await pruning(database, now=NOON + KEEP + DAY).run()
-    assert await left(database) == []
 
 
 async def test_an_old_check_stays_while_its_recording_is_refused(database):
@@ -269,37 +253,31 @@ async def test_a_delivery_that_was_removed_by_hand_is_found(database):
     assert "delivery by_hand0, which is missing, and no event records its pruning" in found.says
 
 
-@pytest.mark.parametrize("said", ['{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3"])
-async def test_a_forged_pruning_event_excuses_only_the_deliveries_that_it_names(database, said):
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            f"payload = '{said}'"
+            for said in ('{"deliveries": "d0"}', '{"deliveries": {}}', "[]", "3")
+        ),
+        "team_id = 'T0SALES000'",
+    ],
+)
+async def test_a_forged_pruning_event_excuses_only_the_deliveries_that_it_names(database, change):
     await fill(database, 2)
     await pruning(database).run()
-    await overrule(
-        database, f"UPDATE audit_events SET payload = '{said}' WHERE tag = '{PRUNED.value}'"
-    )
-    gone = [fault for fault in await findings(database) if fault is ChainFault.DELIVERY_GONE]
-    assert ChainFault.ALTERED in await findings(database)
-    assert len(gone) >= 1
+    await forge(database, change)
+    assert {ChainFault.ALTERED, ChainFault.DELIVERY_GONE} <= {*await findings(database)}
 
 
 async def test_invalid_json_in_a_pruning_event_is_found(sqlite_store):
     await fill(sqlite_store, 2)
     await pruning(sqlite_store).run()
-    await overrule(
-        sqlite_store, f"UPDATE audit_events SET payload = '{{' WHERE tag = '{PRUNED.value}'"
-    )
+    await forge(sqlite_store, "payload = '{'")
     assert Counter(await findings(sqlite_store)) == {
         ChainFault.ALTERED: 1,
         ChainFault.DELIVERY_GONE: 2,
     }
-
-
-async def test_an_event_of_another_workspace_excuses_nothing(database):
-    await fill(database, 1)
-    await pruning(database).run()
-    await overrule(
-        database, f"UPDATE audit_events SET team_id = 'T0SALES000' WHERE tag = '{PRUNED.value}'"
-    )
-    assert ChainFault.DELIVERY_GONE in await findings(database)
 
 
 async def test_the_chain_verifies_whether_sealed_before_or_after(database):
@@ -327,12 +305,8 @@ async def test_evidence_of_a_call_verifies_after_its_delivery_is_pruned(database
     with zipfile.ZipFile(tmp_path / "after.zip") as files:
         (line,) = files.read("deliveries.jsonl").decode().splitlines()
     told = json.loads(line)
-    assert (told["delivery"], told["conversation"], told["asked_by"], told["is_pruned"]) == (
-        "d0",
-        "CAd0",
-        ALICE,
-        True,
-    )
+    names = ("delivery", "conversation", "asked_by", "is_pruned")
+    assert [told[name] for name in names] == ["d0", "CAd0", ALICE, True]
 
 
 async def fill(
@@ -381,6 +355,10 @@ def pruning(
     return Pruning(
         database=database, clock=lambda: now, keep=keep, counted_since=counted_since or since_now
     )
+
+
+async def forge(database: Database, change: str) -> None:
+    await overrule(database, f"UPDATE audit_events SET {change} WHERE tag = '{PRUNED.value}'")
 
 
 def payload(*delivery_ids: str) -> dict[str, object]:
