@@ -1,11 +1,11 @@
 """Stores digests; each change shares a transaction with its audit event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import delete, select, update
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
@@ -90,11 +90,7 @@ class DigestStore:
         Raises:
             AlreadyDone: this trigger paused it before.
         """
-        changes = {"paused_because": PauseCause.ASKED.value}
-        is_active, tag = DigestRow.paused_because.is_(None), AuditTag.DIGEST_PAUSED
-        await self._change(
-            digest, changes, is_active, tag, actor_id=actor_id, trigger_id=trigger_id
-        )
+        await self._set_paused(digest, PauseCause.ASKED, actor_id, trigger_id)
 
     async def resume(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
         """Resume a digest; slots that were due during the pause are not posted.
@@ -102,11 +98,7 @@ class DigestStore:
         Raises:
             AlreadyDone: this trigger resumed it before.
         """
-        changes = {"paused_because": None, "due_since": self.clock()}
-        is_paused, tag = DigestRow.paused_because.is_not(None), AuditTag.DIGEST_RESUMED
-        await self._change(
-            digest, changes, is_paused, tag, actor_id=actor_id, trigger_id=trigger_id
-        )
+        await self._set_paused(digest, None, actor_id, trigger_id)
 
     async def pause_all(self, team_id: str) -> int:
         """Pause every digest of a workspace that removed the app; returns how many this did."""
@@ -119,14 +111,11 @@ class DigestStore:
             .values(paused_because=PauseCause.REMOVED.value, revision=DigestRow.revision + 1)
             .returning(DigestRow)
         )
-        now, cause = self.clock(), PauseCause.REMOVED.value
+        now, tag, cause = self.clock(), AuditTag.DIGEST_SUSPENDED, PauseCause.REMOVED.value
         async with self._database.write() as session:
             paused = [digest_of(row) for row in await session.scalars(statement)]
             for each in paused:
-                await record(
-                    session,
-                    event_of(AuditTag.DIGEST_SUSPENDED, each, SYSTEM_ACTOR, now, cause=cause),
-                )
+                await record(session, event_of(tag, each, SYSTEM_ACTOR, now, cause=cause))
         return len(paused)
 
     async def remove(self, digest: Digest, actor_id: str) -> None:
@@ -151,40 +140,33 @@ class DigestStore:
             .values(channel_id=new_channel_id, revision=DigestRow.revision + 1)
             .returning(DigestRow)
         )
+        now, tag, moved = self.clock(), AuditTag.DIGEST_MOVED, {"from_channel_id": old_channel_id}
         async with self._database.write() as session:
             for row in await session.scalars(statement):
                 # A worker that read the digest before claims nothing of it.
-                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, row.id, now=self.clock())
-                moved = event_of(
-                    AuditTag.DIGEST_MOVED,
-                    digest_of(row),
-                    SYSTEM_ACTOR,
-                    self.clock(),
-                    from_channel_id=old_channel_id,
-                )
-                await record(session, moved)
+                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, row.id, now=now)
+                await record(session, event_of(tag, digest_of(row), SYSTEM_ACTOR, now, **moved))
 
-    async def _change(
-        self,
-        digest: Digest,
-        changes: Mapping[str, Any],
-        when: ColumnElement[bool],
-        tag: AuditTag,
-        *,
-        actor_id: str,
-        trigger_id: str | None,
+    async def _set_paused(
+        self, digest: Digest, cause: PauseCause | None, actor_id: str, trigger_id: str | None
     ) -> None:
+        now, row = self.clock(), DigestRow
+        changes: dict[str, Any] = {"paused_because": cause and cause.value}
+        tag, is_other = AuditTag.DIGEST_PAUSED, row.paused_because.is_(None)
+        if cause is None:
+            changes["due_since"] = now
+            tag, is_other = AuditTag.DIGEST_RESUMED, row.paused_because.is_not(None)
         statement = (
-            update(DigestRow)
-            .where(DigestRow.id == digest.id, when)
-            .values(revision=DigestRow.revision + 1, **changes)
-            .returning(DigestRow.id)
+            update(row)
+            .where(row.id == digest.id, is_other)
+            .values(revision=row.revision + 1, **changes)
+            .returning(row.id)
         )
         async with self._database.write() as session:
-            await claim_once(session, digest.team_id, trigger_id, self.clock())
+            await claim_once(session, digest.team_id, trigger_id, now)
             if await session.scalar(statement):
-                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, digest.id, now=self.clock())
-                await record(session, event_of(tag, digest, actor_id, self.clock()))
+                enqueue(session, DueWorkKind.CLAIM_DIGEST_SLOTS, digest.id, now=now)
+                await record(session, event_of(tag, digest, actor_id, now))
 
 
 def digest_of(row: DigestRow) -> Digest:

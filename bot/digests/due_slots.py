@@ -50,12 +50,13 @@ async def claim_due_slots(claims: SlotClaims, rule: CatchUp, due: Due) -> dateti
     active = await claims.active(due.key)
     if active is None:
         return None
-    timetable = timetable_of(active.digest)
+    digest, unclaimed_since = active
+    timetable = timetable_of(digest)
     now = claims.clock()
     following = timetable.after(now)
-    since = max(active.since, now - LONGEST_OUTAGE)
+    since = max(unclaimed_since, now - LONGEST_OUTAGE)
     slots = timetable.slots(tuple(timetable.between(since, now)))
     if slots:
         skipped = rule.count_skipped([slot.due_at for slot in slots], following, now)
-        await claims.claim(active.digest, slots[skipped:], slots[:skipped])
+        await claims.claim(digest, slots[skipped:], slots[:skipped])
     return following

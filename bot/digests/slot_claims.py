@@ -1,7 +1,6 @@
 """Claims a slot of a digest for one worker, before anything is posted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,14 +25,6 @@ A report on access counts rows by that time, so it is made only when none can be
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveDigest:
-    """A digest that is not paused; its slots after ``since`` are not claimed yet."""
-
-    digest: Digest
-    since: datetime
-
-
 class SlotClaims:
     """Claims slots; the due work that posts each slot is stored in the same transaction."""
 
@@ -41,8 +32,8 @@ class SlotClaims:
         self._database = database
         self.clock = clock
 
-    async def active(self, digest_id: str) -> ActiveDigest | None:
-        """Read a digest and its newest claimed slot; None if it is paused or gone."""
+    async def active(self, digest_id: str) -> tuple[Digest, datetime] | None:
+        """Read a digest, and the time whose later slots are not claimed; None: paused or gone."""
         newest = select(func.max(DigestRunRow.due_at)).where(
             DigestRunRow.digest_id == digest_id, DigestRunRow.asked_by.is_(None)
         )
@@ -51,7 +42,7 @@ class SlotClaims:
             if row is None or row.paused_because is not None:
                 return None
             claimed = await session.scalar(newest)
-        return ActiveDigest(digest_of(row), max(row.due_since, claimed or row.due_since))
+        return digest_of(row), max(row.due_since, claimed or row.due_since)
 
     async def claim(
         self, digest: Digest, to_post: Sequence[Slot], to_skip: Sequence[Slot]

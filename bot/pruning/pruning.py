@@ -6,7 +6,7 @@ finds a delivery that is missing without such an event.
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,7 +36,7 @@ PRUNE_EVERY: Final = timedelta(hours=1)
 A_BATCH: Final = 200
 """Rows of one table in a transaction: few, so that storing a request waits only milliseconds."""
 
-Pruned = TypeVar("Pruned", DeliveryRow, RedactionCheckRow, AccessRequestRow)
+Prunable = DeliveryRow | RedactionCheckRow | AccessRequestRow
 
 
 class Pruning:
@@ -108,7 +108,7 @@ class Pruning:
         return longest
 
 
-async def _remove(session: AsyncSession, row: type[Pruned], which: Select[Any]) -> list[str]:
+async def _remove(session: AsyncSession, row: type[Prunable], which: Select[Any]) -> list[str]:
     """Lock and delete the rows; returns their ids in order."""
     ids = sorted(await session.scalars(which))
     if ids:

@@ -36,13 +36,12 @@ def form(agents: Sequence[str]) -> View:
     return modal(
         TITLE,
         [
-            _input(Input.KIND, "What should it report?", _menu(Input.KIND, kinds)),
+            _input(Input.KIND, "What should it report?", _menu(kinds)),
             _input(
                 Input.CHANNEL,
                 "In which channel?",
                 {
                     "type": "conversations_select",
-                    "action_id": Input.CHANNEL.value,
                     "filter": {
                         "include": ["public", "private"],
                         "exclude_external_shared_channels": True,
@@ -52,13 +51,11 @@ def form(agents: Sequence[str]) -> View:
             _input(
                 Input.TIMETABLE,
                 "When?",
-                _text(Input.TIMETABLE, "09:00 mon-fri", LONGEST_TIMETABLE),
+                _text("09:00 mon-fri", LONGEST_TIMETABLE),
                 hint="A time and days, such as 09:00 mon-fri, or five fields of cron.",
             ),
-            _input(
-                Input.ZONE, "In which time zone?", _text(Input.ZONE, "Europe/London", LONGEST_ZONE)
-            ),
-            {**_input(Input.AGENT, "Of which agent?", _menu(Input.AGENT, names)), "optional": True},
+            _input(Input.ZONE, "In which time zone?", _text("Europe/London", LONGEST_ZONE)),
+            {**_input(Input.AGENT, "Of which agent?", _menu(names)), "optional": True},
         ],
         close="Cancel",
         submit=plain("Continue"),
@@ -96,23 +93,22 @@ def confirmation(preview: DigestPreview) -> View:
 
 
 def _input(name: Input, label: str, element: Block, hint: str | None = None) -> Block:
-    block = {"type": "input", "block_id": name.value, "label": plain(label), "element": element}
-    return {**block, "hint": plain(hint)} if hint else block
-
-
-def _menu(name: Input, options: Sequence[Block]) -> Block:
     return {
-        "type": "static_select",
-        "action_id": name.value,
-        "options": list(options),
-        "initial_option": options[0],
+        "type": "input",
+        "block_id": name.value,
+        "label": plain(label),
+        "element": {**element, "action_id": name.value},
+        **({"hint": plain(hint)} if hint else {}),
     }
 
 
-def _text(name: Input, placeholder: str, max_length: int) -> Block:
+def _menu(options: Sequence[Block]) -> Block:
+    return {"type": "static_select", "options": [*options], "initial_option": options[0]}
+
+
+def _text(placeholder: str, max_length: int) -> Block:
     return {
         "type": "plain_text_input",
-        "action_id": name.value,
         "min_length": 1,
         "max_length": max_length,
         "placeholder": plain(placeholder),

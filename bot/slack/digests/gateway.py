@@ -71,16 +71,14 @@ class SlackDigestGateway:
 
         try:
             png = await asyncio.to_thread(picture.draw, drawn)
-            await self._upload(png, post.digest.channel_id, thread_ts)
+            file_id = await upload_bytes(self._files, NewFile(PICTURE_NAME, len(png)), png)
+            channel_id = post.digest.channel_id
+            await self._files.share(Share(file_id, "Charts", channel_id, thread_ts))
         except CallAudioError as error:
             log.warning("digest_picture_failed", digest_id=post.digest.id, code=error.code)
         except Exception:
             # The message is posted; raising now would post it again.
             log.exception("digest_picture_broke", digest_id=post.digest.id)
-
-    async def _upload(self, png: bytes, channel_id: str, thread_ts: str) -> None:
-        file_id = await upload_bytes(self._files, NewFile(PICTURE_NAME, len(png)), png)
-        await self._files.share(Share(file_id, "Charts", channel_id, thread_ts))
 
 
 def _mark(digest: Digest, slot_local: str) -> dict[str, Any]:
