@@ -9,6 +9,18 @@ from typer.testing import CliRunner
 from bot.cli.app import build_cli
 
 Run = Callable[..., Result]
+COMPLETE = {
+    "SLACK_BOT_TOKEN": "xoxb-Zq7vB2nL9xK4",
+    "SLACK_SIGNING_SECRET": "Zq7vB2nL9xK4signing",
+    "POLYAI_REGION": "us",
+    "POLYAI_AGENT_ID": "PROJECT-1",
+    "POLYAI_API_KEY": "Zq7vB2nL9xK4plain",
+}
+
+
+def invoke(*arguments: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(build_cli(arguments), list(arguments))
 
 
 @pytest.fixture
@@ -31,8 +43,4 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def run(empty_environment: pytest.MonkeyPatch, sqlite_url: str) -> Run:
     """Run a command on a migrated database."""
     empty_environment.setenv("DATABASE_URL", sqlite_url)
-
-    def run_command(*arguments: str) -> Result:
-        return CliRunner().invoke(build_cli(arguments), list(arguments))
-
-    return run_command
+    return invoke

@@ -10,21 +10,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from typer.testing import CliRunner
 
-from bot.cli.app import build_cli
 from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.store.schema import upgrade
-from tests.cli.test_serve import COMPLETE, start
+from tests.cli.conftest import COMPLETE
+from tests.cli.conftest import invoke as run
+from tests.cli.process import start
 from tests.migrated import current_revision
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Nursery
-
-
-def run(*arguments):
-    return CliRunner().invoke(build_cli(arguments), list(arguments))
 
 
 @pytest.fixture

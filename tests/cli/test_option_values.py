@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.test_serve import COMPLETE
+from tests.cli.conftest import COMPLETE
 from tests.tables import each_row
 
 TEAM, ALICE, GROUP = "T0CALLAUDIO", "U0ALICE00", "S0QUALITY"

@@ -12,10 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from bot.__main__ import main
-from bot.cli.app import build_cli
 from bot.cli.serve import LOOPBACK, serve
 from bot.cli.sockets import Address, cannot_listen
 from bot.cli.stage import environment_of
@@ -30,20 +28,14 @@ from bot.slack.socket_mode import OPEN_SECONDS, SocketMode
 from bot.store.engines import async_url
 from bot.store.revision import newest_revision
 from bot.wiring.application import Roles
+from tests.cli.conftest import COMPLETE
+from tests.cli.conftest import invoke as run
 from tests.cli.process import ready, start
 from tests.loopback import http_client
 from tests.migrated import current_revision
 from tests.polling import DEADLINE_SECONDS, until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Nursery
-
-COMPLETE = {
-    "SLACK_BOT_TOKEN": "xoxb-Zq7vB2nL9xK4",
-    "SLACK_SIGNING_SECRET": "Zq7vB2nL9xK4signing",
-    "POLYAI_REGION": "us",
-    "POLYAI_AGENT_ID": "PROJECT-1",
-    "POLYAI_API_KEY": "Zq7vB2nL9xK4plain",
-}
 
 
 @pytest.fixture
@@ -54,10 +46,6 @@ def set_up(empty_environment, tmp_path):
     for name, value in environ.items():
         empty_environment.setenv(name, value)
     return url
-
-
-def run(*arguments):
-    return CliRunner().invoke(build_cli(arguments), list(arguments))
 
 
 def test_migrate_needs_only_the_database_and_may_be_run_twice(empty_environment, tmp_path):
