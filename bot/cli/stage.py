@@ -25,6 +25,12 @@ PLAIN_KEY: Final = "PlainKeyOfTheSandbox0123456789ab"
 RAW_KEY: Final = "RawKeyOfTheSandbox0123456789abcd"
 ACCOUNT_ID: Final = "ws-sandbox"
 PLATFORM_KEY: Final = "PlatformKeyOfTheSandbox012345678"
+HOSTS: Final = {
+    "SLACK_API_URL": "slack",
+    "POLYAI_API_URL": "polyai",
+    "POLYAI_PLATFORM_URL": "platform",
+}
+"""How the stand-ins are called in a domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,9 @@ async def open_stage(
             **(environment or {}),
         }
         if domain:
-            environ, workspace.origin = (
-                _renamed(environ, domain),
-                _named(slack.origin, "slack", domain),
-            )
+            for name, host in HOSTS.items():
+                environ[name] = environ.get(name, "").replace(LOOPBACK, f"{host}.{domain}", 1)
+            workspace.origin = slack.origin.replace(LOOPBACK, f"slack.{domain}", 1)
         settings = load_settings({name: value for name, value in environ.items() if value})
         roles = Roles(listens=True, works=works)
         async with (
@@ -123,23 +128,6 @@ def platform_environment_of(polyai: PolyAISandbox) -> dict[str, str]:
         "POLYAI_PLATFORM_URL": polyai.platform.origin,
         "POLYAI_PLATFORM_API_KEY": PLATFORM_KEY,
     }
-
-
-def _renamed(environ: Mapping[str, str], domain: str) -> dict[str, str]:
-    """Replace each stand-in's address by a name, such as ``slack.`` and the domain."""
-    hosts = {
-        "SLACK_API_URL": "slack",
-        "POLYAI_API_URL": "polyai",
-        "POLYAI_PLATFORM_URL": "platform",
-    }
-    return {
-        name: _named(value, hosts[name], domain) if name in hosts else value
-        for name, value in environ.items()
-    }
-
-
-def _named(url: str, host: str, domain: str) -> str:
-    return url.replace(LOOPBACK, f"{host}.{domain}", 1)
 
 
 @asynccontextmanager
