@@ -131,8 +131,8 @@ async def serve(
     other_port = f"another port, `PORT={port % 65535 + 1} callaudio {COMMANDS[roles]}`"
     address = Address(host, port, other_port)
     addresses = [address]
-    if settings.metrics_address:
-        addresses.append(Address(*settings.metrics_address, "another CALLAUDIO_METRICS_ADDRESS"))
+    if of_metrics := settings.callaudio_metrics_address:
+        addresses.append(Address(*of_metrics, "another CALLAUDIO_METRICS_ADDRESS"))
     with (
         stopped_at_sigterm() as is_closing,
         hangups(are_heard=reread is not None) as hung_up,

@@ -21,19 +21,18 @@ from bot.settings.value_types import (
     Count,
     DatabaseUrl,
     Hidden,
+    HostAndPort,
     Key,
     PolyAIName,
     Region,
     Url,
     authorities_file,
     canary_spans,
-    host_and_port,
     ids_of_form,
     problem,
     proxy_url,
     secret,
     shown,
-    split_address,
 )
 
 SECRET_NAMES: Final = (  # each may also be set as NAME_FILE
@@ -172,7 +171,7 @@ class Settings(BaseSettings):
         description="a call and the moments that are muted in it, such as "
         "CA0123@0:05.2-0:10.4,1:02-1:03.5",
     )
-    callaudio_metrics_address: Annotated[str, AfterValidator(host_and_port)] | None = Field(
+    callaudio_metrics_address: HostAndPort | None = Field(
         None,
         description="host:port, of another port than PORT, such as 127.0.0.1:9090 or 0.0.0.0:9090",
     )
@@ -214,18 +213,12 @@ class Settings(BaseSettings):
         hours = self.callaudio_raw_ttl_hours
         return timedelta(hours=hours) if hours else None
 
-    @property
-    def metrics_address(self) -> tuple[str, int] | None:
-        """Host and port of a metrics listener for operators only."""
-        if self.callaudio_metrics_address is None:
-            return None
-        host, port = split_address(self.callaudio_metrics_address)
-        return host, int(port)
-
     @pydantic.field_validator("callaudio_metrics_address")
     @classmethod
-    def _keep_ports_apart(cls, address: str | None, info: ValidationInfo) -> str | None:
-        if address and int(split_address(address)[1]) == info.data.get("port"):
+    def _keep_ports_apart(
+        cls, address: HostAndPort | None, info: ValidationInfo
+    ) -> HostAndPort | None:
+        if address and address[1] == info.data.get("port"):
             raise problem("has the port of PORT, which everybody may ask")
         return address
 

@@ -115,19 +115,14 @@ def authorities_file(file: Path) -> Path:
     return file
 
 
-def host_and_port(address: str) -> str:
-    """Accept ``host:port``."""
-    host, port = split_address(address)
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split ``host:port``; an IPv6 host is in brackets."""
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
     is_port = re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535  # noqa: PLR2004 - the last port
     if not is_port or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
         raise ValueError
-    return address
-
-
-def split_address(address: str) -> tuple[str, str]:
-    """Split ``host:port``; an IPv6 host is in brackets."""
-    host, _, port = address.rpartition(":")
-    return host.removeprefix("[").removesuffix("]"), port
+    return host, int(port)
 
 
 def check_database_url(url: str) -> str:
@@ -174,6 +169,7 @@ Url = Annotated[str, AfterValidator(safe_url)]
 PolyAIName = Annotated[str, AfterValidator(polyai_id)]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Hidden = pydantic.PlainSerializer(lambda _: MASK, when_used="json")
+HostAndPort = Annotated[tuple[str, int], BeforeValidator(host_and_port)]
 Count = Annotated[int, Field(ge=0)]
 DatabaseUrl = Annotated[
     str,  # in the form of SQLAlchemy and Alembic; never shown, as it may hold a password

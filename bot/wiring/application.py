@@ -99,6 +99,7 @@ async def open_application(
                     rejected_requests=RejectedRequests(core.metrics),
                     clock=clock,
                 )
+        metrics_address = settings.callaudio_metrics_address
         operations = Operations(
             metrics=core.metrics,
             probes=probes,
@@ -107,7 +108,7 @@ async def open_application(
                 **{name: service.probe for name, service in _services(core).items()},
             },
             measure=_measuring(core),
-            port=settings.metrics_address[1] if settings.metrics_address else None,
+            port=metrics_address[1] if metrics_address else None,
         )
         yield Application(
             web=build_web(operations=operations, slack=slack_requests),

@@ -172,7 +172,7 @@ def test_each_valid_value_is_accepted(name, value, expected):
 )
 def test_the_address_of_metrics_is_a_host_and_a_port(value, expected):
     settings = load_settings(REQUIRED | {"CALLAUDIO_METRICS_ADDRESS": value})
-    assert settings.metrics_address == expected
+    assert settings.callaudio_metrics_address == expected
 
 
 def test_more_agents_have_their_own_region_and_keys():
