@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import ENTRIES, build_cli
+from tests.cli.conftest import invoke
 from tests.tables import each_row
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +59,8 @@ def test_help_of_the_program_and_of_the_built_commands_list_the_same_commands():
 
 
 def test_help_lists_the_commands_in_order_of_use_and_no_type_of_an_option_without_a_value():
-    printed = [
-        CliRunner().invoke(build_cli(each), [*each, "--help"]).output
-        for each in ([], ["demo"], ["grants"], ["grants", "list"])
-    ]
+    called = ([], ["demo"], ["grants"], ["grants", "list"])
+    printed = [invoke(*each, "--help").output for each in called]
     assert re.findall(r"─ ([A-Z].+?) ─", printed[0])[1:] == [
         "Start here", "Rights and digests", "In production", "Audit and redaction"
     ]  # fmt: skip
@@ -70,6 +69,11 @@ def test_help_lists_the_commands_in_order_of_use_and_no_type_of_an_option_withou
     ]
     assert [each for each in printed if "bool" in each] == []
     assert [each for each in printed if "--help" not in each] == []
+
+
+@each_row(("group", "listed"), [([], "migrate"), (["grants"], "revoke"), (["audit"], "verify")])
+def test_without_a_command_the_commands_are_listed(group, listed):
+    assert listed in invoke(*group).output
 
 
 @each_row(
@@ -83,13 +87,13 @@ def test_help_lists_the_commands_in_order_of_use_and_no_type_of_an_option_withou
     ],
 )
 def test_a_command_without_what_it_needs_lists_all_of_it(command, needed):
-    result = CliRunner().invoke(build_cli(command), command)
+    result = invoke(*command)
     assert result.exit_code == 2
     assert set(re.findall(r"│ \*\s+(\S+) ", result.output)) == needed
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest_one():
-    result = CliRunner().invoke(build_cli(["grnats"]), ["grnats"])
+    result = invoke("grnats")
     assert result.exit_code == 2
     assert "grants" in result.output
 

@@ -45,21 +45,3 @@ def test_a_listed_reason_cannot_control_the_terminal(capsys):
     assert "\\x1b" in printed
     assert "\nT0000" not in printed
     assert "forged row :x:" in printed, "no picture replaces it"
-
-
-@pytest.mark.parametrize(
-    "arguments", [("audit", "verify"), ("audit", "export"), ("evidence", "CA1"), ("grants", "list")]
-)
-def test_in_the_wrong_folder_no_database_is_created_and_its_path_is_shown(
-    run, monkeypatch, tmp_path, arguments
-):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("DATABASE_URL", "")
-
-    told = run(*arguments)
-
-    assert (told.exit_code, told.stdout) == (1, "")
-    assert f"There is no database file {folder / 'callaudio.db'}." in told.stderr
-    assert list(folder.iterdir()) == []

@@ -206,13 +206,6 @@ def test_without_an_admin_rights_can_be_granted_and_denied(run):
     assert run("grants", "deny", *WHO, *WHY, *ADMIN).exit_code == 0
 
 
-@pytest.mark.parametrize("group", ["grants", "audit"])
-def test_a_command_group_without_a_command_shows_its_help(run, group):
-    result = run(group)
-    assert "list" in result.output
-    assert result.exit_code in {0, 2}
-
-
 def test_without_an_account_name_the_variable_to_set_is_named(run, monkeypatch):
     with monkeypatch.context() as nameless:
         for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):

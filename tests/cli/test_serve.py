@@ -199,10 +199,6 @@ def test_other_causes_are_reported_with_the_systems_message(number, said):
     assert (error.what, error.is_usage) == (said, False)
 
 
-def test_without_a_command_the_commands_are_listed():
-    assert "migrate" in run().output
-
-
 @pytest.fixture
 async def standins():
     """Build the environment of a bot on stand-ins, with a database."""
