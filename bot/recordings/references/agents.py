@@ -7,6 +7,7 @@ from bot.errors import UsageError
 from bot.polyai.agents import BUILD_HOSTS, PLATFORM_HOSTS, Agent, Platform
 from bot.recordings.references.reference import Reference
 from bot.settings.model import Settings
+from bot.settings.value_types import AgentSettings
 
 DEFAULT_AGENT: Final = "default"
 
@@ -19,34 +20,26 @@ class AgentNotConfigured(UsageError):
 
 def build_agents(settings: Settings) -> Mapping[str, Agent]:
     """Build the default agent and the named ones, by name."""
-
-    def url(region: str) -> str:
-        return settings.polyai_api_url or BUILD_HOSTS[region]
-
     platform = _platform(settings)
-    default = Agent(
-        name=DEFAULT_AGENT,
+    default = AgentSettings(
         agent_id=settings.polyai_agent_id,
-        region=settings.polyai_region.value,
-        base_url=url(settings.polyai_region.value),
+        region=settings.polyai_region,
         api_key=settings.polyai_api_key,
         pii_api_key=settings.polyai_pii_api_key,
-        platform=platform,
     )
-    named = {
+    return {
         name: Agent(
             name=name,
             agent_id=each.agent_id,
             region=each.region.value,
-            base_url=url(each.region.value),
+            base_url=settings.polyai_api_url or BUILD_HOSTS[each.region.value],
             api_key=each.api_key,
             pii_api_key=each.pii_api_key,
             # The account is in one region; agents of other regions use the v1 list.
             platform=platform if each.region is settings.polyai_region else None,
         )
-        for name, each in settings.polyai_agents.items()
+        for name, each in {DEFAULT_AGENT: default, **settings.polyai_agents}.items()
     }
-    return {DEFAULT_AGENT: default, **named}
 
 
 def _platform(settings: Settings) -> Platform | None:
