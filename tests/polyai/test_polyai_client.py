@@ -150,20 +150,6 @@ async def test_a_temporary_error_is_retried(server, client, agent, waits, status
     assert 0.5 <= waits[0] <= 1.0
 
 
-async def test_retry_after_is_the_minimum_wait(server, client, agent, waits):
-    server.answers = [answer(429, headers={"Retry-After": "7"}), AUDIO]
-    await fetch(client, agent)
-    assert waits == [7.0]
-
-
-async def test_a_long_retry_after_is_handed_to_the_workflow_at_once(server, client, agent, waits):
-    server.answers = [answer(503, headers={"Retry-After": "600"})]
-    with pytest.raises(errors.PolyAIUnavailable) as caught:
-        await fetch(client, agent)
-    assert caught.value.retry_after_seconds == 600
-    assert (len(server.asked), waits) == (1, [])
-
-
 @pytest.mark.parametrize(
     "scripted",
     [

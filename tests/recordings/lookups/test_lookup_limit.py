@@ -8,9 +8,8 @@ from bot.audit.events import AuditTag
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import TooManyLookups
 from bot.recordings.lookups.call_finder import CallFinder
-from bot.recordings.lookups.delivery_previewer import DeliveryPreviewer
 from bot.recordings.lookups.lookup_limit import MOST, SECONDS, LookupLimit
-from tests.recordings.references.test_agents import AGENTS
+from tests.recordings.lookups.test_delivery_previewer import previewer_with
 
 ALICE, MALLORY = "U0ALICE", "U0MALLORY"
 
@@ -55,26 +54,12 @@ async def test_a_refused_press_looks_nothing_up_and_is_audited():
     for _ in range(MOST):
         limit.count(MALLORY)
     actor = Actor("T0QUALITY0", None, MALLORY)
-    finder = CallFinder(
-        membership=membership,
-        clearances=None,
-        browser=None,
-        agents={},
-        clock=None,
-        lookup_limit=limit,
-    )
+    unused = dict.fromkeys(("clearances", "browser", "agents", "clock"))
+    finder = CallFinder(membership=membership, lookup_limit=limit, **unused)
     with pytest.raises(TooManyLookups):
         await finder.screen(actor, "default", None, "")
     for who in (MALLORY, ALICE):  # the second person pressed once, when no calls were left
-        previewer = DeliveryPreviewer(
-            membership=membership,
-            evaluator=None,
-            directory=Spent(),
-            open_dm=None,
-            calls=None,
-            agents=AGENTS,
-            lookup_limit=limit,
-        )
+        previewer = previewer_with(membership=membership, directory=Spent(), lookup_limit=limit)
         asked_by = Actor("T0QUALITY0", None, who)
         with pytest.raises(TooManyLookups):
             await previewer.preview(asked_by, None, "C0QUALITY0", asked_redacted=False)

@@ -48,52 +48,44 @@ def link(project, region):
 @each_row(
     ("reference", "chosen"),
     [
-        pytest.param(Reference(CALL), "default", id="a bare id is the default agent's"),
-        pytest.param(Reference(CALL, agent_name="sales"), "sales", id="a name is that agent's"),
-        pytest.param(
-            Reference(CALL, agent_name="default"), "default", id="the default one has a name too"
-        ),
-        pytest.param(link("PROJECT-SALES", "eu"), "sales", id="a link is its project's"),
-        pytest.param(link("PROJECT-MAIN", "us"), "default", id="one project, the link's region"),
-        pytest.param(link("PROJECT-MAIN", "uk"), "twin", id="one project, the other region"),
-        pytest.param(
-            Reference(CALL, project="PROJECT-SALES"), "sales", id="a link that names no region"
-        ),
-        pytest.param(
-            Reference(CALL, agent_name="sales", project="PROJECT-MAIN"),
-            "sales",
-            id="what was typed beats a project",
-        ),
+        (Reference(CALL), "default"),
+        (Reference(CALL, agent_name="sales"), "sales"),
+        (Reference(CALL, agent_name="default"), "default"),
+        (link("PROJECT-SALES", "eu"), "sales"),
+        (link("PROJECT-MAIN", "us"), "default"),
+        (link("PROJECT-MAIN", "uk"), "twin"),
+        (Reference(CALL, project="PROJECT-SALES"), "sales"),
+        (Reference(CALL, agent_name="sales", project="PROJECT-MAIN"), "sales"),
     ],
 )
-def test_each_reference_has_its_agent(reference, chosen):
+def test_a_typed_name_chooses_the_agent_then_the_project_and_region_of_a_link(reference, chosen):
     assert choose_agent(AGENTS, reference).name == chosen
 
 
-@pytest.mark.parametrize(
-    ("reference", "what"),
+TYPED = "Use the default agent or `sales`, `twin`."
+OF_THE_OPERATOR = "Ask the callaudio operator to add the agent to POLYAI_AGENTS."
+
+
+@each_row(
+    ("reference", "what", "fix"),
     [
-        (Reference(CALL, agent_name="support"), "`support`"),
-        (link("PROJECT-OTHER", "us"), "an agent or a region"),
-        (link("PROJECT-SALES", "us"), "an agent or a region"),
+        (Reference(CALL, agent_name="support"), "`support`", TYPED),
+        (link("PROJECT-OTHER", "us"), "an agent or a region", OF_THE_OPERATOR),
+        (link("PROJECT-SALES", "us"), "an agent or a region", OF_THE_OPERATOR),
     ],
 )
-def test_an_agent_that_is_not_configured_is_refused(reference, what):
+def test_an_agent_that_is_not_configured_is_refused_and_no_project_is_named(reference, what, fix):
     with pytest.raises(AgentNotConfigured) as refused:
         choose_agent(AGENTS, reference)
     assert what in refused.value.what
-    assert refused.value.code == "agent_not_configured"
-    assert refused.value.fix
+    assert refused.value.fix == fix
+    assert "PROJECT" not in refused.value.what + refused.value.likely_cause
 
 
-def test_the_refusal_names_the_agents_that_can_be_typed_and_no_project():
-    with pytest.raises(AgentNotConfigured) as refused:
-        choose_agent(AGENTS, Reference(CALL, agent_name="support"))
-    assert refused.value.fix == "Use the default agent or `sales`, `twin`."
-    with pytest.raises(AgentNotConfigured) as refused:
+def test_without_named_agents_the_refusal_suggests_the_default_one():
+    with pytest.raises(AgentNotConfigured, match="`sales`") as refused:
         choose_agent({DEFAULT_AGENT: AGENTS[DEFAULT_AGENT]}, Reference(CALL, agent_name="sales"))
     assert refused.value.fix == "Use the default agent."
-    assert "PROJECT" not in str(refused.value) + refused.value.what + refused.value.fix
 
 
 REQUIRED = {
@@ -112,21 +104,18 @@ REQUIRED = {
 ACCOUNT = {"POLYAI_ACCOUNT_ID": "ws-1", "POLYAI_PLATFORM_API_KEY": "platformKey"}
 
 
-def test_without_an_account_every_agent_uses_the_v1_list():
+def test_an_account_lists_the_agents_of_its_region_at_its_own_host_or_the_url_that_is_set():
     agents = build_agents(load_settings(REQUIRED))
     assert [each.platform for each in agents.values()] == [None, None, None]
 
-
-def test_an_account_lists_the_agents_of_its_region():
     agents = build_agents(load_settings(REQUIRED | ACCOUNT))
-    assert agents["default"].platform == agents["near"].platform
-    assert agents["default"].platform.base_url == "https://api.euw-1.platform.polyai.app"
-    assert agents["default"].platform.account_id == "ws-1"
+    platform = agents["default"].platform
+    assert agents["near"].platform == platform
     assert agents["far"].platform is None
+    host = "https://api.euw-1.platform.polyai.app"
+    assert (platform.account_id, platform.base_url) == ("ws-1", host)
     assert "platformKey" not in repr(agents)
 
-
-def test_the_platform_url_can_be_set():
     url = "http://127.0.0.1:8080"
     agents = build_agents(load_settings(REQUIRED | ACCOUNT | {"POLYAI_PLATFORM_URL": url}))
     assert agents["default"].platform.base_url == url
