@@ -153,7 +153,7 @@ class PolyAIClient:
 
 
 def _raw_key(agent: Agent) -> SecretStr:
-    if agent.pii_api_key is None or not agent.pii_api_key.get_secret_value().strip():
+    if agent.pii_api_key is None:
         raise ValueError("raw was asked for without a raw key")
     return agent.pii_api_key
 
@@ -161,7 +161,7 @@ def _raw_key(agent: Agent) -> SecretStr:
 def conversations_url(agent: Agent) -> str:
     """Format the URL of an agent's conversations on the build host."""
     agent_part = quote(agent.agent_id, safe="")
-    return f"{agent.base_url.rstrip('/')}/v1/agents/{agent_part}/conversations"
+    return f"{agent.base_url}/v1/agents/{agent_part}/conversations"
 
 
 def conversation_url(agent: Agent, conversation_id: str) -> str:

@@ -102,7 +102,7 @@ class HttpGet:
             url,
             params=params,
             headers={
-                "x-api-key": key.get_secret_value().strip(),
+                "x-api-key": key.get_secret_value(),
                 "Accept": accept,
                 "Accept-Encoding": "identity",
                 CORRELATION_HEADER: sent_id,

@@ -123,7 +123,7 @@ class ListPages:
     ) -> Page:
         """Fetch a page of the v3 list; ``place`` is ``following`` of the page before."""
         parts = (quote(each, safe="") for each in (platform.account_id, agent.agent_id))
-        url = f"{platform.base_url.rstrip('/')}/v3/{'/'.join(parts)}/conversations"
+        url = f"{platform.base_url}/v3/{'/'.join(parts)}/conversations"
         params = {
             "start_time": since.astimezone(UTC).isoformat(),
             "end_time": until.astimezone(UTC).isoformat(),

@@ -38,7 +38,7 @@ def agent(server):
         region="eu",
         base_url=server.url,
         api_key=SecretStr("plainKeyPlainKeyPlainKey00000001"),
-        pii_api_key=SecretStr(" rawKeyRawKeyRawKeyRawKey00000002\n"),
+        pii_api_key=SecretStr("rawKeyRawKeyRawKeyRawKey00000002"),
     )
 
 

@@ -57,7 +57,6 @@ async def test_each_variant_arrives_complete_and_no_redacted_one_contains_raw_au
     [
         ({"key": "european"}, CALL, errors.PolyAIKeyRejected),
         ({"key": "unknown"}, CALL, errors.PolyAIKeyRejected),
-        ({"key": ""}, CALL, errors.PolyAIKeyRejected),
         ({"key": "narrow"}, CALL, errors.PolyAIForbidden),
         ({"agent": "PROJECT-OTHER"}, CALL, errors.AgentNotFound),
         ({}, "CAffffffffffffffffffffffffffffffff", errors.ConversationNotFound),

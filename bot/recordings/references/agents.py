@@ -31,8 +31,8 @@ def build_agents(settings: Settings) -> Mapping[str, Agent]:
         name: Agent(
             name=name,
             agent_id=each.agent_id,
-            region=each.region.value,
-            base_url=settings.polyai_api_url or BUILD_HOSTS[each.region.value],
+            region=each.region,
+            base_url=settings.polyai_api_url or BUILD_HOSTS[each.region],
             api_key=each.api_key,
             pii_api_key=each.pii_api_key,
             # The account is in one region; agents of other regions use the v1 list.
@@ -46,7 +46,7 @@ def _platform(settings: Settings) -> Platform | None:
     account_id, key = settings.polyai_account_id, settings.polyai_platform_api_key
     if account_id is None or key is None:
         return None
-    url = settings.polyai_platform_url or PLATFORM_HOSTS[settings.polyai_region.value]
+    url = settings.polyai_platform_url or PLATFORM_HOSTS[settings.polyai_region]
     return Platform(account_id=account_id, base_url=url, api_key=key)
 
 
