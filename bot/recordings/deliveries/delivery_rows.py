@@ -1,6 +1,7 @@
 """Converts a delivery's row to a frozen value, and parts of it to columns."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,55 +33,26 @@ NO_UPLOAD: Final[Mapping[str, None]] = MappingProxyType(
 So does an order to delete it: the next upload is decided after that order.
 """
 
+_OF_BOTH: Final = tuple(
+    each.name for each in fields(Delivery) if each.name in DeliveryRow.__table__.columns
+)
+"""The fields that have the name of their column."""
+
 
 def delivery_of(row: DeliveryRow | Row[*tuple[Any, ...]]) -> Delivery:
     """Read a row as a frozen value."""
-    return Delivery(
-        id=row.id,
-        team_id=row.team_id,
-        enterprise_id=row.enterprise_id,
-        user_id=row.user_id,
-        agent_name=row.agent_name,
-        conversation_id=row.conversation_id,
-        kind=DeliveryKind(row.kind),
-        direction=Direction(row.direction),
-        asked_redacted=row.asked_redacted,
-        origin_channel_id=row.origin_channel_id,
-        asked_channel_id=row.asked_channel_id,
-        asked_thread_ts=row.asked_thread_ts,
-        response_url=SecretStr(row.response_url) if row.response_url else None,
-        requested_at=row.requested_at,
-        state=State(row.state),
-        channel_id=row.destination_channel_id,
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        reason=row.reason,
-        destination_is_private=row.destination_is_private,
-        announce_tried_at=row.announce_tried_at,
-        parent_ts=row.parent_ts,
-        card_ts=row.card_ts,
-        file_id=row.file_id,
-        share_tried_at=row.share_tried_at,
-        thawed_at=row.thawed_at,
-        share_ts=row.share_ts,
-        size_bytes=row.size_bytes,
-        length_seconds=row.length_seconds,
-        encoding=row.encoding,
-        without_picture=row.without_picture,
-        ended_at=row.ended_at,
-        problem=Problem(**row.problem) if row.problem else None,
-        waiting_since=row.waiting_since,
-        waiting_notified_at=row.waiting_notified_at,
-        notified_at=row.notified_at,
-        unverified_since=row.unverified_since,
-        shares_unverified_since=row.shares_unverified_since,
-        reported_channels=tuple(row.reported_channels or ()),
-        taken_back_at=row.taken_back_at,
-        taken_back_cause=row.taken_back_cause,
-        delete_asked_by=row.delete_asked_by,
-        picture_file_id=row.picture_file_id,
-        muted=_muted_of(row),
-        replaces_id=row.replaces_id,
-    )
+    converted: dict[str, Any] = {
+        "kind": DeliveryKind(row.kind),
+        "direction": Direction(row.direction),
+        "response_url": SecretStr(row.response_url) if row.response_url else None,
+        "state": State(row.state),
+        "channel_id": row.destination_channel_id,
+        "outcome": Outcome(row.outcome) if row.outcome else None,
+        "problem": Problem(**row.problem) if row.problem else None,
+        "reported_channels": tuple(row.reported_channels or ()),
+        "muted": _muted_of(row),
+    }
+    return Delivery(**{name: getattr(row, name) for name in _OF_BOTH} | converted)
 
 
 def muted_columns(muted: SpanSummary | None) -> dict[str, Any]:
