@@ -14,11 +14,7 @@ from bot.audit.log import record
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import ENDED, Delivery, DeliveryKind, State, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.orphaned_files import (
-    STAYS_UNSEEN_AFTER,
-    orphaned_files_of,
-    store_orphaned,
-)
+from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, store_orphaned
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
@@ -31,8 +27,7 @@ TABLE: Final = cast("Table", DeliveryRow.__table__)
 """The table without its class, so that SQLAlchemy builds no objects in frequent statements."""
 Then = Callable[[AsyncSession, Row[*tuple[Any, ...]]], None]
 """Stores more in the transaction of a change, with the changed row."""
-ALWAYS: Final[Mapping[str, None]] = MappingProxyType({})
-"""No condition besides that the delivery has not ended."""
+NOTHING: Final[Mapping[str, None]] = MappingProxyType({})
 
 
 class DeliveryStore:
@@ -65,42 +60,25 @@ class DeliveryStore:
         changes: Mapping[str, Any],
         *,
         tag: AuditTag | None = None,
-        payload: Mapping[str, PayloadValue] | None = None,
-        when: Mapping[str, Any] = ALWAYS,
+        payload: Mapping[str, PayloadValue] = NOTHING,
+        when: Mapping[str, Any] = NOTHING,
+        was_shared: bool = False,
         orphans_files: bool = False,
+        then: Then | None = None,
     ) -> Delivery | None:
         """Change the row and record ``tag``, both only if it has not ended and holds ``when``.
 
         Returns the changed delivery, or None if nothing was changed: a step that runs twice changes
-        the row once and writes one event. With ``orphans_files`` the files of ``delivery`` become
-        orphaned files, which the take-back deletes.
+        the row once and writes one event. ``was_shared`` records first that it was shared. With
+        ``orphans_files`` the files of ``delivery`` become orphaned files, which the take-back
+        deletes. ``then`` runs in the same transaction.
         """
-        event = (tag, payload or {}) if tag else None
-        return await self._write(delivery, changes, event, when=when, orphans_files=orphans_files)
-
-    async def note_shared(self, delivery: Delivery) -> None:
-        """Store, unless it has ended, that Slack accepted the share or showed the file."""
-        await self._write(delivery, {"state": State.SHARED.value}, None, was_shared=True)
-
-    async def _write(
-        self,
-        delivery: Delivery,
-        changes: Mapping[str, Any],
-        event: tuple[AuditTag, Mapping[str, PayloadValue]] | None,
-        *,
-        when: Mapping[str, Any] = ALWAYS,
-        orphans_files: bool = False,
-        was_shared: bool = False,
-        then: Then | None = None,
-    ) -> Delivery | None:
-        """Do what ``change`` does; the event of the share, if any, comes before ``event``."""
         statement = _changing(tuple(sorted(changes)), tuple(sorted(when)))
         parameters = {
             "of": delivery.id,
             **{f"new_{name}": value for name, value in changes.items()},
             **{f"old_{name}": value for name, value in when.items()},
         }
-        shared = (AuditTag.DELIVERY_SHARED, {"file_id": delivery.file_id}) if was_shared else None
         async with self._database.write(is_short=True) as session:
             connection = await session.connection()
             row = (await connection.execute(statement, parameters)).first()
@@ -108,16 +86,18 @@ class DeliveryStore:
                 return None
             if then:
                 then(session, row)
-            for each in (shared, event):
-                if each:
-                    await record(session, self._event(delivery, *each))
+            if was_shared:
+                shared = {"file_id": delivery.file_id}
+                await record(session, self._event(delivery, AuditTag.DELIVERY_SHARED, shared))
+            if tag:
+                await record(session, self._event(delivery, tag, payload))
             if orphans_files:
                 now = self.clock()
-                orphaned = orphaned_files_of(delivery, delivery.file_ids, now + STAYS_UNSEEN_AFTER)
-                await store_orphaned(session, orphaned, now)
-        if event:
+                until = now + STAYS_UNSEEN_AFTER
+                await store_orphaned(session, delivery, delivery.file_ids, until=until, now=now)
+        if tag:
             # The payload holds only ids, codes and sizes.
-            log.info("delivery_changed", tag=event[0].value, facts=dict(event[1]))
+            log.info("delivery_changed", tag=tag.value, facts=dict(payload))
         return delivery_of(row)
 
     async def note(
@@ -161,37 +141,11 @@ class DeliveryStore:
         """
         now = self.clock()
         async with self._database.write(is_short=True) as session:
-            await store_orphaned(session, orphaned_files_of(delivery, delivery.file_ids, now), now)
+            await store_orphaned(session, delivery, delivery.file_ids, until=now, now=now)
 
-    async def end(
-        self,
-        delivery: Delivery,
-        state: State,
-        *,
-        tag: AuditTag,
-        payload: Mapping[str, PayloadValue],
-        changes: Mapping[str, Any] | None = None,
-        orphans_files: bool = False,
-        when: Mapping[str, Any] = ALWAYS,
-        was_shared: bool = False,
-        then: Then | None = None,
-    ) -> bool:
-        """End the delivery once; returns whether this call ended it.
-
-        Its due work stays until the requester is notified. ``was_shared`` records first that it was
-        shared; ``then`` runs in the same transaction.
-        """
-        ending = {"state": state.value, "ended_at": self.clock(), **(changes or {})}
-        ended = await self._write(
-            delivery,
-            ending,
-            (tag, payload),
-            orphans_files=orphans_files,
-            when=when,
-            was_shared=was_shared,
-            then=then,
-        )
-        return ended is not None
+    def ending(self, state: State) -> dict[str, Any]:
+        """Build the columns of an end; the due work stays until the requester is notified."""
+        return {"state": state.value, "ended_at": self.clock()}
 
     async def note_waiting(self, delivery: Delivery, *, is_notified: bool) -> None:
         """Store since when it waits for a service, and whether its requester was notified."""

@@ -31,31 +31,26 @@ class OrphanedFile:
     watched_until_at: datetime
 
 
-def orphaned_files_of(
-    delivery: Delivery, file_ids: Iterable[str], until: datetime
-) -> list[OrphanedFile]:
-    """Return the rows of files to delete that the delivery's row no longer names."""
-    return [
-        OrphanedFile(file_id, delivery.id, delivery.team_id, delivery.channel_id, until)
-        for file_id in file_ids
-    ]
-
-
 async def store_orphaned(
-    session: AsyncSession, files: Iterable[OrphanedFile], now: datetime
+    session: AsyncSession,
+    delivery: Delivery,
+    file_ids: Iterable[str],
+    *,
+    until: datetime,
+    now: datetime,
 ) -> None:
-    """Store the files as orphaned, in the transaction that detaches them from their delivery."""
-    for each in files:
+    """Store files as orphaned, in the transaction that detaches them from their delivery."""
+    for file_id in file_ids:
         await session.merge(
             OrphanedFileRow(
-                file_id=each.file_id,
-                delivery_id=each.delivery_id,
-                team_id=each.team_id,
-                channel_id=each.channel_id,
-                watched_until_at=each.watched_until_at,
+                file_id=file_id,
+                delivery_id=delivery.id,
+                team_id=delivery.team_id,
+                channel_id=delivery.channel_id,
+                watched_until_at=until,
             )
         )
-        enqueue(session, DueWorkKind.DELETE_ORPHANED_FILE, each.file_id, now=now)
+        enqueue(session, DueWorkKind.DELETE_ORPHANED_FILE, file_id, now=now)
 
 
 class OrphanedFiles:
@@ -69,7 +64,15 @@ class OrphanedFiles:
         """Read one of them."""
         async with self._database.read() as session:
             row = await session.get(OrphanedFileRow, file_id)
-        return _orphaned_file(row) if row else None
+        if row is None:
+            return None
+        return OrphanedFile(
+            file_id=row.file_id,
+            delivery_id=row.delivery_id,
+            team_id=row.team_id,
+            channel_id=row.channel_id,
+            watched_until_at=row.watched_until_at,
+        )
 
     async def remove_deleted(self, file: OrphanedFile, cause: str) -> bool:
         """Remove a file that was deleted, with its audit event; returns whether it is done.
@@ -79,34 +82,16 @@ class OrphanedFiles:
         now = self._clock()
         if now < file.watched_until_at:
             return False
+        deleted = AuditEvent(
+            tag=AuditTag.FILE_TAKEN_BACK,
+            team_id=file.team_id,
+            actor_id=SYSTEM_ACTOR,
+            occurred_at=now,
+            delivery_id=file.delivery_id,
+            payload={"file_id": file.file_id, "channel_id": file.channel_id, "cause": cause},
+        )
         statement = delete(OrphanedFileRow).where(OrphanedFileRow.file_id == file.file_id)
         async with self._database.write() as session:
-            gone = await session.scalar(statement.returning(OrphanedFileRow.file_id))
-            if gone is None:
-                return True
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.FILE_TAKEN_BACK,
-                    team_id=file.team_id,
-                    actor_id=SYSTEM_ACTOR,
-                    occurred_at=now,
-                    delivery_id=file.delivery_id,
-                    payload={
-                        "file_id": file.file_id,
-                        "channel_id": file.channel_id,
-                        "cause": cause,
-                    },
-                ),
-            )
+            if await session.scalar(statement.returning(OrphanedFileRow.file_id)):
+                await record(session, deleted)
         return True
-
-
-def _orphaned_file(row: OrphanedFileRow) -> OrphanedFile:
-    return OrphanedFile(
-        file_id=row.file_id,
-        delivery_id=row.delivery_id,
-        team_id=row.team_id,
-        channel_id=row.channel_id,
-        watched_until_at=row.watched_until_at,
-    )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,13 +19,8 @@ from bot.recordings.deliveries.unsafe_redacted_files import schedule_ordered
 from bot.recordings.steps.notification import is_card_enough
 from bot.recordings.steps.sharing import Sharing
 
-
-class Sample(Protocol):
-    """Schedules checks for some redacted recordings, in the transaction of their end."""
-
-    def __call__(self, session: AsyncSession, row: Row[Any], now: datetime) -> None:
-        """Schedule a check if this delivery is sampled."""
-        ...
+Sample = Callable[[AsyncSession, Row[Any], datetime], None]
+"""Schedules a check of a redacted recording if it is sampled, in the transaction of its end."""
 
 
 class Completion:
@@ -60,7 +55,7 @@ class Completion:
         was_shared = was_shared and delivery.state is not State.SHARED
         if share_ts is None and was_shared:
             # Stored first, because the file may be dropped next.
-            await self._deliveries.note_shared(delivery)
+            await self._deliveries.change(delivery, {"state": State.SHARED.value}, was_shared=True)
             was_shared = False
         if share_ts is None and await self._sharing.drop_unshown(delivery):
             return None
@@ -71,9 +66,15 @@ class Completion:
         # No private note follows, so the response URL is cleared already.
         is_notified = is_card_enough(state, delivery)
         notified = {"notified_at": now, "response_url": None} if is_notified else {}
-        if await self._deliveries.end(
+        if await self._deliveries.change(
             delivery,
-            state,
+            {
+                **self._deliveries.ending(state),
+                "share_ts": share_ts,
+                "shares_due_at": now + self._check_schedule.check_every if is_raw else None,
+                **({} if is_raw else {"recheck_at": None}),
+                **notified,
+            },
             tag=tag,
             payload={
                 "outcome": delivery.outcome,
@@ -83,12 +84,6 @@ class Completion:
                 "thread_ts": delivery.parent_ts,
                 "file_id": delivery.file_id,
                 "size_bytes": delivery.size_bytes,
-            },
-            changes={
-                "share_ts": share_ts,
-                "shares_due_at": now + self._check_schedule.check_every if is_raw else None,
-                **({} if is_raw else {"recheck_at": None}),
-                **notified,
             },
             then=self._after(now, is_raw=is_raw),
             was_shared=was_shared,
@@ -109,12 +104,11 @@ class Completion:
 
     async def refuse(self, delivery: Delivery) -> None:
         """End a delivery that the decision refused."""
-        if await self._deliveries.end(
+        if await self._deliveries.change(
             delivery,
-            State.REFUSED,
+            {**self._deliveries.ending(State.REFUSED), "recheck_at": None},
             tag=AuditTag.DELIVERY_REFUSED,
             payload={"reason": delivery.reason, "conversation_id": delivery.conversation_id},
-            changes={"recheck_at": None},
         ):
             self._count(delivery, Outcome.REFUSED.value, str(delivery.reason))
 
@@ -133,10 +127,15 @@ class Completion:
         self._count(delivery, State.FAILED.value, problem.code)
         self._metrics.errors.labels(code=problem.code).inc()
 
-    async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> bool:
-        return await self._deliveries.end(
+    async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> Delivery | None:
+        return await self._deliveries.change(
             delivery,
-            State.FAILED,
+            {
+                **self._deliveries.ending(State.FAILED),
+                "error_code": problem.code,
+                "problem": asdict(problem),
+                "recheck_at": None,
+            },
             tag=AuditTag.DELIVERY_FAILED,
             payload={
                 "code": problem.code,
@@ -144,7 +143,6 @@ class Completion:
                 "correlation_id": problem.correlation_id,
                 "file_id": delivery.file_id,
             },
-            changes={"error_code": problem.code, "problem": asdict(problem), "recheck_at": None},
             # A share whose answer was lost may become visible after its deletion.
             orphans_files=delivery.share_tried_at is not None,
             when={

@@ -17,11 +17,7 @@ from bot.recordings.deliveries.deletable_files import VISIBLE, deletable
 from bot.recordings.deliveries.delivery import Delivery, event_of
 from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import AHEAD
-from bot.recordings.deliveries.orphaned_files import (
-    STAYS_UNSEEN_AFTER,
-    orphaned_files_of,
-    store_orphaned,
-)
+from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, store_orphaned
 from bot.recordings.deliveries.shares import MOST_PLACES, FileShares
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
@@ -189,7 +185,7 @@ class TakeBackStore:
         async with self._database.write() as session:
             row = await session.scalar(statement.values(**ending).returning(DeliveryRow))
             if row:
-                await store_orphaned(session, orphaned_files_of(delivery, may_appear, until), now)
+                await store_orphaned(session, delivery, may_appear, until=until, now=now)
                 enqueue(session, DueWorkKind.TAKE_BACK, delivery.id, now=now, due_at=update_card_by)
                 tag = AuditTag.FILE_DELETED if row.delete_asked_by else AuditTag.FILE_TAKEN_BACK
                 actor_id = row.delete_asked_by or SYSTEM_ACTOR

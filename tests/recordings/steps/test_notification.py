@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
@@ -161,12 +160,9 @@ class NotificationSetup:
     async def failed(self) -> Delivery:
         """Store a failed delivery that still has its card."""
         delivery = await self.stored(card_ts="1.0", destination_channel_id="C1")
-        await self.deliveries.end(
-            delivery,
-            State.FAILED,
-            tag=AuditTag.DELIVERY_FAILED,
-            payload={},
-            changes={"error_code": GONE.code, "problem": asdict(GONE)},
+        ending = self.deliveries.ending(State.FAILED)
+        await self.deliveries.change(
+            delivery, {**ending, "error_code": GONE.code, "problem": asdict(GONE)}
         )
         return await self.deliveries.read(delivery.id)
 

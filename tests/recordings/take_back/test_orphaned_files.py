@@ -7,15 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.orphaned_files import (
-    STAYS_UNSEEN_AFTER,
-    OrphanedFile,
-    store_orphaned,
-)
+from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, OrphanedFile
 from bot.recordings.take_back.take_back import CHECK_EVERY, UNSEEN_EVERY, UNSEEN_TRIES
 from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.due_work_kinds import DueWorkKind
+from bot.store.tables import OrphanedFileRow
 from tests.access.outside import File
 from tests.conftest import NOON
 from tests.recordings.take_back.test_take_back import CHANNEL, TEAM, TakeBackSetup
@@ -27,9 +24,10 @@ DELETED = {"file_id": "F1", "channel_id": CHANNEL, "cause": "unfinished"}
 @pytest.fixture
 async def setup(sqlite_store: Database) -> TakeBackSetup:
     setup = TakeBackSetup(sqlite_store)
-    file = OrphanedFile("F1", "d1", TEAM, CHANNEL, NOON + STAYS_UNSEEN_AFTER)
+    place = {"delivery_id": "d1", "team_id": TEAM, "channel_id": CHANNEL}
+    until = NOON + STAYS_UNSEEN_AFTER
     async with sqlite_store.write() as session:
-        await store_orphaned(session, [file], NOON)
+        session.add(OrphanedFileRow(file_id="F1", watched_until_at=until, **place))
     return setup
 
 

@@ -19,7 +19,7 @@ from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule, watch_file
-from bot.recordings.deliveries.orphaned_files import OrphanedFile, OrphanedFiles, store_orphaned
+from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.deliveries.unsafe_redacted_files import schedule_ordered
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
@@ -746,10 +746,11 @@ async def test_a_changed_channel_id_is_stored_and_recorded_once(setup):
     deliveries = DeliveryStore(database=setup.database, clock=setup.clock)
     await deliveries.enqueue_take_back("d4")
     places = {"F0": (TEAM, CHANNEL), "F1": (TEAM, OTHER), "F2": ("T0OTHER000", CHANNEL)}
-    orphaned = [OrphanedFile(file, "d1", *place, NOON) for file, place in places.items()]
     async with setup.database.write() as session:
         enqueue(session, DueWorkKind.DELIVER, "d3", now=NOON)
-        await store_orphaned(session, orphaned, NOON)
+        for file_id, (team_id, channel_id) in places.items():
+            place = {"delivery_id": "d1", "team_id": team_id, "channel_id": channel_id}
+            session.add(OrphanedFileRow(file_id=file_id, watched_until_at=NOON, **place))
 
     await asyncio.gather(*(setup.early_checks.follow(TEAM, CHANNEL, "C0NEW") for _ in range(3)))
     await setup.early_checks.follow(TEAM, CHANNEL, "C0NEW")
