@@ -114,6 +114,7 @@ GONE: Final = MappingProxyType(
 )
 REDACTED_GONE: Final = "The redacted recording can no longer be heard in Slack"
 
+WAITING: Final = "I will keep trying for 15 minutes."
 NOT_SHOWN_YET: Final = "Slack does not show the file yet; it may still be scanning it."
 
 SIDES: Final = MappingProxyType(

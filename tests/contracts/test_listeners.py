@@ -23,7 +23,9 @@ from bot.recordings.audio.spans import Span, SpanSummary
 from bot.recordings.deliveries.slack_port import PrivateNoteKind, TakenBack
 from bot.recordings.lookups.delivery_previewer import Choice, DeliveryPreview
 from bot.recordings.lookups.waveform_viewer import WaveformShown
+from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_writer import StoredRequest
+from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.settings.choices import AudienceRule
 from bot.slack import wording
 from bot.slack.access import cards as access_cards
@@ -51,6 +53,7 @@ from bot.slack.identifiers import (
 )
 from bot.slack.recordings import cards, waveform_modal
 from bot.slack.recordings.listeners import RecordingListeners
+from bot.slack.recordings.private_notes import private_note
 from bot.slack.shortcuts import form as shortcut_form
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
@@ -58,7 +61,8 @@ from tests.contracts.test_manifest import ROOT
 from tests.digests.builders import post
 from tests.drawn import dispatched
 from tests.slack.digests.builders import full_calls
-from tests.slack.recordings.test_cards import DELIVERY, REASONS, announcement, delivered, note
+from tests.slack.recordings.test_cards import DELIVERY, announcement, delivered
+from tests.slack.recordings.test_private_notes import REASONS, note
 from tests.tables import each_row
 
 FINDER = finder_view.finder(
@@ -94,7 +98,15 @@ def heard() -> dict[str, list[str]]:
     app = Registrations()
     for listeners in (
         RecordingListeners(
-            requests=None, deletion_requests=None, viewer=None, people=None, modals=None
+            requests=DeliveryRequests(
+                store=None, deliveries=None, membership=None, agents={}, metrics=None
+            ),
+            deletion_requests=DeletionRequests(
+                deliveries=None, membership=None, files=None, administration=None
+            ),
+            viewer=None,
+            people=None,
+            modals=None,
         ),
         AdminListeners(
             administration=None, explainer=None, digests=None, redaction=None, people=None
@@ -141,7 +153,7 @@ def drawn() -> set[str]:
     decided = [request(state) for state in AccessState if state is not AccessState.PENDING]
     messages = [
         *(
-            cards.private_note(note(kind, reason))
+            private_note(note(kind, reason))
             for kind in PrivateNoteKind
             for reason in REASONS.get(kind, [None])
         ),

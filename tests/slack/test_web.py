@@ -21,6 +21,7 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.delivery_requests import DeliveryRequests
 from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
@@ -137,9 +138,10 @@ async def open_door(
 
     in_flight = InFlight()
     insiders = WorkspaceMembership(database=database, home_team=home_team, clock=clock)
+    deliveries = DeliveryStore(database=database, clock=clock)
     asking = DeliveryRequests(
         store=RequestStore(database=database, clock=clock),
-        deliveries=DeliveryStore(database=database, clock=clock),
+        deliveries=deliveries,
         membership=insiders,
         agents=AGENTS,
         metrics=metrics,
@@ -153,7 +155,13 @@ async def open_door(
         workspace=OwnWorkspace(insiders),
         listeners=[
             RecordingListeners(
-                requests=asking, people=people, deletion_requests=None, viewer=None, modals=None
+                requests=asking,
+                people=people,
+                deletion_requests=DeletionRequests(
+                    deliveries=deliveries, membership=insiders, files=None, administration=None
+                ),
+                viewer=None,
+                modals=None,
             )
         ],
         answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),

@@ -37,6 +37,7 @@ from bot.slack.finder.search import Search
 from bot.slack.finder.view import finder
 from bot.slack.home.view import home
 from bot.slack.recordings import cards
+from bot.slack.recordings.private_notes import private_note
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import BlocksRefused
 
@@ -99,10 +100,8 @@ def messages() -> Mapping[str, dict[str, Any]]:
         "card of a recording that was taken back": cards.taken_back(
             TakenBack(announced, "right_ended")
         ),
-        "private note on a redacted recording": cards.private_note(
-            replace(note, reason=Reason.AUDIENCE)
-        ),
-        "private note on a failure": cards.private_note(
+        "private note on a redacted recording": private_note(replace(note, reason=Reason.AUDIENCE)),
+        "private note on a failure": private_note(
             replace(note, kind=PrivateNoteKind.FAILED, problem=problem)
         ),
         "request for access": access_cards.question(_request(), is_reminder=False),

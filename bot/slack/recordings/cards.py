@@ -1,19 +1,11 @@
-"""The messages of a delivery, cards and private notes: plain text, and blocks that replace it."""
+"""The card of a delivery in each of its states: plain text, and the blocks that replace it."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Final
 
-from bot.access.policy import Outcome, Reason
+from bot.access.policy import Outcome
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery import DeliveryKind
-from bot.recordings.deliveries.slack_port import (
-    Announcement,
-    Delivered,
-    PrivateNote,
-    PrivateNoteKind,
-    TakenBack,
-)
+from bot.recordings.deliveries.slack_port import Announcement, Delivered, TakenBack
 from bot.recordings.deliveries.take_back_causes import REDACTED_IS_UNSAFE
 from bot.slack import wording
 from bot.slack.blocks import (
@@ -29,7 +21,6 @@ from bot.slack.blocks import (
 )
 from bot.slack.identifiers import Action
 
-WAITING: Final = "I will keep trying for 15 minutes."
 DELETE_FOR_GOOD: Final = confirmation(
     "Delete it for everyone?",
     "Then nobody can open it in Slack any more; exports and legal holds of the workspace may keep "
@@ -54,7 +45,10 @@ def progress(announcement: Announcement, percent: int) -> Message:
 def waiting(announcement: Announcement, what: str) -> Message:
     """The card while Slack or PolyAI is unavailable."""
     text = _heading(announcement)
-    return {"text": text, "blocks": [section(text), context(f"{wording.escape(what)} {WAITING}")]}
+    return {
+        "text": text,
+        "blocks": [section(text), context(f"{wording.escape(what)} {wording.WAITING}")],
+    }
 
 
 def delivered(result: Delivered) -> Message:
@@ -105,76 +99,6 @@ def taken_back(taken: TakenBack) -> Message:
     return {"text": gone, "blocks": blocks}
 
 
-def private_note(note: PrivateNote) -> Message:
-    """A private note for the requester; it ends with the reference id that is in the logs."""
-    lines = NOTES[note.kind](note)
-    blocks = [section("\n".join(lines))]
-    if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.AUDIENCE:
-        text = "Send the unredacted recording to my direct messages"
-        blocks.append(actions(button(Action.RAW_TO_DM, text, note.delivery_id)))
-    if note.kind is PrivateNoteKind.REDACTED and note.reason == Reason.NOT_CLEARED:
-        blocks.append(actions(button(Action.REQUEST_ACCESS, "Request access", note.delivery_id)))
-    blocks.append(context(_reference(note)))
-    return {"text": " ".join(lines), "blocks": blocks}
-
-
-def _refused(note: PrivateNote) -> list[str]:
-    reason = Reason(note.reason or Reason.REQUESTER_NOT_ALLOWED)
-    is_transcript = note.delivery_kind is DeliveryKind.TRANSCRIPT
-    why = (
-        wording.why_no_transcript(reason, is_public=note.is_public)
-        if is_transcript
-        else wording.WHY_REFUSED[reason]
-    )
-    return [f"I did not post {_the(note)}.", why]
-
-
-def _redacted(note: PrivateNote) -> list[str]:
-    reason = Reason(note.reason or Reason.NOT_CLEARED)
-    why = wording.why_redacted(reason, is_public=note.is_public)
-    return [f"The recording of {wording.code(note.conversation_id)} is redacted: {why}."]
-
-
-def _moved_to_dm(note: PrivateNote) -> list[str]:
-    conversation = wording.code(note.conversation_id)
-    return [
-        "I cannot post in direct messages between two people.",
-        f"The recording of {conversation} will be in your direct messages with me instead.",
-    ]
-
-
-def _unconfirmed(note: PrivateNote) -> list[str]:
-    return [
-        f"I posted {_the(note)}, but Slack does not show it yet.",
-        "It may still be scanning the file. Check again in a few minutes before you ask again.",
-    ]
-
-
-def _waiting(note: PrivateNote) -> list[str]:
-    what = f" {wording.escape(note.problem.what)}" if note.problem else ""
-    return [f"{_the(note).capitalize()} has to wait.{what} {WAITING}"]
-
-
-def _failed(note: PrivateNote) -> list[str]:
-    lines = [f"I could not deliver {_the(note)}."]
-    if problem := note.problem:
-        parts = (problem.what, problem.likely_cause, problem.fix)
-        lines += wording.failure(*map(wording.escape, parts))
-    return lines
-
-
-NOTES: Final[Mapping[PrivateNoteKind, Callable[[PrivateNote], list[str]]]] = MappingProxyType(
-    {
-        PrivateNoteKind.REFUSED: _refused,
-        PrivateNoteKind.REDACTED: _redacted,
-        PrivateNoteKind.MOVED_TO_DM: _moved_to_dm,
-        PrivateNoteKind.UNCONFIRMED: _unconfirmed,
-        PrivateNoteKind.FAILED: _failed,
-        PrivateNoteKind.WAITING: _waiting,
-    }
-)
-
-
 def _offers(result: Delivered) -> list[Block]:
     """The buttons of a delivered file; each press is a new decision."""
     announcement = result.announcement
@@ -205,13 +129,3 @@ def _heading(announcement: Announcement) -> str:
     conversation = wording.code(announcement.conversation_id)
     noun = wording.NOUNS[announcement.kind].capitalize()
     return f"{noun} of {conversation}, requested by <@{announcement.user_id}>"
-
-
-def _the(note: PrivateNote) -> str:
-    return f"the {wording.NOUNS[note.delivery_kind]} of {wording.code(note.conversation_id)}"
-
-
-def _reference(note: PrivateNote) -> str:
-    correlation_id = note.problem.correlation_id if note.problem else None
-    polyai = f" · PolyAI {wording.code(correlation_id)}" if correlation_id else ""
-    return f"Reference {wording.code(note.delivery_id)}{polyai}"

@@ -22,6 +22,7 @@ from bot.recordings.deliveries.slack_port import (
     UploadTicket,
 )
 from bot.slack.recordings import cards, files
+from bot.slack.recordings.private_notes import private_note
 from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
@@ -206,7 +207,7 @@ class SlackGateway:
         Raises:
             CallAudioError: neither is possible.
         """
-        message = cards.private_note(note)
+        message = private_note(note)
         if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
             return
         showing = self._api.call_once(

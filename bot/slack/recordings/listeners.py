@@ -48,13 +48,16 @@ class RecordingListeners:
     def register(self, app: AsyncApp) -> None:
         """Register every listener with Bolt."""
         app.command(COMMAND)(self.command)
-        app.action(Action.RAW_TO_DM.value)(self.raw_to_dm)
-        app.action(Action.REDACTED_INSTEAD.value)(self.redacted_instead)
-        app.action(Action.SEND_AGAIN.value)(self.send_again)
         app.action(Action.OTHER_SIDE.value)(self.other_side)
-        app.action(Action.TRANSCRIPT.value)(self.transcript)
-        app.action(Action.DELETE.value)(self.delete)
         app.action(Action.WAVEFORM.value)(self.waveform)
+        for action, use_case in (
+            (Action.RAW_TO_DM, self._requests.raw_to_dm),
+            (Action.REDACTED_INSTEAD, self._requests.redacted_instead),
+            (Action.SEND_AGAIN, self._requests.send_again),
+            (Action.TRANSCRIPT, self._requests.transcript),
+            (Action.DELETE, self._deletion_requests.ask),
+        ):
+            app.action(action.value)(_button_listener(use_case))
 
     async def command(self, ack: AsyncAck, command: Mapping[str, Any]) -> None:
         """`/callaudio …`: the request is stored before Slack is answered."""
@@ -76,24 +79,6 @@ class RecordingListeners:
         text = replies.accepted(stored, asked.reference.conversation_id)
         await ack(text=text, response_type="ephemeral")
 
-    async def raw_to_dm(
-        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
-    ) -> None:
-        """*Send the unredacted recording to my direct messages*: a new decision for that place."""
-        await _ask(self._requests.raw_to_dm, ack, body, action)
-
-    async def redacted_instead(
-        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
-    ) -> None:
-        """*Fetch redacted instead*: for everybody in the conversation, decided by their rights."""
-        await _ask(self._requests.redacted_instead, ack, body, action)
-
-    async def send_again(
-        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
-    ) -> None:
-        """*Send it now*: the same recording in the same place, with a new decision."""
-        await _ask(self._requests.send_again, ack, body, action)
-
     async def other_side(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
@@ -102,21 +87,8 @@ class RecordingListeners:
         if side not in list(Direction):
             raise UsageError(fix="Choose one of the sides that the menu offers.")
         requester = requester_of_action(body, action)
-        asked = self._requests.other_side(requester, delivery_id, Direction(side))
-        await within_ack_window(asked)
+        await within_ack_window(self._requests.other_side(requester, delivery_id, Direction(side)))
         await ack()
-
-    async def transcript(
-        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
-    ) -> None:
-        """*Transcript*: for everybody in the conversation, decided by their own rights."""
-        await _ask(self._requests.transcript, ack, body, action)
-
-    async def delete(
-        self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
-    ) -> None:
-        """*Delete*: the message changes as soon as a worker has deleted the file."""
-        await _ask(self._deletion_requests.ask, ack, body, action)
 
     async def waveform(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
@@ -132,13 +104,13 @@ class RecordingListeners:
         await ack()
 
 
-async def _ask(
+def _button_listener(
     use_case: Callable[[Requester, str], Awaitable[object]],
-    ack: AsyncAck,
-    body: Mapping[str, Any],
-    action: Mapping[str, Any],
-) -> None:
-    """Call the use case of a button that names its delivery; then acknowledge."""
-    asked = use_case(requester_of_action(body, action), str(action["value"]))
-    await within_ack_window(asked)
-    await ack()
+) -> Callable[..., Awaitable[None]]:
+    """Listen to a button that names its delivery; the use case authorises the press."""
+
+    async def listen(ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+        await within_ack_window(use_case(requester_of_action(body, action), str(action["value"])))
+        await ack()
+
+    return listen
