@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,30 +71,26 @@ def test_every_digest_is_accepted_by_slack(report, render):
     message = render(post(report))
     assert problems(message["blocks"]) == []
     assert 0 < len(message["text"]) <= 4000
-
-
-@each_row("report", REPORTS.values(), ids=REPORTS)
-def test_the_plain_message_contains_no_block_that_a_workspace_may_refuse(report):
-    message = cards.message(post(report), is_plain=True)
-    assert {block["type"] for block in message["blocks"]} & NEW_BLOCKS == set()
+    may_be_refused = {block["type"] for block in message["blocks"]} & NEW_BLOCKS
+    assert may_be_refused == set() or render is cards.message
 
 
 def test_the_figures_are_compared_with_the_previous_period():
     (fields,) = [b["fields"] for b in cards.message(post(full_calls()))["blocks"] if "fields" in b]
     told = dict(field["text"].split("\n", 1) for field in fields)
-    assert told["*Calls*"] == "*30* (15 before, +100 %)"
-    assert told["*Chats*"] == "*3* (0 before)"
-    assert told["*Total length*"] == "*5:48:45* (1:30:00 before)"
-    assert told["*Median length*"] == "*11:38* (6:00 before)"
-    assert told["*Handed off*"] == "*33.3 %* (33.3 % before), 10 calls"
-    assert told["*Direction*"] == "24 inbound, 6 outbound"
-    assert "22:30" in told["*Longest*"]
-    assert "0:45" in told["*Shortest*"]
-    assert told["*Silent or failed*"].splitlines() == [
-        "*7* (4 before, +75 %) in which the person never spoke",
+    assert "22:30" in told.pop("*Longest*")
+    assert "0:45" in told.pop("*Shortest*")
+    assert told == {
+        "*Calls*": "*30* (15 before, +100 %)",
+        "*Chats*": "*3* (0 before)",
+        "*Total length*": "*5:48:45* (1:30:00 before)",
+        "*Median length*": "*11:38* (6:00 before)",
+        "*Handed off*": "*33.3 %* (33.3 % before), 10 calls",
+        "*Direction*": "24 inbound, 6 outbound",
+        "*Silent or failed*": "*7* (4 before, +75 %) in which the person never spoke\n"
         "*0* (0 before) over within 10 s",
-    ]
-    assert told["*Busiest hour*"] == "Tue 2 Jun 00:00, 30 conversations"
+        "*Busiest hour*": "Tue 2 Jun 00:00, 30 conversations",
+    }
 
 
 def test_facts_that_a_list_lacks_are_not_invented():
@@ -119,12 +114,9 @@ def test_times_are_in_the_digests_own_zone():
 def test_there_are_two_charts_of_at_most_twenty_points_with_one_point_for_each_category():
     by_hour, why = of_type(cards.message(post(full_calls())), "data_visualization")
     assert len(by_hour["chart"]["axis_config"]["categories"]) == 12
-    assert [series["name"] for series in by_hour["chart"]["series"]] == [
-        "this period",
-        "period before",
-    ]
-    values = [point["value"] for point in by_hour["chart"]["series"][0]["data"]]
-    assert sum(values) == 33
+    now, before = by_hour["chart"]["series"]
+    assert (now["name"], before["name"]) == ("this period", "period before")
+    assert sum(point["value"] for point in now["data"]) == 33
     assert why["chart"]["axis_config"]["categories"] == [f"reason {n}" for n in (2, 3, 0, 1)]
 
 
@@ -138,14 +130,10 @@ def test_reasons_that_are_equal_after_shortening_stay_separate():
     assert labels[:2] == ["same beginning of a…", "same beginning of… 2"]
 
 
-@pytest.mark.parametrize("render", RENDERINGS.values(), ids=RENDERINGS)
+@each_row("render", RENDERINGS.values(), ids=RENDERINGS)
 def test_a_count_of_one_is_singular(render):
     one = replace(GAP, read=1)
     figures, _ = summed([listed(0, handoff=True)])
-    said = shown(render(post(calls_report(figures=figures, gap=one))))
-    assert "1 conversation, 100.0 % of calls handed off" in said
-    assert "*100.0 %*, 1 call" in said
-    assert "Only 1 conversation could be read" in said
     access = AccessReport(
         outcomes=(NameCount("raw", 1),),
         people=(PersonTally("U0ALICE00", raw=1),),
@@ -153,13 +141,18 @@ def test_a_count_of_one_is_singular(render):
         audit_events=1,
         head=HEAD,
     )
-    said += shown(render(post(access)))
-    assert "1 recording requested" in said
-    assert "and 1 more person" in said
-    assert "1 audit event;" in said
-    assert (
-        re.findall(r"\b1 (?:calls|conversations|recordings|more people|audit events)", said) == []
-    )
+    reports = calls_report(figures=figures, gap=one), access
+    said = "".join(shown(render(post(report))) for report in reports)
+    for words_ in (
+        "1 conversation, 100.0 % of calls handed off",
+        "*100.0 %*, 1 call",
+        "Only 1 conversation could be read",
+        "1 recording requested",
+        "and 1 more person",
+        "1 audit event;",
+    ):
+        assert words_ in said
+    assert not re.search(r"\b1 (calls|conversations|recordings|more people|audit events)", said)
 
 
 def test_ten_calls_have_a_button_and_the_table_lists_them_and_more():
@@ -168,35 +161,27 @@ def test_ten_calls_have_a_button_and_the_table_lists_them_and_more():
     table = of_type(message, "data_table")[0]
     assert len(table["rows"]) == 1 + 20
     assert all(cell["type"] != "button" for row in table["rows"] for cell in row)
+    ids = [each.call.conversation_id for each in report.notable[:10]]
+    assert [row[-1]["text"] for row in table["rows"][1:11]] == ids
     drawn = buttons(message)
-    assert [each["value"] for each in drawn] == [
-        f"default:{each.call.conversation_id}" for each in report.notable[:10]
-    ]
+    assert [each["value"] for each in drawn] == [f"default:{id_}" for id_ in ids]
     assert {(each["action_id"], each["text"]["text"]) for each in drawn} == {
         (Action.GET_FROM_DIGEST.value, "Get call audio")
     }
-    assert [row[-1]["text"] for row in table["rows"][1:11]] == [
-        each["value"].partition(":")[2] for each in drawn
-    ]
+    plain = cards.message(post(report), is_plain=True)
+    assert buttons(plain) == drawn
+    assert all(each.call.conversation_id in shown(plain) for each in report.notable)
 
 
-def test_the_plain_message_lists_the_same_calls():
-    report = full_calls(60)
-    rich, plain = (render(post(report)) for render in RENDERINGS.values())
-    assert buttons(plain) == buttons(rich)
-    for each in report.notable:
-        assert each.call.conversation_id in shown(plain)
-
-
-def test_an_incomplete_period_is_not_shown_as_complete():
-    for render in RENDERINGS.values():
-        message = render(post(full_calls(before=None, gap=GAP)))
-        warning = texts(message)[1]
-        assert warning.startswith("*Incomplete:* PolyAI cannot be reached. PolyAI `corr-1`.")
-        assert "Only 12,345 conversations could be read" in warning
-        assert "begun between Tue 2 Jun 05:00 and Tue 2 Jun 23:59" in warning
-        assert "there is no comparison" in warning
-        assert "incomplete" in message["text"]
+@each_row("render", RENDERINGS.values(), ids=RENDERINGS)
+def test_an_incomplete_period_is_not_shown_as_complete(render):
+    message = render(post(full_calls(before=None, gap=GAP)))
+    warning = texts(message)[1]
+    assert warning.startswith("*Incomplete:* PolyAI cannot be reached. PolyAI `corr-1`.")
+    assert "Only 12,345 conversations could be read" in warning
+    assert "begun between Tue 2 Jun 05:00 and Tue 2 Jun 23:59" in warning
+    assert "there is no comparison" in warning
+    assert "incomplete" in message["text"]
 
 
 def test_an_unreadable_previous_period_is_mentioned():
@@ -218,14 +203,13 @@ def test_missed_slots_are_listed_up_to_a_limit():
     assert said.endswith("2026-05-10T09:00 and 4 more.")
 
 
-def test_foreign_text_is_not_rendered_as_markup():
-    for render in RENDERINGS.values():
-        message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
-        for text in (*texts(message), message["text"]):
-            assert re.sub(r"&(amp|lt|gt);", "", text).count("<") == 0
-        # The agent's own words are in plain text and cells only, where nothing is markup.
-        assert not any("evil" in text for text in texts(message))
-        assert any("evil" in text for text in texts(message, "plain_text"))
+@each_row("render", RENDERINGS.values(), ids=RENDERINGS)
+def test_foreign_text_is_not_rendered_as_markup(render):
+    message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
+    assert not any("<" in text for text in (*texts(message), message["text"]))
+    # The agent's own words are in plain text and cells only, where nothing is markup.
+    assert not any("evil" in text for text in texts(message))
+    assert any("evil" in text for text in texts(message, "plain_text"))
 
 
 def test_an_access_digest_lists_who_received_what_and_who_may():
@@ -246,31 +230,25 @@ def test_an_access_digest_lists_who_received_what_and_who_may():
             "`S0LEADS00` · `admin`\\nand 3 more"
         ),
         "People who can edit one of these groups in Slack decide who holds its right.",
+        "*Redaction checked*\\nproven: 18\\nnothing muted: 3\\ndiffers: 1",
         f"512 audit events; the chain ends in `T0CALLAUDIO:4711:{'9f' * 32}`",
     ):
         assert words_ in said
     assert buttons(message) == []
 
 
-def test_redaction_checks_are_mentioned_if_there_were_any():
-    of_access = digest(kind=DigestKind.ACCESS)
-    said = shown(cards.message(post(REPORTS["access"], digest=of_access)))
-    assert "*Redaction checked*\\nproven: 18\\nnothing muted: 3\\ndiffers: 1" in said
-    quiet = shown(cards.message(post(AccessReport(), digest=of_access)))
-    assert "Redaction checked" not in quiet
-
-
-def test_a_group_is_named_without_mentioning_its_members():
-    for render in RENDERINGS.values():
-        said = shown(render(post(REPORTS["access"])))
-        assert "`S0GROUP00`" in said
-        assert "subteam" not in said
+@each_row("render", RENDERINGS.values(), ids=RENDERINGS)
+def test_a_group_is_named_without_mentioning_its_members(render):
+    said = shown(render(post(REPORTS["access"])))
+    assert "`S0GROUP00`" in said
+    assert "subteam" not in said
 
 
 def test_an_empty_access_digest_is_valid_and_says_so():
     said = shown(cards.message(post(AccessReport())))
     assert "none" in said
     assert "Nothing has been audited yet." in said
+    assert "Redaction checked" not in said
 
 
 def test_every_mark_reason_and_cause_has_short_words():
