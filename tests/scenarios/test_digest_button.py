@@ -30,7 +30,7 @@ from tests.scenarios.scene import (
     Seen,
     assert_refused,
 )
-from tests.slack.digests.builders import calls_report, summed
+from tests.slack.digests.builders import report_of
 
 GUEST = "U0GUEST00"
 
@@ -41,14 +41,12 @@ pytestmark = pytest.mark.watchful
 async def posted(scene: Scene, *conversation_ids: str) -> Message:
     """A digest in the channel, posted by the product's own code."""
     calls = [listed(n, conversation_id=id_, handoff=True) for n, id_ in enumerate(conversation_ids)]
-    figures, summary = summed(calls)
-    report = calls_report(figures=figures, notable=summary.notable())
     workspace = scene.workspace
     async with build_session() as session, build_http_client(4) as http:
         api = SlackApi(build_client(workspace.bot_token, scene.slack.url, session))
         digests = SlackDigestGateway(api, SlackGateway(api, http))
         of_team = digest(team_id=workspace.team_id, channel_id=CHANNEL)
-        ts = await digests.post(post(report, digest=of_team))
+        ts = await digests.post(post(report_of(calls), digest=of_team))
     (message,) = [each for each in workspace.messages(CHANNEL) if each.ts == ts]
     return message
 

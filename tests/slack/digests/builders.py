@@ -1,5 +1,7 @@
 """Reports with something in every part of them."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -9,7 +11,6 @@ from bot.digests.report import (
     BusiestHour,
     CallsReport,
     EndingGrant,
-    Figures,
     Gap,
     GrantTally,
     GroupRight,
@@ -19,6 +20,7 @@ from bot.digests.report import (
     RequestTally,
 )
 from bot.digests.summary import Summary
+from bot.polyai.normalization import CallSummary
 from bot.recordings.deliveries.delivery import Problem
 from tests.digests.builders import LONDON, SINCE, UNTIL, calls_report, listed
 
@@ -27,11 +29,12 @@ LOUD = "<!channel> *<https://evil.example|click>* & `x` $a_b$ :tada:"
 HEAD = Head("T0CALLAUDIO", 4711, "9f" * 32)
 
 
-def summed(calls) -> tuple[Figures, Summary]:
+def report_of(calls: Iterable[CallSummary], **changes) -> CallsReport:
     summary = Summary(LONDON)
     for call in calls:
         summary.add(call)
-    return summary.figures(), summary
+    values = {"figures": summary.figures(), "notable": summary.notable(), **changes}
+    return calls_report(**values)
 
 
 def full_calls(count: int = 30, **changes) -> CallsReport:
@@ -48,22 +51,13 @@ def full_calls(count: int = 30, **changes) -> CallsReport:
         for n in range(1, count + 1)
     ]
     chats = [listed(n, channel="WEBCHAT") for n in range(900, 903)]
-    figures, summary = summed([*calls, *chats])
-    before, _ = summed(calls[: count // 2])
-    values = {"figures": figures, "notable": summary.notable(), "before": before, **changes}
-    return calls_report(**values)
-
-
-def loud_calls() -> CallsReport:
-    """All foreign text contains Slack's markup."""
-    call = listed(handoff=True, handoff_reason=LOUD, masked_caller="•••••")
-    figures, summary = summed([call])
-    return calls_report(figures=figures, notable=summary.notable())
+    before = report_of(calls[: count // 2]).figures
+    return report_of([*calls, *chats], **{"before": before, **changes})
 
 
 def huge_calls() -> CallsReport:
     """All values are as long and as large as possible."""
-    calls = [
+    report = report_of(
         listed(
             n,
             conversation_id=f"{n:03}{'x' * 125}",
@@ -75,23 +69,22 @@ def huge_calls() -> CallsReport:
             masked_caller="+44" + "•" * 14 + "90",
         )
         for n in range(40)
-    ]
-    figures, summary = summed(calls)
-    many = 10**12
-    figures = Figures(
-        **{
-            **{name: getattr(figures, name) for name in Figures.__slots__},
-            "conversations": many,
-            "handoffs": many,
-            "handoff_known": many,
-            "hours": (many,) * 24,
-            "total_seconds": many,
-            "busiest": BusiestHour(SINCE, many),
-        }
     )
-    return calls_report(figures=figures, notable=summary.notable(), before=figures)
+    many = 10**12
+    figures = replace(
+        report.figures,
+        conversations=many,
+        handoffs=many,
+        handoff_known=many,
+        hours=(many,) * 24,
+        total_seconds=many,
+        busiest=BusiestHour(SINCE, many),
+    )
+    return replace(report, figures=figures, before=figures)
 
 
+LOUD_CALLS = report_of([listed(handoff=True, handoff_reason=LOUD, masked_caller="•••••")])
+"""All foreign text contains Slack's markup."""
 GAP = Gap(PROBLEM, 12_345, SINCE + timedelta(hours=5), UNTIL - timedelta(minutes=1))
 ACCESS = AccessReport(
     outcomes=(
@@ -139,7 +132,7 @@ REPORTS = MappingProxyType(
         "calls, the period before broken off": full_calls(before=None, before_problem=PROBLEM),
         "no calls": calls_report(),
         "one call": full_calls(1),
-        "loud calls": loud_calls(),
+        "loud calls": LOUD_CALLS,
         "huge calls": huge_calls(),
         "access": ACCESS,
         "no access": AccessReport(),

@@ -24,11 +24,11 @@ from tests.slack.digests.builders import (
     GAP,
     HEAD,
     LOUD,
+    LOUD_CALLS,
     PROBLEM,
     REPORTS,
     full_calls,
-    loud_calls,
-    summed,
+    report_of,
 )
 from tests.tables import each_row
 
@@ -133,7 +133,6 @@ def test_reasons_that_are_equal_after_shortening_stay_separate():
 @each_row("render", RENDERINGS.values(), ids=RENDERINGS)
 def test_a_count_of_one_is_singular(render):
     one = replace(GAP, read=1)
-    figures, _ = summed([listed(0, handoff=True)])
     access = AccessReport(
         outcomes=(NameCount("raw", 1),),
         people=(PersonTally("U0ALICE00", raw=1),),
@@ -141,7 +140,7 @@ def test_a_count_of_one_is_singular(render):
         audit_events=1,
         head=HEAD,
     )
-    reports = calls_report(figures=figures, gap=one), access
+    reports = report_of([listed(0, handoff=True)], gap=one), access
     said = "".join(shown(render(post(report))) for report in reports)
     for words_ in (
         "1 conversation, 100.0 % of calls handed off",
@@ -205,7 +204,7 @@ def test_missed_slots_are_listed_up_to_a_limit():
 
 @each_row("render", RENDERINGS.values(), ids=RENDERINGS)
 def test_foreign_text_is_not_rendered_as_markup(render):
-    message = render(post(loud_calls(), digest=digest(agent_name=LOUD)))
+    message = render(post(LOUD_CALLS, digest=digest(agent_name=LOUD)))
     assert not any("<" in text for text in (*texts(message), message["text"]))
     # The agent's own words are in plain text and cells only, where nothing is markup.
     assert not any("evil" in text for text in texts(message))
