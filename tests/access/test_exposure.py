@@ -17,76 +17,65 @@ FINE = {
 }
 
 
-def row(sentence: str, found: Exposure, **changes: object):
-    return pytest.param({**FINE, **changes}, found, id=sentence)
+CASES = {
+    Exposure.FINE: {
+        "every listener is cleared": {},
+        "under the requester rule the audience does not count": {
+            "audience": Audience.NOT_CLEARED,
+            "audience_must_be_cleared": False,
+        },
+        "under the requester rule a public channel does not count": {
+            "destination_is_private": False,
+            "audience_must_be_cleared": False,
+        },
+    },
+    Exposure.RIGHT_ENDED: {"the requester's right ended": {"requester_is_cleared": False}},
+    Exposure.EXTERNAL: {
+        "the channel was shared": {"destination_is_external": True},
+        "an unknown right does not hide a shared channel": {
+            "requester_is_cleared": None,
+            "destination_is_external": True,
+        },
+        "under the requester rule a shared channel counts": {
+            "destination_is_external": True,
+            "audience_must_be_cleared": False,
+        },
+    },
+    Exposure.PUBLIC: {
+        "the channel was made public": {"destination_is_private": False},
+        "in a public channel the audience may be unknown": {
+            "destination_is_private": False,
+            "audience": Audience.UNKNOWN,
+        },
+    },
+    Exposure.AUDIENCE: {
+        "a person who is not cleared joined": {"audience": Audience.NOT_CLEARED},
+        "the audience became too large": {"audience": Audience.TOO_LARGE},
+        "unknown flags do not hide an uncleared listener": {
+            "destination_is_external": None,
+            "destination_is_private": None,
+            "audience": Audience.NOT_CLEARED,
+        },
+    },
+    Exposure.UNVERIFIED: {
+        "whether the requester's right ended": {"requester_is_cleared": None},
+        "whether the channel is shared": {"destination_is_external": None},
+        "whether the channel is private": {"destination_is_private": None},
+        "whether the listeners are cleared": {"audience": Audience.UNKNOWN},
+    },
+}
 
 
 @each_row(
-    ("now", "found"),
+    ("changes", "found"),
     [
-        row("every listener is cleared", Exposure.FINE),
-        row("the requester's right ended", Exposure.RIGHT_ENDED, requester_is_cleared=False),
-        row(
-            "it is unknown whether the requester's right ended",
-            Exposure.UNVERIFIED,
-            requester_is_cleared=None,
-        ),
-        row(
-            "an unknown right does not hide a shared channel",
-            Exposure.EXTERNAL,
-            requester_is_cleared=None,
-            destination_is_external=True,
-        ),
-        row(
-            "an unknown right does not hide an uncleared listener",
-            Exposure.AUDIENCE,
-            destination_is_external=None,
-            destination_is_private=None,
-            audience=Audience.NOT_CLEARED,
-        ),
-        row("the channel was shared", Exposure.EXTERNAL, destination_is_external=True),
-        row(
-            "it is unknown whether the channel is shared",
-            Exposure.UNVERIFIED,
-            destination_is_external=None,
-        ),
-        row("the channel was made public", Exposure.PUBLIC, destination_is_private=False),
-        row(
-            "in a public channel the audience may be unknown",
-            Exposure.PUBLIC,
-            destination_is_private=False,
-            audience=Audience.UNKNOWN,
-        ),
-        row(
-            "it is unknown whether the channel is private",
-            Exposure.UNVERIFIED,
-            destination_is_private=None,
-        ),
-        row("a person who is not cleared joined", Exposure.AUDIENCE, audience=Audience.NOT_CLEARED),
-        row("the audience became too large", Exposure.AUDIENCE, audience=Audience.TOO_LARGE),
-        row("the audience is unknown", Exposure.UNVERIFIED, audience=Audience.UNKNOWN),
-        row(
-            "under the requester rule the audience does not count",
-            Exposure.FINE,
-            audience=Audience.NOT_CLEARED,
-            audience_must_be_cleared=False,
-        ),
-        row(
-            "under the requester rule a public channel does not count",
-            Exposure.FINE,
-            destination_is_private=False,
-            audience_must_be_cleared=False,
-        ),
-        row(
-            "under the requester rule a shared channel counts",
-            Exposure.EXTERNAL,
-            destination_is_external=True,
-            audience_must_be_cleared=False,
-        ),
+        pytest.param(changes, found, id=sentence)
+        for found, cases in CASES.items()
+        for sentence, changes in cases.items()
     ],
 )
-def test_the_facts_decide_whether_a_visible_raw_file_stays(now, found):
-    assert exposure_of(**now) is found
+def test_the_facts_decide_whether_a_visible_raw_file_stays(changes, found):
+    assert exposure_of(**{**FINE, **changes}) is found
 
 
 FLAGS = st.sampled_from([True, False, None])

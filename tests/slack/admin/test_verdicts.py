@@ -11,65 +11,52 @@ from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW as RAW
 from tests.tables import each_row
 
 ALONE = {"audience_must_be_cleared": False}
+CLEARED = "cleared to hear unredacted recordings"
+SHARED = "<#C1> is, or is about to be, shared with another organisation"
 
 
 @each_row(
-    ("changes", "says"),
-    [
-        ({}, "*Unredacted* because everyone in <#C1> is cleared."),
-        (ALONE, "*Unredacted* because <@U1> is cleared, and who else is in <#C1> does not count."),
-        (
-            {"standing": Standing.GUEST, "held": RightHeld.BY_GROUP},
-            "*Nothing* because <@U1> is a guest without a grant by name.",
-        ),
-        (
-            {"standing": Standing.EXTERNAL},
-            "*Nothing* because <@U1> belongs to another organisation.",
-        ),
-        ({"standing": Standing.UNKNOWN}, "*Nothing* because Slack did not say who <@U1> is."),
-        ({"requester_in_destination": False}, "*Nothing* because <@U1> is not in <#C1>."),
-        (
-            {"requester_in_destination": None},
-            "*Nothing* because Slack did not say whether <@U1> is in <#C1>.",
-        ),
-        (
-            {"destination_is_external": True},
-            "*Nothing* because <#C1> is, or is about to be, shared with another organisation.",
-        ),
-        (
-            {"destination_is_external": True, "destination_is_allow_listed": True},
-            "*Redacted* because <#C1> is, or is about to be, shared with another organisation.",
-        ),
-        (
-            {"destination_is_external": None},
-            "*Nothing* because Slack did not say whether <#C1> is shared with others.",
-        ),
-        (
-            {"held": RightHeld.NOT},
-            "*Redacted* because <@U1> in <#C1> is not cleared to hear unredacted recordings.",
-        ),
-        (
-            {"has_raw_key": False},
-            "*Redacted* because this agent has no key for unredacted recordings.",
-        ),
-        (
-            {"audience": Audience.NOT_CLEARED},
-            "*Redacted* because not everyone in <#C1> is cleared to hear unredacted recordings.",
-        ),
-        (
-            {"audience": Audience.TOO_LARGE},
-            "*Redacted* because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.",
-        ),
-        ({"audience": Audience.UNKNOWN}, "*Redacted* because Slack did not say who is in <#C1>."),
-        ({"destination_is_private": False}, "*Redacted* because <#C1> is a public channel."),
-        (
-            {"destination_is_private": None},
-            "*Redacted* because Slack did not say whether <#C1> is private.",
-        ),
-        ({"asked_redacted": True}, "*Redacted* because that was asked for."),
-    ],
+    ("says", "changes"),
+    {
+        "*Unredacted* because everyone in <#C1> is cleared.": {},
+        "*Unredacted* because <@U1> is cleared, and who else is in <#C1> does not count.": ALONE,
+        "*Nothing* because <@U1> is a guest without a grant by name.": {
+            "standing": Standing.GUEST,
+            "held": RightHeld.BY_GROUP,
+        },
+        "*Nothing* because <@U1> belongs to another organisation.": {"standing": Standing.EXTERNAL},
+        "*Nothing* because Slack did not say who <@U1> is.": {"standing": Standing.UNKNOWN},
+        "*Nothing* because <@U1> is not in <#C1>.": {"requester_in_destination": False},
+        "*Nothing* because Slack did not say whether <@U1> is in <#C1>.": {
+            "requester_in_destination": None
+        },
+        f"*Nothing* because {SHARED}.": {"destination_is_external": True},
+        f"*Redacted* because {SHARED}.": {
+            "destination_is_external": True,
+            "destination_is_allow_listed": True,
+        },
+        "*Nothing* because Slack did not say whether <#C1> is shared with others.": {
+            "destination_is_external": None
+        },
+        f"*Redacted* because <@U1> in <#C1> is not {CLEARED}.": {"held": RightHeld.NOT},
+        "*Redacted* because this agent has no key for unredacted recordings.": {
+            "has_raw_key": False
+        },
+        f"*Redacted* because not everyone in <#C1> is {CLEARED}.": {
+            "audience": Audience.NOT_CLEARED
+        },
+        "*Redacted* because more people are in <#C1> than `CALLAUDIO_MAX_AUDIENCE` allows.": {
+            "audience": Audience.TOO_LARGE
+        },
+        "*Redacted* because Slack did not say who is in <#C1>.": {"audience": Audience.UNKNOWN},
+        "*Redacted* because <#C1> is a public channel.": {"destination_is_private": False},
+        "*Redacted* because Slack did not say whether <#C1> is private.": {
+            "destination_is_private": None
+        },
+        "*Redacted* because that was asked for.": {"asked_redacted": True},
+    }.items(),
 )
-def test_the_fact_that_decided_is_named(changes, says):
+def test_the_fact_that_decided_is_named(says, changes):
     facts = replace(RAW, **changes)
     assert verdict("U1", "C1", Evaluation(decide(facts), facts)) == says
 
