@@ -221,7 +221,10 @@ class Clock:
 
 @dataclass
 class Workspace:
-    """A `Directory` in memory: people are members by default; ``failing`` names failing calls."""
+    """A `Directory` in memory; ``failing`` names failing calls.
+
+    By default people are members, and the robots are bots.
+    """
 
     members_in: Sequence[str] = (ALICE,)
     page_size: int = 2
@@ -246,7 +249,8 @@ class Workspace:
 
     async def standing(self, user_id: str) -> Standing:
         self._called(f"standing of {user_id}")
-        return self.standings.get(user_id, Standing.MEMBER)
+        usual = Standing.BOT if user_id in {ROBOT, OTHER_ROBOT} else Standing.MEMBER
+        return self.standings.get(user_id, usual)
 
     @property
     def failed(self) -> list[str]:

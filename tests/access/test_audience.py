@@ -28,7 +28,6 @@ from tests.access.builders import (
 )
 
 DENIED = "U0DENIED0"
-BOTS = {ROBOT: Standing.BOT, OTHER_ROBOT: Standing.BOT}
 
 
 async def read(database, workspace, *, most=10, team=TEAM, groups=None):
@@ -49,7 +48,7 @@ def asked_after(workspace) -> list[str]:
 async def test_an_audience_of_cleared_people_and_bots_is_cleared(database):
     for user_id in (ALICE, BOB):
         await give(database, user_id)
-    workspace = Workspace(members_in=(ALICE, ROBOT, BOB, OTHER_ROBOT), standings=BOTS)
+    workspace = Workspace(members_in=(ALICE, ROBOT, BOB, OTHER_ROBOT))
     assert await read(database, workspace) is Audience.CLEARED
     assert asked_after(workspace) == [ALICE, BOB, ROBOT, OTHER_ROBOT]
 
@@ -57,7 +56,7 @@ async def test_an_audience_of_cleared_people_and_bots_is_cleared(database):
 async def test_a_standing_is_read_once_and_stored_for_its_workspace_only(database):
     await give(database, ALICE)
     await give(database, ALICE, team=OTHER_TEAM)
-    workspace = Workspace(members_in=(ALICE, ROBOT), standings=BOTS)
+    workspace = Workspace(members_in=(ALICE, ROBOT))
     assert await read(database, workspace) is Audience.CLEARED
     assert await read(database, workspace) is Audience.CLEARED
     assert asked_after(workspace) == [ALICE, ROBOT]
@@ -76,7 +75,7 @@ async def test_two_concurrent_readers_of_the_same_people_both_get_an_answer(data
                 await met.wait()
             return await super().standing(user_id)
 
-    both = [Meeting(members_in=(ALICE, ROBOT), standings=BOTS) for _ in range(2)]
+    both = [Meeting(members_in=(ALICE, ROBOT)) for _ in range(2)]
     answers = await asyncio.gather(*(read(database, each) for each in both))
     assert answers == [Audience.CLEARED, Audience.CLEARED]
     assert await remembered(database) == {(TEAM, ALICE): "member", (TEAM, ROBOT): "bot"}
@@ -107,7 +106,7 @@ async def test_a_listener_is_judged_like_a_requester(database, standing, granted
 
 async def test_reading_stops_at_the_first_human_who_is_not_cleared(sqlite_store):
     await give(sqlite_store, ALICE)
-    workspace = Workspace(members_in=(ALICE, CAROL, BOB, ROBOT), standings=BOTS)
+    workspace = Workspace(members_in=(ALICE, CAROL, BOB, ROBOT))
     assert await read(sqlite_store, workspace) is Audience.NOT_CLEARED
     # Without a right nobody can be cleared, so it is not asked whether Alice is a member.
     assert workspace.calls == ["members from 0", f"standing of {CAROL}"]
@@ -186,7 +185,7 @@ async def test_an_empty_member_list_is_unknown_not_cleared(sqlite_store):
 @pytest.mark.parametrize("call", ["members from 0", "members from 2"])
 async def test_an_unreadable_member_list_raises(sqlite_store, call):
     await give(sqlite_store, ALICE)
-    workspace = Workspace(members_in=(ALICE, ALICE, ROBOT), standings=BOTS, failing={call})
+    workspace = Workspace(members_in=(ALICE, ALICE, ROBOT), failing={call})
     with pytest.raises(Silent):
         await read(sqlite_store, workspace)
 
@@ -195,7 +194,7 @@ async def test_an_unreadable_member_list_raises(sqlite_store, call):
 async def test_an_unknown_standing_makes_the_audience_unknown(sqlite_store, untold):
     await give(sqlite_store, ALICE)
     failing = {f"standing of {untold}"}
-    workspace = Workspace(members_in=(ALICE, ROBOT), standings=BOTS, failing=failing)
+    workspace = Workspace(members_in=(ALICE, ROBOT), failing=failing)
     assert await read(sqlite_store, workspace) is Audience.UNKNOWN
     assert asked_after(workspace) == [ALICE, ROBOT], "each once"
     assert (TEAM, untold) not in await remembered(sqlite_store)
@@ -216,7 +215,7 @@ async def test_an_unknown_standing_does_not_hide_an_uncleared_listener(sqlite_st
     ("members", "standings", "found"),
     [
         pytest.param([ALICE, BOB], {}, Audience.UNKNOWN, id="one may be cleared, or not"),
-        pytest.param([ALICE, ROBOT], BOTS, Audience.CLEARED, id="a bot need not be"),
+        pytest.param([ALICE, ROBOT], {}, Audience.CLEARED, id="a bot need not be"),
         pytest.param(
             [ALICE, BOB],
             {BOB: Standing.GUEST},
@@ -297,7 +296,7 @@ DAVE, EVE = "U0DAVE000", "U0EVE0000"
 )
 async def test_an_admin_sees_the_first_uncleared_listeners(sqlite_store, limit, named, calls):
     await give(sqlite_store, ALICE)
-    workspace = Workspace(members_in=(BOB, EVE, CAROL, DAVE, ALICE, ROBOT), standings=BOTS)
+    workspace = Workspace(members_in=(BOB, EVE, CAROL, DAVE, ALICE, ROBOT))
     readers = readers_on(sqlite_store, workspace)
     async for _ in readers.standings.learn(TEAM, [ALICE, BOB, CAROL]):
         workspace.calls.clear()

@@ -25,7 +25,6 @@ from tests.access.builders import (
     CHANNEL,
     DM,
     GROUP,
-    OTHER_ROBOT,
     ROBOT,
     TEAM,
     Clock,
@@ -44,16 +43,9 @@ from tests.examples import examples
 
 
 def evaluator(
-    database,
-    workspace,
-    *,
-    clock=None,
-    audience_rule=True,
-    allowed=frozenset(),
-    most=10,
-    groups=None,
+    database, workspace, *, clock=None, audience_rule=True, allowed=frozenset(), groups=None
 ):
-    readers = readers_on(database, workspace, clock=clock or Clock(), groups=groups, most=most)
+    readers = readers_on(database, workspace, clock=clock or Clock(), groups=groups)
     return PolicyEvaluator(
         directory=workspace,
         clearances=readers.clearances,
@@ -75,12 +67,20 @@ def result(evaluation: Evaluation) -> tuple[Outcome, Reason]:
     return evaluation.decision.outcome, evaluation.decision.reason
 
 
+RAW = (Outcome.RAW, Reason.CLEARED)
+NOT_ALLOWED = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
+NOT_IN = (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)
+SHARED = (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)
+NOT_CLEARED = (Outcome.REDACTED, Reason.NOT_CLEARED)
+AUDIENCE = (Outcome.REDACTED, Reason.AUDIENCE)
+
+
 async def test_a_cleared_person_among_cleared_people_gets_raw(database):
     await give(database, ALICE)
     await give(database, BOB)
-    workspace = Workspace(members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT})
+    workspace = Workspace(members_in=(ALICE, BOB, ROBOT))
     evaluation = await evaluate(database, workspace)
-    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
+    assert result(evaluation) == RAW
     assert evaluation.facts.audience is Audience.CLEARED
     # The page that showed the requester is not fetched again for the audience. The requester's
     # standing is not read again either.
@@ -99,98 +99,67 @@ async def test_a_look_up_that_was_not_made_raises_instead_of_deciding(sqlite_sto
 async def test_a_listener_without_clearance_makes_the_decision_redacted(sqlite_store):
     await give(sqlite_store, ALICE)
     evaluation = await evaluate(sqlite_store, Workspace(members_in=(ALICE, BOB)))
-    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(evaluation) == AUDIENCE
     assert evaluation.facts.audience is Audience.NOT_CLEARED
-
-
-@pytest.mark.parametrize("private", [False, None])
-async def test_a_conversation_not_known_to_be_private_is_public_and_not_listed(
-    sqlite_store, private
-):
-    await give(sqlite_store, ALICE)
-    workspace = Workspace(
-        members_in=(ALICE, ROBOT, ROBOT, OTHER_ROBOT), place=conversation(is_private=private)
-    )
-    evaluation = await evaluate(sqlite_store, workspace)
-    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
-    assert evaluation.facts.destination_is_private is private
-    # One page, to see whether the requester is there at all.
-    assert sorted(workspace.calls) == CHEAP
 
 
 CHEAP = ["conversation", "members from 0", f"standing of {ALICE}"]
 
 
+def case(sentence, expected, *, ask=None, granted=ALICE, how=None, **arranged):
+    return pytest.param(expected, ask or question(), granted, how or {}, arranged, id=sentence)
+
+
 @pytest.mark.parametrize(
-    ("ask", "arranged", "expected"),
+    ("expected", "ask", "granted", "how", "arranged"),
     [
-        pytest.param(
-            question(redacted=True), {}, (Outcome.REDACTED, Reason.ASKED), id="asked for redacted"
+        case("asked for redacted", (Outcome.REDACTED, Reason.ASKED), ask=question(redacted=True)),
+        case("no raw key", (Outcome.REDACTED, Reason.NO_RAW_KEY), ask=question(raw_key=False)),
+        case("shared with others", SHARED, place=conversation(is_external=True)),
+        case("sharing unknown", SHARED, place=conversation(is_external=None)),
+        case(
+            "shared and on the allow-list",
+            (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION),
+            how={"allowed": frozenset({CHANNEL})},
+            place=conversation(is_external=True),
         ),
-        pytest.param(
-            question(raw_key=False), {}, (Outcome.REDACTED, Reason.NO_RAW_KEY), id="no raw key"
+        case("not in the destination", NOT_IN, members_in=(BOB,)),
+        case("external requester", NOT_ALLOWED, standings={ALICE: Standing.EXTERNAL}),
+        case("no grant", NOT_CLEARED, granted=BOB),
+        case(
+            "a grant to an unreadable group",
+            NOT_CLEARED,
+            granted=GROUP,
+            how={"groups": {GROUP: None}},
         ),
-        pytest.param(
-            question(),
-            {"place": conversation(is_external=True)},
-            (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
-            id="shared with others",
-        ),
-        pytest.param(
-            question(),
-            {"place": conversation(is_external=None)},
-            (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION),
-            id="sharing unknown",
-        ),
-        pytest.param(
-            question(),
-            {"members_in": (BOB,)},
-            (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION),
-            id="not in the destination",
-        ),
-        pytest.param(
-            question(),
-            {"standings": {ALICE: Standing.EXTERNAL}},
-            (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED),
-            id="external requester",
-        ),
+        case("only the requester counts", RAW, how={"audience_rule": False}),
+        case("a public channel", AUDIENCE, place=conversation(is_private=False)),
+        case("a channel that may be public", AUDIENCE, place=conversation(is_private=None)),
     ],
 )
 async def test_the_audience_is_not_read_if_an_earlier_rule_decides(
-    sqlite_store, ask, arranged, expected
+    sqlite_store, expected, ask, granted, how, arranged
 ):
-    await give(sqlite_store, ALICE)
-    workspace = Workspace(**{"members_in": (ALICE, BOB), **arranged})
-    evaluation = await evaluate(sqlite_store, workspace, ask=ask)
+    await give(sqlite_store, granted)
+    workspace = Workspace(**{"members_in": (ALICE, BOB, CAROL), **arranged})
+    evaluation = await evaluate(sqlite_store, workspace, ask=ask, **how)
     assert result(evaluation) == expected
     assert evaluation.facts.audience is Audience.UNKNOWN
-    assert sorted(workspace.calls) == CHEAP
-
-
-async def test_an_uncleared_requester_gets_redacted_without_reading_the_audience(sqlite_store):
-    workspace = Workspace(members_in=(ALICE, BOB))
-    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert evaluation.facts.destination_is_private is workspace.place.is_private
+    # One page of members, to see whether the requester is there at all.
     assert sorted(workspace.calls) == CHEAP
 
 
 async def test_a_guest_needs_a_grant_by_name(sqlite_store):
     workspace = Workspace(members_in=(ALICE,), standings={ALICE: Standing.GUEST})
-    refused = (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)
-    assert result(await evaluate(sqlite_store, workspace)) == refused
+    assert result(await evaluate(sqlite_store, workspace)) == NOT_ALLOWED
     await give(sqlite_store, GROUP)
     through_group = await evaluate(sqlite_store, workspace, groups={GROUP: {ALICE}})
     assert through_group.facts.held is RightHeld.BY_GROUP
     assert through_group.facts.requester_is_cleared is False
-    assert result(through_group) == refused
+    assert result(through_group) == NOT_ALLOWED
     await give(sqlite_store, ALICE)
-    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.RAW, Reason.CLEARED)
-
-
-async def test_a_right_by_an_unreadable_group_is_unknown_and_gives_no_raw(sqlite_store):
-    await give(sqlite_store, GROUP)
-    evaluation = await evaluate(sqlite_store, Workspace(), groups={GROUP: None})
-    assert evaluation.facts.requester_is_cleared is None
-    assert result(evaluation) == (Outcome.REDACTED, Reason.NOT_CLEARED)
+    assert result(await evaluate(sqlite_store, workspace)) == RAW
 
 
 async def test_a_listener_of_unknown_right_makes_the_decision_redacted(sqlite_store):
@@ -200,32 +169,14 @@ async def test_a_listener_of_unknown_right_makes_the_decision_redacted(sqlite_st
         sqlite_store, Workspace(members_in=(ALICE, BOB)), groups={GROUP: None}
     )
     assert evaluation.facts.audience is Audience.UNKNOWN
-    assert result(evaluation) == (Outcome.REDACTED, Reason.AUDIENCE)
-
-
-async def test_the_rule_requester_asks_only_whether_the_requester_is_cleared(sqlite_store):
-    await give(sqlite_store, ALICE)
-    workspace = Workspace(members_in=(ALICE, BOB))
-    evaluation = await evaluate(sqlite_store, workspace, audience_rule=False)
-    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
-    assert sorted(workspace.calls) == CHEAP
-
-
-async def test_the_allow_list_permits_only_redacted_in_a_shared_channel(sqlite_store):
-    await give(sqlite_store, ALICE)
-    workspace = Workspace(place=conversation(is_external=True))
-    evaluation = await evaluate(sqlite_store, workspace, allowed=frozenset({CHANNEL}))
-    assert result(evaluation) == (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION)
+    assert result(evaluation) == AUDIENCE
 
 
 async def test_own_direct_messages_have_one_listener_and_need_no_sharing_flags(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own)
-    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == (
-        Outcome.RAW,
-        Reason.CLEARED,
-    )
+    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == RAW
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
@@ -239,17 +190,14 @@ async def test_direct_messages_of_another_person_with_the_bot_are_refused(sqlite
         assert evaluation.decision.outcome is Outcome.REFUSED
     elsewhere = Workspace(members_in=(BOB,), place=replace(theirs, is_external=False))
     evaluation = await evaluate(sqlite_store, elsewhere, ask=question(DM))
-    assert result(evaluation) == (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)
+    assert result(evaluation) == NOT_IN
 
 
 async def test_a_stranger_is_refused_even_in_their_own_direct_messages(sqlite_store):
     await give(sqlite_store, ALICE)
     own = conversation(DM, im_user_id=ALICE, is_external=None)
     workspace = Workspace(place=own, standings={ALICE: Standing.EXTERNAL})
-    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == (
-        Outcome.REFUSED,
-        Reason.REQUESTER_NOT_ALLOWED,
-    )
+    assert result(await evaluate(sqlite_store, workspace, ask=question(DM))) == NOT_ALLOWED
 
 
 async def test_rights_are_read_again_at_each_decision(database):
@@ -280,33 +228,28 @@ async def test_members_and_flags_are_read_again_at_each_decision(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace()
     policy = evaluator(sqlite_store, workspace)
-    assert result(await policy.evaluate(question())) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await policy.evaluate(question())) == RAW
     workspace.members_in = (ALICE, BOB)
-    assert result(await policy.evaluate(question())) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(await policy.evaluate(question())) == AUDIENCE
     workspace.place = conversation(is_external=True)
-    assert result(await policy.evaluate(question())) == (
-        Outcome.REFUSED,
-        Reason.EXTERNAL_DESTINATION,
-    )
+    assert result(await policy.evaluate(question())) == SHARED
 
 
 @pytest.mark.parametrize(
     ("lost", "fact", "expected"),
     [
-        (f"standing of {ALICE}", "standing", (Outcome.REFUSED, Reason.REQUESTER_NOT_ALLOWED)),
-        ("conversation", "conversation", (Outcome.REFUSED, Reason.EXTERNAL_DESTINATION)),
-        ("members from 0", "members", (Outcome.REFUSED, Reason.REQUESTER_NOT_IN_DESTINATION)),
-        ("members from 2", "audience", (Outcome.REDACTED, Reason.AUDIENCE)),
-        (f"standing of {ROBOT}", "standing", (Outcome.REDACTED, Reason.AUDIENCE)),
+        (f"standing of {ALICE}", "standing", NOT_ALLOWED),
+        ("conversation", "conversation", SHARED),
+        ("members from 0", "members", NOT_IN),
+        ("members from 2", "audience", AUDIENCE),
+        (f"standing of {ROBOT}", "standing", AUDIENCE),
     ],
 )
 async def test_each_unknown_fact_fails_closed_and_is_logged(sqlite_store, lost, fact, expected):
     """A delivery decides again only after a temporary error."""
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
-    workspace = Workspace(
-        members_in=(ALICE, BOB, ROBOT), standings={ROBOT: Standing.BOT}, failing={lost}
-    )
+    workspace = Workspace(members_in=(ALICE, BOB, ROBOT), failing={lost})
     with capture_logs() as logs, collect_unknown_facts() as noted:
         evaluation = await evaluate(sqlite_store, workspace)
     assert result(evaluation) == expected
@@ -336,8 +279,7 @@ async def test_a_malformed_call_about_a_listener_makes_the_decision_redacted(sql
     workspace = Workspace(
         members_in=(ALICE, ROBOT, BOB), failing={"members from 2"}, error=Malformed
     )
-    workspace.standings = {ROBOT: Standing.BOT}
-    assert result(await evaluate(sqlite_store, workspace)) == (Outcome.REDACTED, Reason.AUDIENCE)
+    assert result(await evaluate(sqlite_store, workspace)) == AUDIENCE
 
 
 async def test_an_admin_sees_the_first_uncleared_listeners_or_none_if_slack_fails(sqlite_store):
@@ -394,13 +336,7 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
     await give(sqlite_store, ALICE)
     await give(sqlite_store, BOB)
     place = conversation(DM, im_user_id=ALICE, is_external=None) if in_own_dm else conversation()
-    workspace = Workspace(
-        members_in=members,
-        page_size=page_size,
-        standings={ROBOT: Standing.BOT},
-        place=place,
-        failing=failing,
-    )
+    workspace = Workspace(members_in=members, page_size=page_size, place=place, failing=failing)
     evaluation = await evaluate(
         sqlite_store,
         workspace,
@@ -416,7 +352,7 @@ async def test_a_transcript_is_refused_where_audio_would_be_redacted(database):
     await give(database, ALICE)
     ask = replace(question(), raw_only=True)
     alone = Workspace(members_in=(ALICE,))
-    assert result(await evaluate(database, alone, ask=ask)) == (Outcome.RAW, Reason.CLEARED)
+    assert result(await evaluate(database, alone, ask=ask)) == RAW
     with_bob = Workspace(members_in=(ALICE, BOB))
     assert result(await evaluate(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
     no_key = replace(ask, has_raw_key=False)
@@ -433,12 +369,12 @@ async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
     evaluation = await evaluate(database, with_bob, ask=ask, audience_rule=False)
     assert result(evaluation) == (Outcome.REFUSED, Reason.AUDIENCE)
     evaluation = await evaluate(database, alone, ask=ask, audience_rule=False)
-    assert result(evaluation) == (Outcome.RAW, Reason.CLEARED)
+    assert result(evaluation) == RAW
 
 
 async def test_conversation_facts_read_the_members_and_no_requester(database):
     await give(database, ALICE)
-    workspace = Workspace(members_in=(ALICE, ROBOT), standings={ROBOT: Standing.BOT})
+    workspace = Workspace(members_in=(ALICE, ROBOT))
     around = await evaluator(database, workspace).conversation_facts(TEAM, CHANNEL, raw_only=False)
     assert around.audience is Audience.CLEARED
     # First the person without a right: if that is not a bot, the other person need not be read.
@@ -475,12 +411,19 @@ async def test_conversation_facts_list_no_members_if_they_do_not_matter(
     assert workspace.calls == ["conversation", f"standing of {ALICE}"]
 
 
+async def exposure_in(database, workspace, *, raw_only=False, **how) -> Exposure:
+    """Whether a visible file of ALICE may stay in the workspace's place."""
+    policy = evaluator(database, workspace, **how)
+    around = await policy.conversation_facts(TEAM, workspace.place.channel_id, raw_only=raw_only)
+    return await policy.exposure(TEAM, ALICE, around, raw_only=raw_only)
+
+
 async def test_a_transcript_may_stay_only_among_cleared_people_under_any_rule(sqlite_store):
     await give(sqlite_store, ALICE)
-    policy = evaluator(sqlite_store, Workspace(members_in=(ALICE, BOB)), audience_rule=False)
-    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=True)
+    workspace = Workspace(members_in=(ALICE, BOB))
     exposures = [
-        await policy.exposure(TEAM, ALICE, around, raw_only=raw_only) for raw_only in (True, False)
+        await exposure_in(sqlite_store, workspace, raw_only=raw_only, audience_rule=False)
+        for raw_only in (True, False)
     ]
     assert exposures == [Exposure.AUDIENCE, Exposure.FINE]
 
@@ -495,20 +438,17 @@ async def test_conversation_facts_serve_all_requesters_each_by_their_current_rig
     assert await policy.exposure(TEAM, BOB, around, raw_only=False) is Exposure.RIGHT_ENDED
 
 
-@pytest.mark.parametrize("lost", ["conversation", "members from 0"])
-async def test_unknown_conversation_facts_leave_files_unverified(sqlite_store, lost):
+@pytest.mark.parametrize("lost", ["conversation", "members from 0", f"standing of {ALICE}"])
+async def test_an_unknown_fact_leaves_a_file_unverified(sqlite_store, lost):
     await give(sqlite_store, ALICE)
-    policy = evaluator(sqlite_store, Workspace(failing={lost}))
-    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
-    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
+    workspace = Workspace(members_in=(ROBOT,), failing={lost})
+    assert await exposure_in(sqlite_store, workspace) is Exposure.UNVERIFIED
 
 
 async def test_conversation_facts_find_uncleared_listeners_without_the_private_flag(sqlite_store):
     await give(sqlite_store, ALICE)
     workspace = Workspace(members_in=(ALICE, BOB), place=conversation(is_private=None))
-    policy = evaluator(sqlite_store, workspace)
-    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
-    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.AUDIENCE
+    assert await exposure_in(sqlite_store, workspace) is Exposure.AUDIENCE
 
 
 NO_GRANT, BY_NAME, BY_GROUP = None, ALICE, GROUP
@@ -535,19 +475,5 @@ async def test_a_requester_of_changed_standing_has_lost_the_right(
 ):
     if granted:
         await give(sqlite_store, granted)
-    workspace = Workspace(
-        members_in=(ROBOT,), standings={ALICE: standing, ROBOT: Standing.BOT}, place=place
-    )
-    policy = evaluator(sqlite_store, workspace, groups={GROUP: {ALICE}})
-    around = await policy.conversation_facts(TEAM, place.channel_id, raw_only=False)
-    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is found
-
-
-async def test_an_unknown_standing_leaves_a_file_unverified(sqlite_store):
-    await give(sqlite_store, ALICE)
-    workspace = Workspace(
-        members_in=(ROBOT,), standings={ROBOT: Standing.BOT}, failing={f"standing of {ALICE}"}
-    )
-    policy = evaluator(sqlite_store, workspace)
-    around = await policy.conversation_facts(TEAM, CHANNEL, raw_only=False)
-    assert await policy.exposure(TEAM, ALICE, around, raw_only=False) is Exposure.UNVERIFIED
+    workspace = Workspace(members_in=(ROBOT,), standings={ALICE: standing}, place=place)
+    assert await exposure_in(sqlite_store, workspace, groups={GROUP: {ALICE}}) is found
