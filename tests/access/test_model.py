@@ -16,16 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.access.administration import Actor
-from bot.access.grants import (
-    Effect,
-    NewGrant,
-    NothingToRevoke,
-    Right,
-    Subject,
-    SubjectKind,
-    add_grant,
-    revoke,
-)
+from bot.access.grants import Effect, NothingToRevoke, Right, revoke
 from bot.access.policy import Standing
 from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
@@ -63,7 +54,8 @@ from bot.recordings.waveform.pictures import Pictures
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.due_work_kinds import DueWorkKind
-from tests.access.builders import readers_on
+from tests.access.builders import BOSS, TEAM, give, readers_on
+from tests.access.builders import subject as subject_of
 from tests.access.outside import (
     AGENT,
     Channel,
@@ -81,11 +73,9 @@ from tests.examples import examples
 from tests.migrated import migrated_sqlite_file
 from tests.recordings.take_back.test_take_back import work_off
 
-TEAM = "T0MODEL000"
 NEVER_AGAIN = FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0))
 ALICE, BOB, GUEST, PARTNER, ROBOT = "U0ALICE", "U0BOB", "U0GUEST", "U0PARTNER", "U0ROBOT"
 PEOPLE = (ALICE, BOB, GUEST, PARTNER)
-BOSS = "U0BOSS"
 STANDING = {
     ALICE: Standing.MEMBER,
     BOB: Standing.MEMBER,
@@ -591,23 +581,14 @@ class Policy(RuleBasedStateMachine):
     async def _write(
         self, subject: str, effect: Effect, until: datetime | None, giver: str = BOSS
     ) -> None:
-        new = NewGrant(
-            subject=_subject(subject),
-            right=Right.PII,
-            effect=effect,
-            given_by=giver,
-            reason="model",
-            now=self.now,
-            expires_at=until,
-        )
-        async with self.database.write() as session:
-            await add_grant(session, new)
+        lasting = until - self.now if until else None
+        await give(self.database, subject, effect=effect, by=giver, now=self.now, lasting=lasting)
         self.said.append(Said(subject, effect, until, giver))
 
     async def _revoke(self, subject: str) -> None:
         try:
             async with self.database.write() as session:
-                await revoke(session, _subject(subject), Right.PII, by=BOSS, now=self.now)
+                await revoke(session, subject_of(subject), Right.PII, by=BOSS, now=self.now)
         except NothingToRevoke:
             return
         for each in self.said:
@@ -659,11 +640,6 @@ class OnlyTheRequester(Policy):
 
 def _dm(person: str) -> str:
     return f"D{person[1:]}"
-
-
-def _subject(subject_id: str) -> Subject:
-    kind = SubjectKind.GROUP if subject_id in GROUPS else SubjectKind.USER
-    return Subject(TEAM, kind, subject_id)
 
 
 async def _at_once(seconds: float) -> None:
