@@ -1,6 +1,6 @@
 """Grants and a workspace in memory, for the tests of rights and decisions."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -232,6 +232,8 @@ class Workspace:
     place: Conversation = field(default_factory=conversation)
     failing: Collection[str] = ()
     error: type[CallAudioError] = Silent
+    meanwhile: Callable[[str], Awaitable[None]] | None = None
+    """What happens while the standing of a person is read."""
     calls: list[str] = field(default_factory=list)
 
     async def conversation(self, channel_id: str) -> Conversation:
@@ -249,6 +251,8 @@ class Workspace:
 
     async def standing(self, user_id: str) -> Standing:
         self._called(f"standing of {user_id}")
+        if self.meanwhile:
+            await self.meanwhile(user_id)
         usual = Standing.BOT if user_id in {ROBOT, OTHER_ROBOT} else Standing.MEMBER
         return self.standings.get(user_id, usual)
 

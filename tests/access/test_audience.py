@@ -69,13 +69,11 @@ async def test_two_concurrent_readers_of_the_same_people_both_get_an_answer(data
     await give(database, ALICE)
     met = asyncio.Barrier(2)
 
-    class Meeting(Workspace):
-        async def standing(self, user_id):
-            if user_id == ROBOT:
-                await met.wait()
-            return await super().standing(user_id)
+    async def meet(user_id):
+        if user_id == ROBOT:
+            await met.wait()
 
-    both = [Meeting(members_in=(ALICE, ROBOT)) for _ in range(2)]
+    both = [Workspace(members_in=(ALICE, ROBOT), meanwhile=meet) for _ in range(2)]
     answers = await asyncio.gather(*(read(database, each) for each in both))
     assert answers == [Audience.CLEARED, Audience.CLEARED]
     assert await remembered(database) == {(TEAM, ALICE): "member", (TEAM, ROBOT): "bot"}

@@ -9,20 +9,26 @@ from structlog.testing import capture_logs
 
 from bot.access.policy import Standing
 from bot.access.standings import AT_ONCE, KEPT_FOR, STANDING_VALID_FOR, Standings, forget_standings
-from bot.errors import CallAudioError, TooManyLookups
+from bot.errors import TooManyLookups
 from bot.store.database import Database
 from bot.store.tables import StandingRow
-from tests.access.builders import ALICE, BOB, CAROL, OTHER_TEAM, TEAM, Clock, Silent, Workspace
+from tests.access.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    OTHER_TEAM,
+    TEAM,
+    Clock,
+    Passing,
+    Silent,
+    Workspace,
+)
 
 pytestmark = pytest.mark.postgresql_at_length
 
 MEMBER, GUEST, BOT = Standing.MEMBER, Standing.GUEST, Standing.BOT
 UNKNOWN, DEACTIVATED = Standing.UNKNOWN, Standing.DEACTIVATED
 SECOND = timedelta(seconds=1)
-
-
-class Busy(CallAudioError):
-    retryable = True
 
 
 class StandingsSetup:
@@ -72,17 +78,11 @@ async def test_a_standing_is_stored_for_all_processes_for_a_while_and_one_worksp
 
 
 async def test_a_standing_is_valid_from_its_call_and_not_from_its_answer(setup):
-    slow = asyncio.Event()
+    async def slowly(_):
+        setup.clock.now += STANDING_VALID_FOR
 
-    class Slow(Workspace):
-        async def standing(self, user_id):
-            setup.clock.now += STANDING_VALID_FOR
-            slow.set()
-            return await super().standing(user_id)
-
-    setup.slack = Slow()
-    assert await setup.another_process().now(TEAM, ALICE) is MEMBER
-    assert slow.is_set()
+    setup.slack.meanwhile = slowly
+    assert await setup.known.now(TEAM, ALICE) is MEMBER
     assert await setup.stored() == {}
 
 
@@ -105,15 +105,9 @@ async def test_now_reads_slack_each_time_and_recent_only_without_a_stored_standi
         pytest.param(GUEST, MEMBER, True, None, id="became a member"),
         pytest.param(MEMBER, MEMBER, False, MEMBER, id="a new photo"),
         pytest.param(GUEST, GUEST, False, GUEST, id="a guest's new photo"),
-        pytest.param(
-            MEMBER, UNKNOWN, False, None, id="with missing flags Slack is asked at the next check"
-        ),
-        pytest.param(
-            None, GUEST, False, None, id="a person without a stored standing became a guest"
-        ),
-        pytest.param(
-            None, MEMBER, False, None, id="a person without a stored standing has a new photo"
-        ),
+        pytest.param(MEMBER, UNKNOWN, False, None, id="missing flags: the next check asks Slack"),
+        pytest.param(None, GUEST, False, None, id="one who is not stored became a guest"),
+        pytest.param(None, MEMBER, False, None, id="one who is not stored has a new photo"),
     ],
 )
 async def test_an_event_invalidates_the_standing_and_returns_whether_it_changed(
@@ -180,15 +174,11 @@ async def test_an_answer_requested_before_the_event_is_not_stored(setup, knew, w
         setup.clock.now += STANDING_VALID_FOR
     asked, go_on = asyncio.Event(), asyncio.Event()
 
-    class Held(Workspace):
-        async def standing(self, user_id):
-            answer = await super().standing(user_id)
-            asked.set()
-            await go_on.wait()
-            return answer
+    async def hold(_):
+        asked.set()
+        await go_on.wait()
 
-    setup.slack = Held()
-    setup.known = setup.another_process()
+    setup.slack.meanwhile = hold
     late = setup.learn(ALICE) if way == "learn" else setup.known.now(TEAM, ALICE)
     asking = asyncio.create_task(late)
     await asked.wait()
@@ -223,18 +213,15 @@ async def test_an_unknown_standing_is_read_again(setup):
 async def test_all_readers_of_a_process_share_a_few_parallel_calls(sqlite_store):
     most = under_way = 0
 
-    class Counting(Workspace):
-        async def standing(self, user_id):
-            nonlocal most, under_way
-            under_way += 1
-            most = max(most, under_way)
-            await asyncio.sleep(0.001)
-            under_way -= 1
-            return await super().standing(user_id)
+    async def count(_):
+        nonlocal most, under_way
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
 
     setup = StandingsSetup(sqlite_store)
-    setup.slack = Counting()
-    setup.known = setup.another_process()
+    setup.slack.meanwhile = count
     crowds = [[f"U{crowd}{number:05d}" for number in range(3 * AT_ONCE)] for crowd in range(3)]
     await asyncio.gather(*(setup.learn(*crowd) for crowd in crowds))
     assert most == AT_ONCE
@@ -253,14 +240,7 @@ async def test_a_person_unknown_to_slack_does_not_stop_the_others(setup):
 
 
 async def test_a_look_up_beyond_the_limit_raises_instead_of_unknown(setup):
-    class Spent(Workspace):
-        async def standing(self, user_id):
-            del user_id
-            raise TooManyLookups
-
-    setup.slack = Spent()
-    setup.known = setup.another_process()
-
+    setup.slack.failing, setup.slack.error = {f"standing of {ALICE}"}, TooManyLookups
     with pytest.raises(TooManyLookups):
         await setup.known.now_or_unknown(TEAM, ALICE)
 
@@ -269,15 +249,8 @@ async def test_a_look_up_beyond_the_limit_raises_instead_of_unknown(setup):
 async def test_an_outage_stops_reading_and_keeps_the_answers_so_far(setup):
     crowd = [f"U{number:08d}" for number in range(3 * AT_ONCE)]
 
-    class Away(Workspace):
-        async def standing(self, user_id):
-            if user_id == crowd[AT_ONCE]:
-                raise Busy
-            return await super().standing(user_id)
-
-    setup.slack = Away()
-    setup.known = setup.another_process()
-    with pytest.raises(Busy):
+    setup.slack.failing, setup.slack.error = {f"standing of {crowd[AT_ONCE]}"}, Passing
+    with pytest.raises(Passing):
         await setup.learn(*crowd)
     kept = [*crowd[:AT_ONCE], *crowd[AT_ONCE + 1 : 2 * AT_ONCE]]
     assert await setup.stored(*crowd) == dict.fromkeys(kept, MEMBER)
