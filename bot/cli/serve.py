@@ -17,7 +17,7 @@ from bot.cli import console
 from bot.cli.loopback_server import LOOPBACK
 from bot.cli.migrating import migrate_database, second_worker_refused
 from bot.cli.signals import hangups, reload_at, stopped_at_sigterm
-from bot.cli.sockets import Address, CannotListen, bound, cannot_listen, most_connections
+from bot.cli.sockets import Address, bound, cannot_listen, most_connections
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
 from bot.observability.logs import configure_logging, get_logger
@@ -93,17 +93,12 @@ def _serve(context: typer.Context, roles: Roles, host: str, *, migrates_file: bo
             )
             uvloop_run(serving)
             stop_tracing()
-    except CannotListen as error:
-        code = console.BAD_USAGE if error.is_usage else console.FAILED
-        raise console.complain(error.what, error.fix, code=code) from None
     except DatabaseNotMigrated:
         raise console.complain(console.MIGRATE_FIRST, code=console.FAILED) from None
 
 
-def _reread(given: Mapping[str, str] | None) -> Settings:
+def _reread(given: Mapping[str, str]) -> Settings:
     """Read the settings again, with what the file `.env` says now."""
-    if given is None:
-        return load_settings(os.environ)
     environ = dict(given)
     read_env_file(ENV_FILE, environ)
     return load_settings(environ)
@@ -123,8 +118,8 @@ async def serve(
     """Run the application until a signal; with ``reread``, SIGHUP takes over rotated secrets.
 
     Raises:
-        CannotListen: before anything is opened or changed.
-        typer.Exit: there is no SQLite file, and none is to be created.
+        typer.Exit: an address is not available, before anything is opened or changed; or there is
+            no SQLite file, and none is to be created.
         DatabaseNotMigrated, DatabaseNewer: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """

@@ -1,4 +1,4 @@
-"""Opens the addresses a server listens on, and words the errors if that fails."""
+"""Opens the addresses a server listens on; if one is not available, it says why."""
 
 import errno
 import socket
@@ -7,23 +7,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
+import typer
+
+from bot.cli import console
+
 WANTED_FILES: Final = 65_536
-
-
-class CannotListen(Exception):
-    """The server cannot listen on an address.
-
-    Attributes:
-        what: the fault, in a sentence.
-        fix: what to do about it.
-        is_usage: the address is never available on this machine.
-    """
-
-    def __init__(self, what: str, fix: str, *, is_usage: bool) -> None:
-        self.what = what
-        self.fix = fix
-        self.is_usage = is_usage
-        super().__init__(what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,7 @@ def bound(addresses: Sequence[Address]) -> Iterator[list[socket.socket]]:
     """Bind every address; no connection is accepted yet.
 
     Raises:
-        CannotListen: an address is not available.
+        typer.Exit: an address is not available.
     """
     with ExitStack() as stack:
         yield [each for wanted in addresses for each in _bound(wanted, stack)]
@@ -76,7 +64,7 @@ def _bound(wanted: Address, stack: ExitStack) -> Iterator[socket.socket]:
     except (OSError, UnicodeError):
         what = f"No machine is known under the name {host}."
         fix = "Give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
-        raise CannotListen(what, fix, is_usage=True) from None
+        raise console.complain(what, fix, code=console.BAD_USAGE) from None
     for family, kind, protocol, _, address in dict.fromkeys(found):
         opened = stack.enter_context(socket.socket(family, kind, protocol))
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,22 +77,22 @@ def _bound(wanted: Address, stack: ExitStack) -> Iterator[socket.socket]:
         yield opened
 
 
-def cannot_listen(wanted: Address, error: OSError) -> CannotListen:
-    """Build the error for an address that is not available."""
-    host, port = wanted.host, wanted.port
+def cannot_listen(wanted: Address, error: OSError) -> typer.Exit:
+    """Print why an address is not available; raise what is returned, to end the command."""
+    host, port, code = wanted.host, wanted.port, console.FAILED
     match error.errno:
         case errno.EADDRINUSE:
             what = f"Port {port} on {host} is taken: another program listens there."
             named = f"`lsof -i :{port}` or `ss -ltnp` names it."
             fix = f"{named} If it has to stay, choose {wanted.other}; otherwise stop it."
-            return CannotListen(what, fix, is_usage=False)
         case errno.EACCES | errno.EPERM:
             what = f"This user may not listen on port {port}."
-            return CannotListen(what, "Choose a port from 1024 on.", is_usage=False)
+            fix = "Choose a port from 1024 on."
         case errno.EADDRNOTAVAIL:
             what = f"{host} is not an address of this machine."
             fix = "Give one that is, such as 127.0.0.1, or 0.0.0.0 for all."
-            return CannotListen(what, fix, is_usage=True)
+            code = console.BAD_USAGE
         case _:
             what = f"Cannot listen on port {port} of {host}: {error.strerror}."
-            return CannotListen(what, "Check the address and the port.", is_usage=False)
+            fix = "Check the address and the port."
+    return console.complain(what, fix, code=code)
