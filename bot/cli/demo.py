@@ -48,8 +48,7 @@ def demo(
     ] = 0,
 ) -> None:
     """Deliver sample recordings on stand-ins; exits with 0 only if they match the rules."""
-    configure_logging("console")
-    logging.getLogger().setLevel(logging.ERROR)  # the screen belongs to the table
+    configure_logging("console", level=logging.ERROR)  # the screen belongs to the table
     screen = Console()
     stays = not once and sys.stdin.isatty() and screen.is_terminal
     with suppress(KeyboardInterrupt):
@@ -68,7 +67,11 @@ def _leave(screen: Console, lines: list[Line], folder: Path) -> None:
     for number, line in enumerate(lines, 1):
         if line.audio:
             (folder / f"{number:02}-{line.file_name}").write_bytes(line.audio)
-    _show_private(screen, lines)
+    screen.print("\n[bold]What each person was told privately[/]")
+    for line in lines:
+        if len(line.said) > 1:
+            who = f"{NAMES[line.act.user_id]} in {NAMES[line.act.channel_id]}"
+            screen.print(Panel(escape("\n".join(line.said[1:])), title=who, title_align="left"))
     screen.print(f"\nThe recordings are in [bold]{escape(str(folder.resolve()))}[/].")
     if all(line.is_right for line in lines):
         screen.print(f"[green]All {len(lines)} arrived as the rules say.[/]")
@@ -133,11 +136,3 @@ def table_of(lines: list[Line]) -> Table:
             "\n".join(filter(None, (line.thread, *(f"[dim]{each}[/]" for each in facts if each)))),
         )
     return table
-
-
-def _show_private(screen: Console, lines: list[Line]) -> None:
-    screen.print("\n[bold]What each person was told privately[/]")
-    for line in lines:
-        if len(line.said) > 1:
-            who = f"{NAMES[line.act.user_id]} in {NAMES[line.act.channel_id]}"
-            screen.print(Panel(escape("\n".join(line.said[1:])), title=who, title_align="left"))

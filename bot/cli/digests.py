@@ -64,9 +64,13 @@ def add(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Preview a digest and save it; a worker checks the channel before each post."""
     draft = Draft(new_draft_id(), kind, channel, agent or usual_agent(kind), at, zone)
-    shown = _preview(draft, _agents(agent))
+    # The other settings are read only if an agent was named.
+    agents = {DEFAULT_AGENT, *(console.settings().polyai_agents if agent else ())}
+    shown = _preview(draft, agents)
     if not as_json:
-        _notify(shown)
+        console.say(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
+        for each in shown.next_runs:
+            console.say(f"  {each}")
     if not yes and not typer.confirm("Save it?", err=as_json):
         raise typer.Exit(console.FAILED)
 
@@ -125,11 +129,6 @@ def _store(database: Database) -> DigestStore:
     return DigestStore(database=database, clock=utc_now)
 
 
-def _agents(named: str | None) -> set[str]:
-    """List the configured agents; the other settings are read only if an agent was named."""
-    return {DEFAULT_AGENT, *(console.settings().polyai_agents if named else ())}
-
-
 def _preview(draft: Draft, agents: set[str]) -> DigestPreview:
     """Check the options; one that is unusable ends the command with 2."""
     try:
@@ -140,12 +139,6 @@ def _preview(draft: Draft, agents: set[str]) -> DigestPreview:
         raise console.unusable("--agent", error) from None
     except UsageError as error:
         raise console.unusable("--at", error) from None
-
-
-def _notify(shown: DigestPreview) -> None:
-    console.say(f"{shown.in_words} ({shown.draft.zone}). It would come next:")
-    for each in shown.next_runs:
-        console.say(f"  {each}")
 
 
 def _shown(digest: Digest) -> dict[str, Any]:

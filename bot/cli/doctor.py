@@ -66,7 +66,10 @@ def doctor(
 
 
 def _of_settings(problems: tuple[SettingProblem, ...]) -> list[Finding]:
-    found = [_of_setting(each) for each in problems]
+    found = []
+    for each in problems:
+        fix = f"{'Set' if each.fault == NOT_SET else 'Correct'} {each.name}: {each.fix}"
+        found.append(Finding("settings", Status.WRONG, f"{each.name} {each.fault}", fix))
     if not ENV_FILE.exists():
         says = f"there is no file {ENV_FILE} in this folder, and the environment does not hold all"
         fix = (
@@ -76,12 +79,6 @@ def _of_settings(problems: tuple[SettingProblem, ...]) -> list[Finding]:
         )
         found.insert(0, Finding("settings", Status.WRONG, says, fix))
     return found
-
-
-def _of_setting(problem: SettingProblem) -> Finding:
-    verb = "Set" if problem.fault == NOT_SET else "Correct"
-    says, fix = f"{problem.name} {problem.fault}", f"{verb} {problem.name}: {problem.fix}"
-    return Finding("settings", Status.WRONG, says, fix)
 
 
 def _print(findings: list[Finding], *, shows_all: bool, as_json: bool) -> None:

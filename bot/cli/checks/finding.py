@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from bot.errors import CallAudioError
@@ -53,7 +52,7 @@ async def checked(
     check: Callable[[], Awaitable[Finding]],
     *,
     seconds: float | None = None,
-    fixes: Mapping[type[CallAudioError], str] = MappingProxyType({}),
+    fixes: Mapping[type[CallAudioError], str] | None = None,
 ) -> Finding:
     """Run a check; a ``CallAudioError`` or a time-out becomes a finding too.
 
@@ -67,11 +66,6 @@ async def checked(
         says = f"no answer within {seconds:g} s (time-out)"
         return Finding(what, Status.WRONG, says, FIXES[ANSWER_TIMEOUT])
     except CallAudioError as error:
-        found = wrong(what, error)
-        return replace(found, fix=fixes.get(type(error), found.fix))
-
-
-def wrong(what: str, error: CallAudioError) -> Finding:
-    """Turn an error into a finding with its cause, and with advice if the network failed."""
-    says = f"{error.what} {error.likely_cause}".strip()
-    return Finding(what, Status.WRONG, says, FIXES.get(error.likely_cause, error.operator_fix))
+        says = f"{error.what} {error.likely_cause}".strip()
+        fix = FIXES.get(error.likely_cause, error.operator_fix)  # advice if the network failed
+        return Finding(what, Status.WRONG, says, (fixes or {}).get(type(error), fix))
