@@ -1,5 +1,6 @@
 """The client over real HTTP on loopback: its requests, the responses, and what is never shown."""
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -7,6 +8,7 @@ import traceback
 import uuid
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -60,30 +62,23 @@ def assert_tells_nothing(error, server):
         assert secret not in printed + "".join(chain)
 
 
-@pytest.mark.parametrize("direction", ["combined", "user", "agent"])
-async def test_redacted_is_requested_with_the_plain_key_and_redacted_true(
-    server, client, agent, direction
+@each_row("direction", ["combined", "user", "agent"])
+@each_row(("raw", "redacted", "key"), [(False, "true", PLAIN_KEY), (True, "false", RAW_KEY)])
+async def test_each_variant_is_requested_with_its_own_key_and_parameter(
+    server, client, agent, *, raw, redacted, key, direction
 ):
     server.answers = [AUDIO]
-    stream, body = await fetch(client, agent, direction=direction)
-    (asked,) = server.asked
+    stream, body = await fetch(client, agent, raw=raw, direction=direction)
+    asked = server.asked[-1]
     assert (asked.method, asked.path) == ("GET", f"{PATH}/audio")
-    assert asked.query == {"redacted": "true", "direction": direction}
-    assert asked.headers["x-api-key"] == PLAIN_KEY
+    assert asked.query == {"redacted": redacted, "direction": direction}
+    assert asked.headers["x-api-key"] == key
     assert asked.headers["accept"] == "audio/wav"
     assert asked.headers["accept-encoding"] == "identity"
     assert "content-type" not in asked.headers
     assert str(uuid.UUID(asked.headers["x-polyai-correlation-id"])) == stream.correlation_id
     assert (stream.content_length, stream.tells_end, stream.is_compressed) == (1004, True, False)
     assert body == b"RIFF" + bytes(1000)
-
-
-async def test_raw_is_requested_with_the_raw_key_and_redacted_false(server, client, agent):
-    server.answers = [AUDIO]
-    await fetch(client, agent, raw=True)
-    (asked,) = server.asked
-    assert asked.query == {"redacted": "false", "direction": "combined"}
-    assert asked.headers["x-api-key"] == RAW_KEY
 
 
 async def test_raw_without_a_raw_key_is_a_programming_error_and_makes_no_request(
@@ -96,14 +91,11 @@ async def test_raw_without_a_raw_key_is_a_programming_error_and_makes_no_request
     assert server.asked == []
 
 
-@pytest.mark.parametrize(
-    "unsafe", ["{conversationId}", "a/../b", "CA?redacted=false", "CA#x", "..", "a b c", "x" * 129]
-)
+@each_row("unsafe", ["{conversationId}", "a/../b", "CA?redacted=false", "CA#x", "..", "x" * 129])
 async def test_an_unsafe_id_is_refused_before_any_request(server, client, agent, unsafe):
-    with pytest.raises(InvalidConversationId):
-        await fetch(client, agent, unsafe)
-    with pytest.raises(InvalidConversationId):
-        await client.conversation(agent, unsafe)
+    for asked in (fetch(client, agent, unsafe), client.conversation(agent, unsafe)):
+        with pytest.raises(InvalidConversationId):
+            await asked
     assert server.asked == []
 
 
@@ -186,13 +178,6 @@ async def test_a_host_that_does_not_answer_or_stops_is_unavailable(
         await fetch(client, agent)
 
 
-def known(facts: CallFacts | None):
-    async def tell() -> CallFacts | None:
-        return facts
-
-    return tell
-
-
 async def test_the_facts_of_a_call_are_read_only_if_the_error_depends_on_them(
     server, client, agent
 ):
@@ -205,12 +190,15 @@ async def test_the_facts_of_a_call_are_read_only_if_the_error_depends_on_them(
         await fetch(client, agent, facts=never)
 
 
-async def test_a_call_in_progress_is_raised_at_once_for_a_later_retry(server, client, agent, waits):
-    server.answers = [envelope(404, "CONVERSATIONS_RECORDING_NOT_FOUND")]
+@pytest.mark.parametrize(("asked", "seconds"), [({}, 20.0), ({"Retry-After": "5"}, 5.0)])
+async def test_a_call_in_progress_is_raised_at_once_for_a_later_retry(
+    server, client, agent, waits, asked, seconds
+):
+    server.answers = [envelope(404, "CONVERSATIONS_RECORDING_NOT_FOUND", headers=asked)]
     ended = CallFacts(CALL, channel="VOICE-SIP", finished_at=NOW - timedelta(minutes=9))
     with pytest.raises(errors.RecordingNotReady) as caught:
-        await fetch(client, agent, facts=known(ended))
-    assert (caught.value.retryable, caught.value.retry_after_seconds) == (True, 20.0)
+        await fetch(client, agent, facts=partial(asyncio.sleep, 0, ended))
+    assert (caught.value.retryable, caught.value.retry_after_seconds) == (True, seconds)
     assert (len(server.asked), waits) == (1, [])
 
 
