@@ -13,11 +13,12 @@ from bot.network import retry
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.recordings.redaction.canary import CanaryCheck, canary_of
-from bot.recordings.redaction.canary_store import CanaryStore, CanaryVerdict
+from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.sandbox import recordings
 from bot.store.due_work import Due
 from tests.access.outside import AGENT
 from tests.conftest import NOON
+from tests.tables import each_row
 
 RAW, REDACTED = (recordings.load("combined", redacted=each) for each in (False, True))
 MUTED = [at for at in range(44, len(RAW)) if RAW[at] != REDACTED[at]]
@@ -35,23 +36,12 @@ def _tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "BACKOFF", wait_none())
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content
-
-
-class _Cut(_Body):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content[: len(self._content) // 2]
-        raise httpx.ReadError("cut")
+def wav_headers(body: bytes) -> dict[str, str]:
+    return {"content-type": "audio/wav", "content-length": str(len(body))}
 
 
 def audio(body: bytes) -> httpx.Response:
-    headers = {"content-type": "audio/wav", "content-length": str(len(body))}
-    return httpx.Response(200, stream=_Body(body), headers=headers)
+    return httpx.Response(200, stream=httpx.ByteStream(body), headers=wav_headers(body))
 
 
 def altered(at: int) -> bytes:
@@ -64,12 +54,15 @@ def plain_brings(body: bytes) -> Answer:
 
 
 def cut(_redacted: bool, _number: int) -> httpx.Response:
-    headers = {"content-type": "audio/wav", "content-length": str(len(REDACTED))}
-    return httpx.Response(200, stream=_Cut(REDACTED), headers=headers)
+    async def half() -> AsyncIterator[bytes]:
+        yield REDACTED[: len(REDACTED) // 2]
+        raise httpx.ReadError("cut")
+
+    return httpx.Response(200, content=half(), headers=wav_headers(REDACTED))
 
 
 def busy(status: int) -> Answer:
-    return lambda *_: httpx.Response(status, stream=_Body(b"{}"))
+    return lambda *_: httpx.Response(status, stream=httpx.ByteStream(b"{}"))
 
 
 def then(first: Answer, later: Answer) -> Answer:
@@ -99,14 +92,13 @@ def check_of(answer: Answer, *, slow_seconds: float = 0, **changes: object) -> C
     )
 
 
-async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
+async def looked(check: CanaryCheck) -> CanaryResult:
     canary = canary_of(CANARY)
     assert canary
-    look = await check.check(canary)
-    return look.verdict, look.found
+    return await check.check(canary)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "verdict", "found"),
     [
         pytest.param(plain_brings(REDACTED), HELD, None, id="both are the same bytes"),
@@ -138,36 +130,30 @@ async def looked(check: CanaryCheck) -> tuple[CanaryVerdict, str | None]:
     ],
 )
 async def test_each_sequence_of_answers_has_its_finding(answer, verdict, found):
-    told = await looked(check_of(answer))
-    assert told[0] is verdict
+    result = await looked(check_of(answer))
+    assert result.verdict is verdict
     if found:
-        assert told[1] == found
+        assert result.found == found
 
 
 async def test_answers_that_are_too_slow_give_no_finding():
     check = check_of(plain_brings(RAW), slow_seconds=5, longest_seconds=0.05)
-    assert await looked(check) == (INCONCLUSIVE, "too_slow")
+    assert await looked(check) == CanaryResult(INCONCLUSIVE, "too_slow")
 
 
 @pytest.mark.parametrize(
-    ("answer", "again_after"),
+    ("answer", "again_after", "is_frozen"),
     [
-        (plain_brings(REDACTED), timedelta(hours=1)),
-        (plain_brings(RAW), timedelta(hours=1)),
-        (busy(404), timedelta(minutes=5)),
+        pytest.param(plain_brings(REDACTED), timedelta(hours=1), False, id="held"),
+        pytest.param(plain_brings(RAW), timedelta(hours=1), True, id="broken"),
+        pytest.param(busy(404), timedelta(minutes=5), False, id="cannot tell"),
     ],
-    ids=["held", "broken", "cannot tell"],
 )
 async def test_the_next_check_follows_within_a_period_and_sooner_without_a_finding(
-    sqlite_store, answer, again_after
+    sqlite_store, answer, again_after, is_frozen
 ):
     store = CanaryStore(database=sqlite_store, clock=lambda: NOON)
     due = Due("check_canary", "canary", 0, "w", 0, was_held=False)
     assert await check_of(answer, store=store).run(due) == NOON + again_after
     (state,) = await store.read()
-    assert (state.frozen_at is not None) == (answer(False, 0).status_code == 200 and is_raw(answer))
-
-
-def is_raw(answer: Answer) -> bool:
-    stream = answer(False, 0).stream
-    return isinstance(stream, _Body) and stream._content == RAW
+    assert (state.frozen_at is not None) is is_frozen

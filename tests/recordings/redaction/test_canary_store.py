@@ -26,6 +26,14 @@ HELD = CanaryResult(CanaryVerdict.HELD)
 DIFFERING = CanaryResult(CanaryVerdict.BROKEN, "answers_differ")
 
 
+async def deliver(database: Database, **columns: object) -> str:
+    """Store a redacted delivery under way; returns its id."""
+    stored = await RequestStoreSetup(database).store()
+    async with database.write() as session:
+        await session.execute(update(DeliveryRow).values({"outcome": "redacted", **columns}))
+    return stored.delivery_id
+
+
 @pytest.fixture
 def store(database: Database) -> CanaryStore:
     return CanaryStore(database=database, clock=lambda: NOON)
@@ -94,10 +102,7 @@ async def test_after_a_thaw_the_next_check_stores_its_finding(store):
 async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
     store, database, changes, is_dropped
 ):
-    stored = await RequestStoreSetup(database).store()
-    uploaded = {"file_id": "F1", "outcome": "redacted", "state": "uploaded", **changes}
-    async with database.write() as session:
-        await session.execute(update(DeliveryRow).values(uploaded))
+    delivery_id = await deliver(database, **{"file_id": "F1", "state": "uploaded", **changes})
     await after(store, HELD, BROKEN)
 
     await store.thaw("U0BOSS0000", "key replaced")
@@ -108,15 +113,13 @@ async def test_a_thaw_drops_unshared_uploads_fetched_with_the_plain_key(
         assert row.taken_back_cause == ("frozen" if row.share_tried_at else None)
         (event,) = await newest_events(session, AuditFilter(), 1)
     assert event.tag == "admin:canary:thawed"
-    assert event.payload["dropped_uploads"] == ([stored.delivery_id] if is_dropped else [])
+    assert event.payload["dropped_uploads"] == ([delivery_id] if is_dropped else [])
 
 
 async def test_a_delivery_that_had_no_upload_when_it_was_frozen_is_kept_after_the_thaw(
     store, database
 ):
-    await RequestStoreSetup(database).store()
-    async with database.write() as session:
-        await session.execute(update(DeliveryRow).values(outcome="redacted", state="decided"))
+    await deliver(database, state="decided")
     await after(store, HELD, BROKEN)
     await store.thaw("U0BOSS0000", "key replaced")
     async with database.read() as session:
@@ -124,10 +127,7 @@ async def test_a_delivery_that_had_no_upload_when_it_was_frozen_is_kept_after_th
 
 
 async def test_a_dropped_upload_is_named_once_in_the_chain_of_its_workspace(store, database):
-    stored = await RequestStoreSetup(database).store()
-    uploaded = {"file_id": "F1", "outcome": "redacted", "team_id": "T0ELSEWHERE"}
-    async with database.write() as session:
-        await session.execute(update(DeliveryRow).values(uploaded))
+    delivery_id = await deliver(database, file_id="F1", team_id="T0ELSEWHERE")
     await after(store, BROKEN)
     await store.note("CA" + "0ddba11" * 4, TEAM, BROKEN)
 
@@ -136,4 +136,4 @@ async def test_a_dropped_upload_is_named_once_in_the_chain_of_its_workspace(stor
     async with database.read() as session:
         thawed = await newest_events(session, AuditFilter(tag=AuditTag.CANARY_THAWED), 5)
     named = sorted((each.team_id, each.payload["dropped_uploads"]) for each in thawed)
-    assert named == [(TEAM, []), (TEAM, []), ("T0ELSEWHERE", [stored.delivery_id])]
+    assert named == [(TEAM, []), (TEAM, []), ("T0ELSEWHERE", [delivery_id])]

@@ -28,7 +28,9 @@ from tests.recordings.redaction.pairs import (
     speech,
     wav,
 )
+from tests.tables import each_row
 
+PCM16 = ENCODINGS["16-bit PCM"]
 CARD, NAME = Span(1.0, 1.6), Span(3.0, 3.4)
 SECONDS = 5.0
 EVERY_ENCODING = pytest.mark.parametrize(
@@ -80,8 +82,7 @@ def softened(raw, redacted):
 
 
 def one_left_out(raw, redacted):
-    at = slice(frames(NAME.start_seconds), frames(NAME.end_seconds))
-    redacted[at] = raw[at]
+    redacted[inside(NAME)] = raw[inside(NAME)]
     return redacted
 
 
@@ -112,43 +113,61 @@ def left_channel_heard(raw, redacted):
     return redacted
 
 
+def faded(seconds):
+    return lambda raw, _: muted(raw, CARD, NAME, fade_seconds=seconds)
+
+
+def near(start, end, tolerance=0.01):
+    return pytest.approx(start, abs=tolerance), pytest.approx(end, abs=tolerance)
+
+
+async def assert_inconclusive(both, uncertainty):
+    found = await compared(both)
+    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, uncertainty)
+    assert found.heard.count == 0
+
+
 @EVERY_ENCODING
-async def test_muted_spans_are_found_where_they_are(encoding, channels):
-    found = await compared(pair(encoding, channels))
+@each_row(
+    ("change", "known"),
+    [
+        pytest.param(None, (), id="muted"),
+        pytest.param(None, (CARD, NAME), id="muted where it has to be"),
+        pytest.param(faded(0.004), (), id="muted with fades of a few milliseconds"),
+    ],
+)
+async def test_muted_spans_are_proven_and_found_where_they_are(encoding, channels, change, known):
+    found = await compared(pair(encoding, channels, change).known(*known))
     assert (found.verdict, found.uncertainty, found.heard.count) == (Verdict.PROVEN, None, 0)
     assert found.length_seconds == SECONDS
     assert [(each.start_seconds, each.end_seconds) for each in found.muted.kept] == [
-        (pytest.approx(each.start_seconds, abs=0.01), pytest.approx(each.end_seconds, abs=0.01))
-        for each in (CARD, NAME)
+        near(each.start_seconds, each.end_seconds) for each in (CARD, NAME)
     ]
 
 
 @EVERY_ENCODING
-async def test_a_known_span_that_is_muted_is_proven(encoding, channels):
-    found = await compared(pair(encoding, channels).known(CARD, NAME))
-    assert found.verdict is Verdict.PROVEN
-
-
-@EVERY_ENCODING
-@pytest.mark.parametrize("fault", [one_left_out, leak_at_edge, whole])
-async def test_a_known_span_that_is_audible_differs(encoding, channels, fault):
-    found = await compared(pair(encoding, channels, fault).known(CARD, NAME))
+@each_row(
+    ("change", "known", "leak"),
+    [
+        pytest.param(one_left_out, (CARD, NAME), None, id="a known span is audible"),
+        pytest.param(whole, (CARD, NAME), None, id="all known spans are"),
+        pytest.param(
+            leak_at_edge,
+            (CARD, NAME),
+            (pytest.approx(1.0, abs=0.006), pytest.approx(1.02, abs=0.002)),
+            id="the beginning of a known span is",
+        ),
+        pytest.param(softened, (), near(1.2, 1.4), id="a span is only quieter"),
+        pytest.param(faded(0.03), (), None, id="fades leave words audible"),
+    ],
+)
+async def test_audible_spans_differ(encoding, channels, change, known, leak):
+    found = await compared(pair(encoding, channels, change).known(*known))
     assert found.verdict is Verdict.DIFFERS
     assert found.heard.count
     assert -50 < found.heard_db < 0
-    if fault is leak_at_edge:
-        (leak,) = found.heard.kept
-        assert leak.start_seconds == pytest.approx(1.0, abs=0.006)
-        assert leak.end_seconds == pytest.approx(1.02, abs=0.002)
-
-
-@EVERY_ENCODING
-async def test_a_span_that_is_only_quieter_differs(encoding, channels):
-    found = await compared(pair(encoding, channels, softened))
-    assert found.verdict is Verdict.DIFFERS
-    (leak,) = found.heard.kept
-    assert leak.start_seconds == pytest.approx(1.2, abs=0.01)
-    assert leak.end_seconds == pytest.approx(1.4, abs=0.01)
+    if leak:
+        assert [(each.start_seconds, each.end_seconds) for each in found.heard.kept] == [leak]
 
 
 @EVERY_ENCODING
@@ -158,77 +177,44 @@ async def test_a_recording_without_mutes_is_not_reported_as_proven(encoding, cha
 
 
 @EVERY_ENCODING
-@pytest.mark.parametrize(
-    ("fault", "uncertainty"),
+@each_row(
+    ("change", "after", "uncertainty"),
     [
-        (shifted, Uncertainty.SHIFTED),
-        (louder, Uncertainty.REENCODED),
-        (lossy, Uncertainty.REENCODED),
-        (longer, Uncertainty.LENGTH),
-        (shorter, Uncertainty.LENGTH),
-        (lambda _, redacted: redacted[::-1], Uncertainty.OTHER_AUDIO),
+        pytest.param(shifted, b"", Uncertainty.SHIFTED, id="shifted"),
+        pytest.param(louder, b"", Uncertainty.REENCODED, id="louder"),
+        pytest.param(lossy, b"", Uncertainty.REENCODED, id="lossy"),
+        pytest.param(longer, b"", Uncertainty.LENGTH, id="longer"),
+        pytest.param(shorter, b"", Uncertainty.LENGTH, id="shorter"),
+        pytest.param(lambda _, each: each[::-1], b"", Uncertainty.OTHER_AUDIO, id="backwards"),
+        pytest.param(None, chunk(b"data", b"\1" * 8000), Uncertainty.SECOND_DATA, id="more audio"),
+        pytest.param(None, chunk(b"LIST", b"INFO" * 9), Uncertainty.TRAILER, id="more bytes"),
+        pytest.param(None, b"\x00\x1a\x0a", Uncertainty.TRAILER, id="a few more bytes"),
     ],
-    ids=["shifted", "louder", "lossy", "longer", "shorter", "backwards"],
 )
-async def test_each_uncertain_comparison_is_named(encoding, channels, fault, uncertainty):
-    found = await compared(pair(encoding, channels, fault))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, uncertainty)
-    assert found.heard.count == 0
-
-
-@EVERY_ENCODING
-async def test_a_second_audio_chunk_is_uncertain(encoding, channels):
-    more = chunk(b"data", encoding.encode(speech(1.0, channels)))
-    found = await compared(pair(encoding, channels, after=more))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.SECOND_DATA)
-
-
-@EVERY_ENCODING
-@pytest.mark.parametrize("after", [chunk(b"LIST", b"INFO" * 9), b"\x00\x1a\x0a"])
-async def test_bytes_after_the_audio_are_uncertain(encoding, channels, after):
-    found = await compared(pair(encoding, channels, after=after))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.TRAILER)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-async def test_a_muted_channel_beside_an_audible_one_is_uncertain(encoding):
-    found = await compared(pair(encoding, 2, left_channel_heard))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ONE_CHANNEL)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-async def test_one_muted_channel_of_two_differs_in_a_known_span(encoding):
-    found = await compared(pair(encoding, 2, left_channel_heard).known(CARD))
-    assert found.verdict is Verdict.DIFFERS
-    (leak,) = found.heard.kept
-    assert leak.start_seconds == pytest.approx(1.0, abs=0.01)
+async def test_each_inconclusive_comparison_is_named(
+    encoding, channels, change, after, uncertainty
+):
+    await assert_inconclusive(pair(encoding, channels, change, after=after), uncertainty)
 
 
 @EVERY_ENCODING
 async def test_a_truncated_recording_is_uncertain(encoding, channels):
     both = pair(encoding, channels)
     for cut in (Pair(both.raw, both.redacted[:-9000]), Pair(both.raw[:-9000], both.redacted)):
-        found = await compared(cut)
-        assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.BROKEN_OFF)
+        await assert_inconclusive(cut, Uncertainty.BROKEN_OFF)
 
 
-@EVERY_ENCODING
-async def test_fades_of_a_few_milliseconds_are_no_leak(encoding, channels):
-    found = await compared(
-        pair(encoding, channels, lambda raw, _: muted(raw, CARD, NAME, fade_seconds=0.004))
-    )
-    assert found.verdict is Verdict.PROVEN
-
-
-@EVERY_ENCODING
-async def test_fades_that_leave_words_audible_differ(encoding, channels):
-    found = await compared(
-        pair(encoding, channels, lambda raw, _: muted(raw, CARD, NAME, fade_seconds=0.03))
-    )
+@each_row("encoding", ENCODINGS.values(), ENCODINGS)
+async def test_one_muted_channel_of_two_is_uncertain_and_differs_in_a_known_span(encoding):
+    both = pair(encoding, 2, left_channel_heard)
+    await assert_inconclusive(both, Uncertainty.ONE_CHANNEL)
+    found = await compared(both.known(CARD))
     assert found.verdict is Verdict.DIFFERS
+    (leak,) = found.heard.kept
+    assert leak.start_seconds == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "steps", "verdict"),
     [
         ("16-bit PCM", 1, Verdict.PROVEN),
@@ -241,7 +227,7 @@ async def test_fades_that_leave_words_audible_differ(encoding, channels):
 )
 async def test_silence_may_contain_a_dither_of_one_step(name, steps, verdict):
     def dithered(_, redacted):
-        at = slice(frames(1.0), frames(1.6))
+        at = inside(CARD)
         redacted[at] = np.random.default_rng(3).choice([-steps, steps], redacted[at].shape)
         return redacted
 
@@ -249,73 +235,61 @@ async def test_silence_may_contain_a_dither_of_one_step(name, steps, verdict):
     assert found.verdict is verdict
 
 
-@pytest.mark.parametrize("by_way_of", ["A-law", "mu-law", "8-bit PCM"])
+@each_row("by_way_of", ["A-law", "mu-law", "8-bit PCM"])
 async def test_transcoded_audio_is_uncertain(by_way_of):
-    encoding = ENCODINGS["16-bit PCM"]
-
     def there_and_back(_, redacted):
         return decoded(ENCODINGS[by_way_of], ENCODINGS[by_way_of].encode(redacted))
 
-    found = await compared(pair(encoding, 1, there_and_back))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.REENCODED)
+    await assert_inconclusive(pair(PCM16, 1, there_and_back), Uncertainty.REENCODED)
 
 
-@pytest.mark.parametrize("other", ["16-bit PCM", "A-law", "mu-law", "8-bit PCM"])
-async def test_different_encodings_are_uncertain(other):
-    raw = pair(ENCODINGS["24-bit PCM"], 1).raw
-    found = await compared(Pair(raw, pair(ENCODINGS[other], 1).redacted))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
-
-
-async def test_mono_instead_of_stereo_is_another_encoding():
-    encoding = ENCODINGS["16-bit PCM"]
-    found = await compared(Pair(pair(encoding, 2).raw, pair(encoding, 1).redacted))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.ENCODING)
+@each_row(
+    ("raw", "redacted"),
+    [
+        *((("24-bit PCM", 1), (other, 1)) for other in ENCODINGS if other != "24-bit PCM"),
+        pytest.param(("16-bit PCM", 2), ("16-bit PCM", 1), id="mono instead of stereo"),
+    ],
+)
+async def test_different_encodings_are_uncertain(raw, redacted):
+    one, other = (pair(ENCODINGS[name], channels) for name, channels in (raw, redacted))
+    await assert_inconclusive(Pair(one.raw, other.redacted), Uncertainty.ENCODING)
 
 
 async def test_an_unsupported_encoding_is_uncertain():
     body = riff(fmt(tag=0x31, bits=0, byte_rate=1625), chunk(b"data", bytes(6500)))
-    found = await compared(Pair(body, body))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.FORMAT)
+    await assert_inconclusive(Pair(body, body), Uncertainty.FORMAT)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"RIFF"])
+@each_row("body", [b"", b"{}", b"<html>", b"RIFF"])
 async def test_a_body_that_is_not_a_recording_is_uncertain(body):
-    good = pair(ENCODINGS["16-bit PCM"], 1)
+    good = pair(PCM16, 1)
     for each in (Pair(good.raw, body), Pair(body, good.redacted)):
-        found = await compared(each)
-        assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.NOT_WAV)
+        await assert_inconclusive(each, Uncertainty.NOT_WAV)
 
 
 async def test_a_span_beyond_the_end_is_not_reported_as_muted():
-    found = await compared(pair(ENCODINGS["16-bit PCM"], 1).known(CARD, Span(6.0, 7.0)))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.SPAN_BEYOND_END)
+    beyond = pair(PCM16, 1).known(CARD, Span(6.0, 7.0))
+    await assert_inconclusive(beyond, Uncertainty.SPAN_BEYOND_END)
 
 
 async def test_a_header_with_room_for_audio_is_uncertain():
-    both = pair(ENCODINGS["16-bit PCM"], 1)
+    both = pair(PCM16, 1)
     hidden = chunk(b"JUNK", both.raw[44:10_000])
     stuffed = both.redacted[:36] + hidden + both.redacted[36:]
-    found = await compared(Pair(both.raw, stuffed))
-    assert (found.verdict, found.uncertainty) == (Verdict.INCONCLUSIVE, Uncertainty.LONG_HEADER)
+    await assert_inconclusive(Pair(both.raw, stuffed), Uncertainty.LONG_HEADER)
     tagged = both.redacted[:36] + chunk(b"LIST", b"INFO") + both.redacted[36:]
     assert (await compared(Pair(both.raw, tagged))).verdict is Verdict.PROVEN
 
 
 async def test_the_digest_covers_every_compared_byte():
-    both = pair(ENCODINGS["16-bit PCM"], 1)
-    found = await compared(both)
-    assert found.redacted_sha256 == hashlib.sha256(both.redacted).hexdigest()
+    both = pair(PCM16, 1)
+    assert (await compared(both)).redacted_sha256 == hashlib.sha256(both.redacted).hexdigest()
 
 
 async def test_the_recordings_of_the_demo_are_proven():
     for direction in ("combined", "user"):
-        found = await compared(
-            Pair(
-                recordings.load(direction, redacted=False),
-                recordings.load(direction, redacted=True),
-            )
-        )
+        both = (recordings.load(direction, redacted=is_redacted) for is_redacted in (False, True))
+        found = await compared(Pair(*both))
         assert found.verdict is Verdict.PROVEN
         assert found.muted.count
 
@@ -324,8 +298,7 @@ async def test_a_fade_next_to_an_existing_pause_excuses_no_difference():
     raw, pause = speech(SECONDS, 1), Span(2.002, 2.498)
     redacted = muted(raw, CARD, pause, fade_seconds=EDGE_SECONDS)
     assert not raw[inside(pause)].any()
-    encoding = ENCODINGS["16-bit PCM"]
-    both = Pair(*(wav(encoding, encoding.encode(each), 1) for each in (raw, redacted)))
+    both = Pair(*(wav(PCM16, PCM16.encode(each), 1) for each in (raw, redacted)))
     found = await compared(both)
     assert (found.verdict, found.heard.count) == (Verdict.DIFFERS, 2)
 
@@ -365,7 +338,7 @@ def test_memory_use_is_constant(size_mib):
     def body(*, is_muted):
         async def pieces():
             total = size_mib * 2**20
-            sound = ENCODINGS["16-bit PCM"].encode(speech(2.0, 1))
+            sound = PCM16.encode(speech(2.0, 1))
             quiet = bytes(len(sound) // 2) + sound[len(sound) // 2 :]
             yield riff(fmt(), chunk(b"data", b"", size=total))
             for number, _ in enumerate(range(0, total, len(sound))):
@@ -386,8 +359,7 @@ def test_memory_use_is_constant(size_mib):
 
 
 async def test_a_longer_body_is_not_buffered():
-    encoding = ENCODINGS["16-bit PCM"]
-    sound = encoding.encode(speech(2.0, 1))
+    sound = PCM16.encode(speech(2.0, 1))
 
     async def endless():
         yield riff(fmt(), chunk(b"data", b"", size=0xFFFF_FFFF))
@@ -395,7 +367,7 @@ async def test_a_longer_body_is_not_buffered():
             yield sound
 
     async def short():
-        yield wav(encoding, sound, 1)
+        yield wav(PCM16, sound, 1)
 
     tracemalloc.start()
     found = await compare_streams(endless(), short())
