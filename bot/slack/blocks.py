@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.slack.identifiers import Action
+from bot.slack.identifiers import Action, Input
 
 Block = dict[str, Any]
 Message = dict[str, Any]
@@ -77,6 +77,17 @@ def actions(*elements: Block) -> Block:
 def option(label: str, value: str) -> Block:
     """One choice of a menu."""
     return {"text": plain(label), "value": value}
+
+
+def field(name: Input | Action, label: str, element: Block, **more: Any) -> Block:  # noqa: ANN401 - Block Kit's own options
+    """A field of a form; ``payloads.field_of`` reads its input by ``name``."""
+    return {
+        "type": "input",
+        "block_id": name.value,
+        "label": plain(label),
+        "element": {**element, "action_id": name.value},
+        **more,
+    }
 
 
 def modal(title: str, blocks: Iterable[Block], *, close: str = "Close", **more: Any) -> View:  # noqa: ANN401 - Block Kit's own options

@@ -39,7 +39,6 @@ from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from bot.slack.web_api.response_urls import ResponseUrls
-from bot.slack.web_api.zones import Zones
 from bot.slack.workspaces import OwnWorkspace
 from bot.uninstallation import Uninstallation
 from bot.wiring.core import Core
@@ -151,7 +150,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             digest_listeners,
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
-            FinderListeners(finding, delivery_requests, modals, Zones(core.api)),
+            FinderListeners(finding, delivery_requests, modals, core.directory),
             ShortcutListeners(delivery_requests, build_previewer(core, lookup_limit), modals),
             EventListeners(
                 changes=core.group_changes,

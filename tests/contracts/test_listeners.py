@@ -114,7 +114,7 @@ def heard() -> dict[str, list[str]]:
         DigestAdminListeners(digests=None, modals=None, answers=None),
         DigestListeners(requests=None),
         AccessListeners(submission=None, review=None, api=None),
-        FinderListeners(finding=None, requests=None, modals=None, zones=None),
+        FinderListeners(finding=None, requests=None, modals=None, directory=None),
         ShortcutListeners(requests=None, previewer=None, modals=None),
         EventListeners(
             changes=None,

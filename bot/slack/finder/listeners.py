@@ -17,12 +17,11 @@ from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View, notice
 from bot.slack.finder import view as views
-from bot.slack.finder import wording
 from bot.slack.finder.search import Search
 from bot.slack.identifiers import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, field_of, requester_of_submission
-from bot.slack.web_api.zones import Zones, zone_named
+from bot.slack.payloads import actor_of, chosen, field_of, requester_of_submission
+from bot.slack.web_api.directory import SlackDirectory, zone_named
 
 
 class NothingChosen(UsageError):
@@ -37,12 +36,16 @@ class FinderListeners:
     """The shortcut and the button that open the modal, and the actions in it."""
 
     def __init__(
-        self, finding: CallFinder, requests: DeliveryRequests, modals: Modals, zones: Zones
+        self,
+        finding: CallFinder,
+        requests: DeliveryRequests,
+        modals: Modals,
+        directory: SlackDirectory,
     ) -> None:
         self._finding = finding
         self._requests = requests
         self._modals = modals
-        self._zones = zones
+        self._directory = directory
 
     def register(self, app: AsyncApp) -> None:
         """Register every listener with Bolt."""
@@ -72,7 +75,7 @@ class FinderListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """Another agent: its newest calls."""
-        await self._search(ack, body, agent_name=_chosen(action))
+        await self._search(ack, body, agent_name=chosen(action))
 
     async def choose_day(
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
@@ -89,7 +92,7 @@ class FinderListeners:
         self, ack: AsyncAck, body: Mapping[str, Any], action: Mapping[str, Any]
     ) -> None:
         """Only calls that were, or were not, handed over."""
-        handoff = {"yes": True, "no": False}.get(_chosen(action))
+        handoff = {"yes": True, "no": False}.get(chosen(action))
         await self._search(ack, body, handoff=handoff)
 
     async def go_older(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
@@ -116,14 +119,14 @@ class FinderListeners:
                 surface=Surface.MODAL,
             )
         )
-        text = wording.accepted(stored, choice.conversation_id, choice.channel_id)
+        text = views.accepted(stored, choice.conversation_id, choice.channel_id)
         await ack(response_action="update", view=notice(text))
 
     async def _open(self, body: Mapping[str, Any], agent_name: str) -> None:
         search = Search.begin(agent_name, self._finding.clock())
         actor = actor_of(body)
         await self._modals.open(
-            str(body["trigger_id"]), wording.TITLE, lambda: self._filled(actor, search)
+            str(body["trigger_id"]), views.TITLE, lambda: self._filled(actor, search)
         )
 
     async def _search(self, ack: AsyncAck, body: Mapping[str, Any], **changes: Any) -> None:  # noqa: ANN401 - fields of a search
@@ -139,7 +142,7 @@ class FinderListeners:
     async def _filled(self, actor: Actor, search: Search) -> View:
         # Kept once known, because a cursor is valid only with the same limits of the day.
         known = search.zone is not None
-        zone = zone_named(search.zone) if known else await self._zones.zone_of(actor.user_id)
+        zone = zone_named(search.zone) if known else await self._directory.zone_of(actor.user_id)
         screen = await self._finding.screen(
             actor, search.agent_name, search.wanted(zone), search.places[-1]
         )
@@ -162,11 +165,11 @@ def _choice_of(view: Mapping[str, Any]) -> _Choice:
     # The block of the calls has a new id for each screen.
     values = (view.get("state") or {}).get("values") or {}
     calls = [block[Input.CALL] for block in values.values() if Input.CALL in block]
-    conversation_id = _chosen(calls[0]) if calls else ""
+    conversation_id = chosen(calls[0]) if calls else ""
     channel_id = str(field_of(view, Input.DESTINATION).get("selected_conversation") or "")
     if not conversation_id or not channel_id:
         raise NothingChosen
-    side = _chosen(field_of(view, Input.DIRECTION))
+    side = chosen(field_of(view, Input.DIRECTION))
     return _Choice(
         agent_name=_search_of(view).agent_name,
         conversation_id=conversation_id,
@@ -178,7 +181,3 @@ def _choice_of(view: Mapping[str, Any]) -> _Choice:
 
 def _search_of(view: Mapping[str, Any]) -> Search:
     return Search.of(str(view["private_metadata"]))
-
-
-def _chosen(field: Mapping[str, Any]) -> str:
-    return str((field.get("selected_option") or {}).get("value") or "")

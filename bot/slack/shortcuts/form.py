@@ -12,9 +12,9 @@ from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.recordings.references.reference import MAX_REFERENCE_CHARACTERS, Reference, parse_reference
 from bot.recordings.requests.request_writer import StoredRequest
 from bot.slack import wording
-from bot.slack.blocks import Block, View, context, modal, notice, option, plain, section
+from bot.slack.blocks import Block, View, context, field, modal, notice, option, plain, section
 from bot.slack.identifiers import Action, Input, ModalCallback
-from bot.slack.payloads import field_of
+from bot.slack.payloads import chosen, field_of
 from bot.slack.recordings import replies
 
 TITLE: Final = "Get call audio"
@@ -62,8 +62,7 @@ def thread_of(view: Mapping[str, Any]) -> Thread:
 
 def filled(thread: Thread, view: Mapping[str, Any]) -> Filled:
     """Read the input that changes the preview; the default is the first call."""
-    option_ = field_of(view, Action.CHOOSE_CALL).get("selected_option") or {}
-    index = str(option_.get("value") or "0")
+    index = chosen(field_of(view, Action.CHOOSE_CALL)) or "0"
     known = {str(at): each for at, each in enumerate(thread.choices)}
     redacted = bool(field_of(view, Action.CHOOSE_REDACTED).get("selected_options"))
     return Filled(known.get(index), redacted)
@@ -75,16 +74,15 @@ def reference_of(thread: Thread, view: Mapping[str, Any]) -> Reference:
     Raises:
         InvalidReference: the typed text names no conversation.
     """
-    chosen = filled(thread, view).chosen
-    if chosen:
-        return chosen.reference
+    call = filled(thread, view).chosen
+    if call:
+        return call.reference
     return parse_reference(str(field_of(view, Input.CONVERSATION).get("value") or ""))
 
 
 def direction_of(view: Mapping[str, Any]) -> Direction:
     """Read the requested side of the call; the default is both."""
-    chosen = field_of(view, Input.DIRECTION).get("selected_option") or {}
-    value = chosen.get("value")
+    value = chosen(field_of(view, Input.DIRECTION))
     return Direction(value) if value in list(Direction) else Direction.COMBINED
 
 
@@ -92,18 +90,19 @@ def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
     """Build the form; if the request would be refused, it shows the reason and no button."""
     if preview.decision.outcome is Outcome.REFUSED:
         return _refused(state, preview)
+    place = "It will be posted in this message's thread, after a new decision."
+    if preview.goes_to_dm:
+        place = (
+            "No app can post in direct messages between two people: it will be in your direct "
+            "messages with me instead, after a new decision."
+        )
     blocks = [
         *_calls(thread, state, preview),
         section(_verdict(thread, preview)),
         _direction(),
         _redacted(state),
-        context("It will be posted in this message's thread, after a new decision."),
+        context(place),
     ]
-    if preview.goes_to_dm:
-        blocks[-1] = context(
-            "No app can post in direct messages between two people: it will be in your direct "
-            "messages with me instead, after a new decision."
-        )
     return modal(
         TITLE,
         blocks,
@@ -152,48 +151,35 @@ def _calls(thread: Thread, state: Filled, preview: DeliveryPreview) -> list[Bloc
 
 
 def _verdict(thread: Thread, preview: DeliveryPreview) -> str:
-    is_channel = not preview.goes_to_dm and thread.channel_id.startswith(("C", "G"))
-    place = f"in <#{thread.channel_id}>" if is_channel else "here"
-    if preview.goes_to_dm:
-        place = "there"
+    is_channel = thread.channel_id.startswith(("C", "G"))
+    here = f"in <#{thread.channel_id}>" if is_channel else "here"
+    place = "there" if preview.goes_to_dm else here
     if preview.decision.outcome is Outcome.RAW:
         return f"You would get it *unredacted* {place}."
-    why = wording.why_redacted(preview.decision.reason, is_public=preview.is_public)
     if preview.decision.reason is Reason.ASKED:
         return "You would get it *redacted*, as requested."
+    why = wording.why_redacted(preview.decision.reason, is_public=preview.is_public)
     return f"You would get it *redacted* {place}: {why}."
 
 
 def _entry() -> Block:
-    return {
-        "type": "input",
-        "block_id": Input.CONVERSATION.value,
-        "label": plain("Which conversation?"),
-        "hint": plain("There is none in the message. Paste a conversation id or a Studio link."),
-        "element": {
-            "type": "plain_text_input",
-            "action_id": Input.CONVERSATION.value,
-            "min_length": 1,
-            "max_length": MAX_REFERENCE_CHARACTERS,
-        },
-    }
+    return field(
+        Input.CONVERSATION,
+        "Which conversation?",
+        {"type": "plain_text_input", "min_length": 1, "max_length": MAX_REFERENCE_CHARACTERS},
+        hint=plain("There is none in the message. Paste a conversation id or a Studio link."),
+    )
 
 
 def _radio(thread: Thread, state: Filled) -> Block:
     options = [option(_label(each), str(at)) for at, each in enumerate(thread.choices)]
-    chosen = thread.choices.index(state.chosen) if state.chosen else 0
-    return {
-        "type": "input",
-        "block_id": Action.CHOOSE_CALL.value,
-        "dispatch_action": True,
-        "label": plain("Which call?"),
-        "element": {
-            "type": "radio_buttons",
-            "action_id": Action.CHOOSE_CALL.value,
-            "options": options,
-            "initial_option": options[chosen],
-        },
-    }
+    initial = thread.choices.index(state.chosen) if state.chosen else 0
+    return field(
+        Action.CHOOSE_CALL,
+        "Which call?",
+        {"type": "radio_buttons", "options": options, "initial_option": options[initial]},
+        dispatch_action=True,
+    )
 
 
 def _label(choice: Choice) -> str:
@@ -205,33 +191,20 @@ def _label(choice: Choice) -> str:
 
 def _direction() -> Block:
     options = [option(label, side.value) for side, label in SIDES.items()]
-    return {
-        "type": "input",
-        "block_id": Input.DIRECTION.value,
-        "label": plain("Which side of the call?"),
-        "element": {
-            "type": "static_select",
-            "action_id": Input.DIRECTION.value,
-            "options": options,
-            "initial_option": options[0],
-        },
-    }
+    return field(
+        Input.DIRECTION,
+        "Which side of the call?",
+        {"type": "static_select", "options": options, "initial_option": options[0]},
+    )
 
 
 def _redacted(state: Filled) -> Block:
     choice = option("Redacted, even if I may hear it unredacted", REDACTED)
-    element: Block = {
-        "type": "checkboxes",
-        "action_id": Action.CHOOSE_REDACTED.value,
-        "options": [choice],
-    }
-    if state.redacted:
-        element["initial_options"] = [choice]
-    return {
-        "type": "input",
-        "block_id": Action.CHOOSE_REDACTED.value,
-        "dispatch_action": True,
-        "optional": True,
-        "label": plain("Variant"),
-        "element": element,
-    }
+    chosen_already = {"initial_options": [choice]} if state.redacted else {}
+    return field(
+        Action.CHOOSE_REDACTED,
+        "Variant",
+        {"type": "checkboxes", "options": [choice], **chosen_already},
+        dispatch_action=True,
+        optional=True,
+    )

@@ -5,12 +5,16 @@ Sources: Slack's pages on users.info, conversations.info and conversations.membe
 
 from collections.abc import Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Standing
 from bot.errors import CallAudioError
+from bot.observability.logs import get_logger
 from bot.slack.web_api.api import SlackApi, next_cursor
 from bot.slack.web_api.identity import Identity
+
+log = get_logger(__name__)
 
 MEMBERS_PER_PAGE: Final = 200
 """As Slack recommends; it documents "under 1,000" (docs: conversations.members)."""
@@ -71,6 +75,15 @@ class SlackDirectory:
         bot = await self._identity.read()
         return standing_of(user, team_id=bot.team_id, enterprise_id=bot.enterprise_id)
 
+    async def zone_of(self, user_id: str) -> ZoneInfo:
+        """Read a person's time zone; UTC if Slack returns none, or an unknown one."""
+        try:
+            answer = await self._api.call_with_retries("users.info", user=user_id)
+        except CallAudioError as error:
+            log.info("zone_unknown", code=error.code)
+            return zone_named(None)
+        return zone_named(_mapping(answer.get("user")).get("tz"))
+
 
 def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | None) -> Standing:
     """Classify a user object; missing flags leave the person unknown.
@@ -95,6 +108,14 @@ def standing_of(user: Mapping[str, Any], *, team_id: str, enterprise_id: str | N
         return Standing.GUEST
     known = bot_flags[0] is False and guest_flags == [False, False]
     return Standing.MEMBER if known else Standing.UNKNOWN
+
+
+def zone_named(name: object) -> ZoneInfo:
+    """Find a zone by its IANA name; UTC if there is none."""
+    try:
+        return ZoneInfo(name if isinstance(name, str) else "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
 
 
 def _is_external(channel: Mapping[str, Any]) -> bool | None:

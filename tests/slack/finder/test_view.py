@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from bot.polyai.browsing import Screen
 from bot.polyai.normalization import CallSummary
 from bot.sandbox.block_limits import problems
-from bot.slack.finder import wording
 from bot.slack.finder.search import Search
-from bot.slack.finder.view import finder, open_button
+from bot.slack.finder.view import finder, open_button, when, which
 from tests.conftest import NOON
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -51,10 +50,10 @@ def test_every_view_is_accepted_by_slack(calls, names, day, older):
 
 
 def test_a_call_is_shown_in_the_persons_time_zone():
-    assert wording.when(CALL, ZoneInfo("Europe/London")) == (
+    assert when(CALL, ZoneInfo("Europe/London")) == (
         "Wed 3 Jun 14:18 · 2:03 · inbound · handed over"
     )
-    assert wording.which(CALL) == "+44••••••••90 · CA1"
+    assert which(CALL) == "+44••••••••90 · CA1"
 
 
 def test_the_agents_own_words_for_a_reason_are_not_shown():

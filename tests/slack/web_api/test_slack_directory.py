@@ -11,7 +11,7 @@ from bot.access.policy import Standing
 from bot.errors import CallAudioError
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import directory
-from bot.slack.web_api.directory import SlackDirectory, standing_of
+from bot.slack.web_api.directory import SlackDirectory, standing_of, zone_named
 from tests.slack.conftest import ALICE, CHANNEL
 from tests.tables import each_row
 
@@ -41,38 +41,30 @@ def standing(*, enterprise_id=None, **changes):
 @each_row(
     ("changes", "expected"),
     [
-        pytest.param({}, Standing.MEMBER, id="every flag there and good"),
-        pytest.param({"deleted": True}, Standing.DEACTIVATED, id="deactivated"),
-        pytest.param({"deleted": MISSING}, Standing.UNKNOWN, id="deleted missing"),
-        pytest.param({"deleted": None}, Standing.UNKNOWN, id="deleted empty"),
-        pytest.param({"deleted": "true"}, Standing.DEACTIVATED, id="deleted in words"),
-        pytest.param({"is_stranger": True}, Standing.EXTERNAL, id="a stranger"),
-        pytest.param({"is_stranger": False}, Standing.MEMBER, id="no stranger"),
-        pytest.param(OF_ANOTHER_TEAM, Standing.EXTERNAL, id="of another team"),
-        pytest.param({"team_id": MISSING}, Standing.EXTERNAL, id="team missing"),
-        pytest.param({"is_bot": True}, Standing.BOT, id="a bot"),
-        pytest.param({"is_workflow_bot": True}, Standing.BOT, id="a workflow"),
-        pytest.param({"is_connector_bot": True}, Standing.BOT, id="a connector"),
-        pytest.param({"is_bot": MISSING}, Standing.UNKNOWN, id="bot flag missing"),
-        pytest.param({"is_bot": None}, Standing.UNKNOWN, id="bot flag empty"),
-        pytest.param({"is_restricted": True}, Standing.GUEST, id="a guest of many channels"),
-        pytest.param({"is_ultra_restricted": True}, Standing.GUEST, id="a guest of one channel"),
-        pytest.param(
-            {"is_restricted": True, "is_ultra_restricted": MISSING},
-            Standing.GUEST,
-            id="a guest of unknown kind",
-        ),
-        pytest.param({"is_restricted": MISSING}, Standing.UNKNOWN, id="guest flag missing"),
-        pytest.param({"is_ultra_restricted": MISSING}, Standing.UNKNOWN, id="other one missing"),
-        pytest.param({"is_restricted": "false"}, Standing.UNKNOWN, id="guest flag in words"),
-        pytest.param(
-            {"is_bot": True, "is_restricted": MISSING}, Standing.BOT, id="bots have no guest flags"
-        ),
-        pytest.param({**OF_ANOTHER_TEAM, "is_bot": True}, Standing.EXTERNAL, id="a foreign bot"),
-        pytest.param(
-            {"is_stranger": True, "deleted": True}, Standing.DEACTIVATED, id="a stranger who left"
-        ),
-        pytest.param({"is_stranger": True, "is_bot": True}, Standing.EXTERNAL, id="a strange bot"),
+        ({}, Standing.MEMBER),
+        ({"deleted": True}, Standing.DEACTIVATED),
+        ({"deleted": MISSING}, Standing.UNKNOWN),
+        ({"deleted": None}, Standing.UNKNOWN),
+        ({"deleted": "true"}, Standing.DEACTIVATED),
+        ({"is_stranger": True}, Standing.EXTERNAL),
+        ({"is_stranger": False}, Standing.MEMBER),
+        (OF_ANOTHER_TEAM, Standing.EXTERNAL),
+        ({"team_id": MISSING}, Standing.EXTERNAL),
+        ({"is_bot": True}, Standing.BOT),
+        ({"is_workflow_bot": True}, Standing.BOT),
+        ({"is_connector_bot": True}, Standing.BOT),
+        ({"is_bot": MISSING}, Standing.UNKNOWN),
+        ({"is_bot": None}, Standing.UNKNOWN),
+        ({"is_restricted": True}, Standing.GUEST),
+        ({"is_ultra_restricted": True}, Standing.GUEST),
+        ({"is_restricted": True, "is_ultra_restricted": MISSING}, Standing.GUEST),
+        ({"is_restricted": MISSING}, Standing.UNKNOWN),
+        ({"is_ultra_restricted": MISSING}, Standing.UNKNOWN),
+        ({"is_restricted": "false"}, Standing.UNKNOWN),
+        ({"is_bot": True, "is_restricted": MISSING}, Standing.BOT),
+        ({**OF_ANOTHER_TEAM, "is_bot": True}, Standing.EXTERNAL),
+        ({"is_stranger": True, "deleted": True}, Standing.DEACTIVATED),
+        ({"is_stranger": True, "is_bot": True}, Standing.EXTERNAL),
     ],
 )
 def test_each_set_of_flags_has_its_standing(changes, expected):
@@ -82,40 +74,14 @@ def test_each_set_of_flags_has_its_standing(changes, expected):
 @each_row(
     ("enterprise_id", "changes", "expected"),
     [
-        pytest.param(
-            ORG, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.MEMBER, id="our org, another team"
-        ),
-        pytest.param(
-            None, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.EXTERNAL, id="we are in no org"
-        ),
-        pytest.param(
-            ORG,
-            {**OF_ANOTHER_TEAM, "enterprise_user": {"enterprise_id": "E0OTHER"}},
-            Standing.EXTERNAL,
-            id="another org",
-        ),
-        pytest.param(
-            ORG,
-            {**OF_ANOTHER_TEAM, "enterprise_user": {}},
-            Standing.EXTERNAL,
-            id="without an organisation",
-        ),
-        pytest.param(
-            ORG, {**OF_ANOTHER_TEAM, "enterprise_user": None}, Standing.EXTERNAL, id="empty org"
-        ),
-        pytest.param(
-            ORG,
-            {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_restricted": True},
-            Standing.GUEST,
-            id="a guest of our org",
-        ),
-        pytest.param(
-            ORG,
-            {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_stranger": True},
-            Standing.EXTERNAL,
-            id="a stranger with any other flags",
-        ),
-        pytest.param(ORG, {}, Standing.MEMBER, id="our own team needs no org"),
+        (ORG, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.MEMBER),
+        (None, {**OF_ANOTHER_TEAM, **IN_OUR_ORG}, Standing.EXTERNAL),
+        (ORG, {**OF_ANOTHER_TEAM, "enterprise_user": {"enterprise_id": "E0"}}, Standing.EXTERNAL),
+        (ORG, {**OF_ANOTHER_TEAM, "enterprise_user": {}}, Standing.EXTERNAL),
+        (ORG, {**OF_ANOTHER_TEAM, "enterprise_user": None}, Standing.EXTERNAL),
+        (ORG, {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_restricted": True}, Standing.GUEST),
+        (ORG, {**OF_ANOTHER_TEAM, **IN_OUR_ORG, "is_stranger": True}, Standing.EXTERNAL),
+        (ORG, {}, Standing.MEMBER),
     ],
 )
 def test_each_set_of_enterprise_flags_has_its_standing(enterprise_id, changes, expected):
@@ -133,10 +99,6 @@ def test_only_a_complete_object_makes_a_member(odd):
         assert [whole[flag] for flag in flags] == [False] * 4
         assert whole["team_id"] == TEAM
         assert not whole.get("is_stranger")
-
-
-def test_an_empty_object_has_an_unknown_standing():
-    assert standing_of({}, team_id=TEAM, enterprise_id=None) is Standing.UNKNOWN
 
 
 NOT_SHARED = {"is_ext_shared": False, "is_pending_ext_shared": False}
@@ -193,7 +155,7 @@ async def test_direct_messages_are_read_with_their_person(people, workspace):
     assert (dm.is_external, dm.is_private) == (None, True), "Slack sends no flag for either"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("made", "field", "expected"),
     [
         ({"is_ext_shared": True}, "is_external", True),
@@ -222,7 +184,7 @@ async def test_missing_flags_of_a_conversation_are_unknown(
     assert getattr(await people.conversation("C0MADEUP00"), field) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answered", "expected"),
     [
         ({}, (None, None)),
@@ -245,6 +207,7 @@ async def test_an_odd_answer_about_a_conversation_is_never_favourable(
 
 
 async def test_members_are_read_page_by_page(people, workspace, monkeypatch):
+    assert directory.MEMBERS_PER_PAGE == 200
     monkeypatch.setattr(directory, "MEMBERS_PER_PAGE", 2)
     workspace.add_channel("C0MANY0000", members=[f"U0PERSON{n}" for n in range(4)])
     first = await people.members("C0MANY0000", None)
@@ -252,12 +215,6 @@ async def test_members_are_read_page_by_page(people, workspace, monkeypatch):
     second = await people.members("C0MANY0000", first.next_cursor)
     third = await people.members("C0MANY0000", second.next_cursor)
     assert third == MemberPage((workspace.bot_user_id,), None)
-
-
-async def test_members_are_requested_in_pages_of_the_documented_size(people, workspace):
-    await people.members(CHANNEL, None)
-    (asked,) = workspace.called("conversations.members")
-    assert asked.arguments["limit"] == "200"
 
 
 async def test_an_answer_without_a_list_of_members_is_an_error(people, slack):
@@ -273,3 +230,23 @@ async def test_nothing_is_cached(people, workspace):
     assert await people.standing(ALICE) is Standing.MEMBER
     workspace.change_user(ALICE, deleted=True)
     assert await people.standing(ALICE) is Standing.DEACTIVATED
+
+
+@each_row(
+    ("name", "key"),
+    [
+        ("Asia/Tokyo", "Asia/Tokyo"),
+        *((odd, "UTC") for odd in ("Mars/Olympus", "../../etc/passwd", "", None, 7)),
+    ],
+)
+def test_each_name_is_a_zone_or_utc(name, key):
+    assert zone_named(name).key == key
+
+
+async def test_the_zone_of_a_person_is_read_from_slack_and_without_an_answer_it_is_utc(
+    people, workspace, slack
+):
+    workspace.add_user(ALICE, tz="Asia/Tokyo")
+    assert (await people.zone_of(ALICE)).key == "Asia/Tokyo"
+    slack.faults.add(Fault("users.info", error="user_not_found"))
+    assert (await people.zone_of(ALICE)).key == "UTC"
