@@ -21,8 +21,7 @@ from bot.observability.logs import get_logger
 from bot.observability.metrics import Metrics
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.shapes import is_well_formed
-from bot.slack.web_api.error_mapping import BY_CODE
-from bot.slack.web_api.errors import ScopeMissing, SlackTokenRejected
+from bot.slack.web_api.errors import BY_CODE, ScopeMissing, SlackTokenRejected
 from bot.slack.web_api.hosts import is_trusted
 
 log = get_logger(__name__)

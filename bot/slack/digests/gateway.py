@@ -15,7 +15,6 @@ from bot.slack.digests import cards, charts, words
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import BlocksRefused
-from bot.slack.web_api.history import find_own_message, metadata
 
 log = get_logger(__name__)
 
@@ -51,7 +50,7 @@ class SlackDigestGateway:
     async def find(self, digest: Digest, slot_local: str, since: datetime) -> str | None:
         """Find the post of a slot by its metadata; None also without the history scope."""
         mark = _mark(digest, slot_local)
-        return await find_own_message(self._api, digest.channel_id, mark, since)
+        return await messages.find_own_message(self._api, digest.channel_id, mark, since)
 
     async def notify_owner(self, digest: Digest, why: str) -> None:
         """Notify the owner in a direct message that the digest is paused."""
@@ -82,4 +81,4 @@ class SlackDigestGateway:
 
 
 def _mark(digest: Digest, slot_local: str) -> dict[str, Any]:
-    return metadata(METADATA_TYPE, {"digest_id": digest.id, "slot": slot_local})
+    return messages.metadata(METADATA_TYPE, {"digest_id": digest.id, "slot": slot_local})

@@ -27,7 +27,6 @@ from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused, UploadUrlRefused
-from bot.slack.web_api.history import find_own_message, metadata
 from bot.slack.web_api.response_urls import ResponseUrls
 
 log = get_logger(__name__)
@@ -77,7 +76,7 @@ class SlackGateway:
     async def find_announcement(self, announcement: Announcement, since: datetime) -> str | None:
         """Find the card by its metadata; None also without the history scope."""
         mark = _mark(announcement)
-        return await find_own_message(
+        return await messages.find_own_message(
             self._api, announcement.channel_id, mark, since, announcement.thread_ts
         )
 
@@ -225,4 +224,4 @@ class SlackGateway:
 
 
 def _mark(announcement: Announcement) -> dict[str, Any]:
-    return metadata(METADATA_TYPE, {"delivery_id": announcement.delivery_id})
+    return messages.metadata(METADATA_TYPE, {"delivery_id": announcement.delivery_id})

@@ -6,8 +6,7 @@ would spend the minute's calls on first decisions, and every delivery would wait
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,32 +17,6 @@ from bot.slack.web_api.unstored_calls import UNSTORED_SHARE
 CALLS_EACH: Final = 2
 """Calls of ``conversations.info`` in a delivery."""
 MOST_AT_ONCE: Final = 16
-
-
-class _Reserved:
-    """The calls of one delivery that were reserved before it started, by their times."""
-
-    def __init__(self, limiter: RateLimiter, taken: Sequence[float | None]) -> None:
-        self._limiter = limiter
-        self._taken = list(taken)
-
-    def use(self) -> bool:
-        """Use one; returns whether one was left."""
-        if not self._taken:
-            return False
-        taken_at = self._taken.pop(0)
-        if taken_at is not None:
-            self._limiter.unstored.add_taken(INFO, taken_at)
-        return True
-
-
-_RESERVED: ContextVar[_Reserved | None] = ContextVar("reserved", default=None)
-
-
-def use_reserved(method: str) -> bool:
-    """Return whether this call was reserved before its delivery started, and use it."""
-    reserved = _RESERVED.get() if method == INFO else None
-    return reserved is not None and reserved.use()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +56,11 @@ class Admission:
             self._taken.popleft()
         wanted = CALLS_EACH * min(room, self._step) - len(self._taken)
         if wanted > 0 and now >= self._again_at:
-            is_few = (
-                self._limiter.unstored.count(key, limit) + wanted <= limit.calls // UNSTORED_SHARE
-            )
-            is_unstored = is_few and self._limiter.unstored.is_idle(key, limit)
+            unstored = self._limiter.unstored
+            is_few = unstored.count(key, limit) + wanted <= limit.calls // UNSTORED_SHARE
+            is_unstored = is_few and unstored.is_idle(key, limit)
             if is_unstored:
-                self._limiter.unstored.add(key, wanted)
+                unstored.add(key, wanted)
                 calls = wanted
             else:
                 calls, again_seconds = await self._limiter.take(key, limit, wanted)
@@ -106,5 +78,5 @@ class Admission:
     def assign_reserved(self) -> None:
         """Assign the calls of one claimed delivery to the task that runs it."""
         calls = [self._claimed.popleft() for _ in range(min(CALLS_EACH, len(self._claimed)))]
-        taken = [each.taken_at if each.is_stored else None for each in calls]
-        _RESERVED.set(_Reserved(self._limiter, taken))
+        taken = (each.taken_at if each.is_stored else None for each in calls)
+        self._limiter.unstored.reserve(taken)

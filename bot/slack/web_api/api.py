@@ -20,13 +20,12 @@ from bot.network.outbound import Outbound, direct
 from bot.network.retry import parse_retry_after, retrying
 from bot.observability.logs import get_logger, logged_call
 from bot.observability.metrics import Metrics
-from bot.slack.web_api.admission import use_reserved
-from bot.slack.web_api.error_mapping import error_of
 from bot.slack.web_api.errors import (
     SlackAnswerLost,
     SlackRateLimited,
     SlackUnclear,
     SlackUnreachable,
+    error_of,
 )
 from bot.slack.web_api.hosts import is_trusted
 from bot.slack.web_api.rate_limiter import RateLimiter
@@ -123,7 +122,7 @@ class SlackApi:
         return _answer(await self._send_counted(method, arguments))
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:
-        await self._rate_limiter.enter(method, arguments, is_reserved=use_reserved(method))
+        await self._rate_limiter.enter(method, arguments)
         return await self._send_counted(method, arguments)
 
     async def _send_counted(self, method: str, arguments: Mapping[str, Any]) -> AsyncSlackResponse:

@@ -1,6 +1,19 @@
-"""The errors of calls to Slack, in words for people; ``error_mapping`` chooses among them."""
+"""The errors of calls to Slack, in words for people, and the codes of Slack that stand for each."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
 
 from bot.errors import CallAudioError, Unexpected
+from bot.home.publishing import HomeConflict
+from bot.recordings.deliveries.slack_errors import (
+    ConversationArchived,
+    ConversationUnseen,
+    FileDeleted,
+    UploadGone,
+)
 
 
 class SlackError(CallAudioError):
@@ -174,3 +187,66 @@ class BlocksRefused(SlackError):
         "being prepared."
     )
     fix = "Try again in a minute; if it keeps failing, tell the callaudio operator the reference."
+
+
+CODES: Final[Mapping[type[CallAudioError], str]] = MappingProxyType(
+    {
+        SlackRateLimited: "ratelimited rate_limited",
+        SlackUnclear: """
+            internal_error fatal_error request_timeout service_unavailable file_update_failed
+            fetch_members_failed
+        """,
+        WorkspaceMoving: "team_added_to_org org_login_required",
+        SlackTokenRejected: "invalid_auth not_authed account_inactive token_revoked token_expired",
+        ScopeMissing: "missing_scope no_permission",
+        ConversationUnseen: """
+            channel_not_found invalid_channel not_in_channel method_not_supported_for_channel_type
+        """,
+        ConversationArchived: "is_archived",
+        ThreadGone: "thread_not_found",
+        UploadGone: "file_not_found",
+        FileDeleted: "file_deleted",
+        FilesRestricted: """
+            file_uploads_disabled file_uploads_except_images_disabled file_upload_size_restricted
+            file_type_not_allowed storage_limit_reached slack_connect_file_upload_sharing_blocked
+            slack_connect_blocked_file_type
+        """,
+        PostingRestricted: """
+            posting_to_channel_denied restricted_action restricted_action_read_only_channel
+            restricted_action_thread_only_channel restricted_action_non_threadable_channel
+        """,
+        TriggerLapsed: "expired_trigger_id exchanged_trigger_id invalid_trigger_id",
+        BlocksRefused: "invalid_blocks invalid_message invalid_view",
+        ModalClosed: "not_found",
+        HomeConflict: "hash_conflict",
+        PersonUnknown: """
+            user_not_found users_not_found user_not_visible user_disabled cannot_dm_bot
+            messages_tab_disabled
+        """,
+    }
+)
+BY_CODE: Final[dict[str, type[CallAudioError]]] = {
+    code: kind for kind, codes in CODES.items() for code in codes.split()
+}
+OWN_MISTAKES: Final = re.compile(
+    r"invalid_\w+|missing_(?!scope)\w+|unknown_method|method_deprecated|deprecated_endpoint"
+    r"|not_allowed_token_type|no_text|too_many_\w+|\w+_too_(?:long|large)|\w+_not_supplied"
+    r"|json_not_object|request_body_invalid|bad_\w+"
+)
+"""Slack's codes for malformed calls, except those in ``BY_CODE``."""
+
+
+def error_of(slack_code: str, *, status: int, retry_after_seconds: float | None) -> CallAudioError:
+    """Translate Slack's error code or, without one, the HTTP status."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return SlackRateLimited(retry_after_seconds=retry_after_seconds)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # whatever its body says
+        return SlackUnclear()
+    known = BY_CODE.get(slack_code)
+    if known:
+        return known(retry_after_seconds=retry_after_seconds)
+    if OWN_MISTAKES.fullmatch(slack_code):
+        return SlackCallInvalid()
+    # Slack's codes are words; anything else could contain something confidential.
+    shown = slack_code if re.fullmatch(r"[a-z_]{1,60}", slack_code) else "unknown"
+    return SlackError(likely_cause=f"Slack answers `{shown}`.")

@@ -69,7 +69,7 @@ class RateLimiter:
         self._held_until: dict[str, float] = {}
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._serving: dict[str, asyncio.Task[None]] = {}
-        self._reporting: set[asyncio.Task[None]] = set()
+        self._reporting: set[asyncio.Task[Any]] = set()
         self._lister: asyncio.Task[Any] | None = None
         self._numbers = itertools.count()
 
@@ -84,16 +84,15 @@ class RateLimiter:
             return None
         return key, Limit(limit.calls, limit.seconds * self._scale)
 
-    async def enter(
-        self, method: str, arguments: Mapping[str, Any], *, is_reserved: bool = False
-    ) -> None:
-        """Wait until the call may be made; ``is_reserved``: it was taken from the store before.
+    async def enter(self, method: str, arguments: Mapping[str, Any]) -> None:
+        """Wait until the call may be made, or use one that was reserved for this delivery.
 
         Raises:
             SlackRateLimited: the wait would be too long.
             TooManyLookups: answers to people have used their share.
         """
         urgency = urgency_now()
+        is_reserved = self.unstored.use_reserved(method)
         limited = limited_by(method, arguments)
         if urgency > Urgency.LOOKUP and limited:
             await self._wait_for_hold(limited[0], urgency)
@@ -140,12 +139,9 @@ class RateLimiter:
         metrics.slack_calls_allowed.clear()
         metrics.slack_held_seconds.clear()
         for method in PUBLISHED:
-            known = self.limit_of(method, {})
-            if known:
-                _, limit = known
-                metrics.slack_calls_allowed.labels(method=method).set(
-                    limit.calls * 60 / limit.seconds
-                )
+            if known := self.limit_of(method, {}):
+                a_minute = known[1].calls * 60 / known[1].seconds
+                metrics.slack_calls_allowed.labels(method=method).set(a_minute)
             if seconds := self.held_seconds(method):
                 metrics.slack_held_seconds.labels(method=method).set(seconds)
 
@@ -201,12 +197,9 @@ class RateLimiter:
         """Store the calls that did not wait for the store, once they are many."""
         is_many = self.unstored.count(key, limit) > limit.calls // UNSTORED_SHARE
         if is_many and key not in self._serving:
-            reporting = asyncio.create_task(self._store_calls(key, limit))
+            reporting = asyncio.create_task(self.take(key, limit, 0))
             self._reporting.add(reporting)
             reporting.add_done_callback(self._reporting.discard)
-
-    async def _store_calls(self, key: str, limit: Limit) -> None:
-        await self.take(key, limit, 0)
 
     async def close(self) -> None:
         """Stop serving waiting calls."""

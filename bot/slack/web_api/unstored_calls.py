@@ -2,12 +2,13 @@
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Final
 
 from bot.concurrency.urgency import Urgency
-from bot.slack.web_api.published_limits import Limit
-from bot.slack.web_api.sliding_window import Since
+from bot.slack.web_api.published_limits import INFO, Limit
+from bot.slack.web_api.rate_limit_stores import Since
 
 UNSTORED_SHARE: Final = 10
 """One in this many calls of a limit may be made without the store."""
@@ -16,6 +17,8 @@ PROGRESS_SHARE: Final = 2
 QUIET_SECONDS: Final = 10.0
 CALM_SECONDS: Final = 60.0
 """After this long without a query, a process may post without the store."""
+
+_RESERVED: ContextVar[deque[float | None] | None] = ContextVar("reserved", default=None)
 
 
 class UnstoredCalls:
@@ -33,10 +36,23 @@ class UnstoredCalls:
         """Count calls that are made now without the store."""
         self._made[key].extend([self._monotonic()] * calls)
 
-    def add_taken(self, key: str, taken_at: float) -> None:
-        """Count a call when it is made, not when it was taken from the store."""
-        self._taken[key].append(taken_at)
-        self.add(key)
+    def reserve(self, taken: Iterable[float | None]) -> None:
+        """Reserve calls of ``conversations.info`` for the current task.
+
+        ``taken``: when each was taken from the store; None if it was not.
+        """
+        _RESERVED.set(deque(taken))
+
+    def use_reserved(self, method: str) -> bool:
+        """Use a reserved call, and count it now; returns whether one was left."""
+        reserved = _RESERVED.get()
+        if method != INFO or not reserved:
+            return False
+        taken_at = reserved.popleft()
+        if taken_at is not None:
+            self._taken[INFO].append(taken_at)
+            self.add(INFO)
+        return True
 
     def count(self, key: str, limit: Limit) -> int:
         """Count the calls recently made without the store."""

@@ -24,7 +24,7 @@ from bot.recordings.deliveries.slack_port import (
     UploadTicket,
 )
 from bot.sandbox.faults import Fault
-from bot.slack.web_api import history
+from bot.slack.web_api import messages
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused
 from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
@@ -66,7 +66,7 @@ async def test_a_card_is_marked_and_found_by_its_metadata(gateway, workspace):
 async def test_a_card_is_searched_on_every_page_and_not_among_older_messages(
     gateway, workspace, monkeypatch
 ):
-    monkeypatch.setattr(history, "HISTORY_PAGE", 1)
+    monkeypatch.setattr(messages, "HISTORY_PAGE", 1)
     workspace.scopes |= {"channels:history"}
     ts = await gateway.announce(ANNOUNCEMENT)
     for _ in range(3):

@@ -14,7 +14,7 @@ from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.identifiers import Action
 from bot.slack.recordings.private_notes import private_note
-from bot.slack.web_api.error_mapping import BY_CODE
+from bot.slack.web_api.errors import BY_CODE
 from tests.slack.recordings.test_cards import CALL, DELIVERY, LOUD, assert_harmless, buttons, shown
 from tests.tables import each_row
 

@@ -10,7 +10,7 @@ from bot.concurrency.urgency import Urgency, working
 from bot.errors import TooManyLookups
 from bot.observability.metrics import Metrics
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
-from bot.slack.web_api.admission import Admission, use_reserved
+from bot.slack.web_api.admission import Admission
 from bot.slack.web_api.errors import SlackRateLimited
 from bot.slack.web_api.rate_limit_stores import MemoryRateLimitStore
 from bot.slack.web_api.rate_limiter import RateLimiter
@@ -335,9 +335,7 @@ class Worker:
         upload = ["files.getUploadURLExternal", POST, "files.getUploadURLExternal"]
         share = ["files.completeUploadExternal", "files.info", UPDATE]
         for method in (*decision, *upload, *decision, *share):
-            with working(Urgency.DELIVERY):
-                is_reserved = use_reserved(method)
-                await self.limiter.enter(method, {"channel": channel}, is_reserved=is_reserved)
+            await enter(self.limiter, Urgency.DELIVERY, method, channel=channel)
             await self.virtual.sleep(CALL_SECONDS)
             self.slack.call(method, channel)
 

@@ -1,4 +1,4 @@
-"""How many calls a sliding window allows now; a table, and the stores of the window."""
+"""How many calls a sliding window allows now, and what its stores count for other processes."""
 
 from collections.abc import AsyncIterator
 
@@ -7,11 +7,15 @@ import pytest
 from bot.sandbox.published_limits import PUBLISHED_LIMITS
 from bot.slack.web_api.published_limits import PUBLISHED, Limit, limited_by
 from bot.slack.web_api.rate_limit_stores import (
+    MARGIN,
     MemoryRateLimitStore,
     RateLimitStore,
     SharedRateLimitStore,
+    Since,
+    Spent,
+    hold,
+    spend,
 )
-from bot.slack.web_api.sliding_window import MARGIN, Since, Spent, hold, spend
 from bot.store.database import Database
 from tests.tables import each_row
 
@@ -23,25 +27,17 @@ NOW = 1000.0
 @each_row(
     ("spent", "since", "wanted", "allowed", "again"),
     [
-        pytest.param((), Since(), 4, 4, 0.01, id="all that is wanted"),
-        pytest.param((), Since(), 12, 10, LASTS, id="no more than the limit"),
-        pytest.param(((NOW + 5, 8),), Since(), 4, 2, 5, id="the rest"),
-        pytest.param(((NOW + 5, 10),), Since(), 4, 0, 5, id="nothing until the oldest is over"),
-        pytest.param(
-            ((NOW, 10),), Since(), 4, 4, 0.01, id="calls outside of the window do not count"
-        ),
-        pytest.param(
-            (), Since([NOW - 1] * 9), 4, 1, LASTS - 1, id="calls that the store has not counted"
-        ),
-        pytest.param((), Since([NOW - 99] * 9), 4, 4, 0.01, id="if they still count"),
-        pytest.param(
-            ((NOW - 50 + LASTS, 10),),
-            Since(made=[NOW - 20], taken=[NOW - 50]),
-            1,
-            0,
-            LASTS - 50,
-            id="a call counts from when it was made, not taken",
-        ),
+        ((), Since(), 4, 4, 0.01),
+        ((), Since(), 12, 10, LASTS),
+        (((NOW + 5, 8),), Since(), 4, 2, 5),
+        (((NOW + 5, 10),), Since(), 4, 0, 5),
+        # Calls outside of the window do not count.
+        (((NOW, 10),), Since(), 4, 4, 0.01),
+        # Calls that the store has not counted yet do, if they are inside.
+        ((), Since([NOW - 1] * 9), 4, 1, LASTS - 1),
+        ((), Since([NOW - 99] * 9), 4, 4, 0.01),
+        # A call counts from when it was made, not taken.
+        (((NOW - 50 + LASTS, 10),), Since([NOW - 20], [NOW - 50]), 1, 0, LASTS - 50),
     ],
 )
 def test_each_window_allows_its_number_of_calls(spent, since, wanted, allowed, again):
@@ -61,26 +57,20 @@ def test_a_call_that_was_made_later_than_it_was_taken_counts_once_and_for_longer
 def test_nothing_is_allowed_while_slack_asks_to_wait():
     held = hold(Spent(), seconds=30, now=NOW)
 
-    assert spend(held, LIMIT, wanted=1, now=NOW)[1].calls == 0
-    assert spend(held, LIMIT, wanted=1, now=NOW)[1].again_seconds == 30
-    assert spend(held, LIMIT, wanted=1, now=NOW + 30)[1].calls == 1
+    _, found = spend(held, LIMIT, wanted=1, now=NOW, since=Since())
+    assert (found.calls, found.again_seconds) == (0, 30)
+    assert spend(held, LIMIT, wanted=1, now=NOW + 30, since=Since())[1].calls == 1
 
 
-@pytest.mark.parametrize(
-    ("calls", "again"),
-    [
-        pytest.param((), 20, id="held"),
-        pytest.param(((NOW + LASTS, 10),), LASTS, id="held and spent"),
-    ],
-)
+@each_row(("calls", "again"), [((), 20), (((NOW + LASTS, 10),), LASTS)])
 def test_a_clock_that_is_set_back_prolongs_no_wait_beyond_its_own_length(calls, again):
     held = hold(hold(Spent(calls), seconds=30, now=NOW), seconds=5, now=NOW + 10)
     back = NOW - 3600
 
-    spent, found = spend(held, LIMIT, wanted=1, now=back)
+    spent, found = spend(held, LIMIT, wanted=1, now=back, since=Since())
 
     assert (found.calls, found.again_seconds) == (0, pytest.approx(again))
-    assert spend(spent, LIMIT, wanted=1, now=back + LASTS)[1].calls == 1
+    assert spend(spent, LIMIT, wanted=1, now=back + LASTS, since=Since())[1].calls == 1
 
 
 @pytest.fixture
@@ -100,7 +90,7 @@ async def stores(
 
 
 @pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_calls_taken_by_one_process_are_not_available_to_another(stores):
+async def test_calls_and_holds_of_one_process_count_for_another(stores):
     one, other = stores
 
     assert (await one.take("m", LIMIT, 7, since=Since())).calls == 7
@@ -110,14 +100,8 @@ async def test_calls_taken_by_one_process_are_not_available_to_another(stores):
     assert 55 < none.again_seconds <= LASTS
     assert (await one.take("another", LIMIT, 1, since=Since())).calls == 1
 
-
-@pytest.mark.parametrize("stores", ["memory", "shared"], indirect=True)
-async def test_a_retry_after_of_one_process_applies_to_the_other(stores):
-    one, other = stores
-
-    await one.hold("m", 45)
-
-    held = await other.take("m", LIMIT, 1, since=Since())
+    await one.hold("held", 45)
+    held = await other.take("held", LIMIT, 1, since=Since())
     assert held.calls == 0
     assert 40 < held.again_seconds <= 45
 
