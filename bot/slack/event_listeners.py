@@ -13,19 +13,7 @@ from bot.access.standings import Standings
 from bot.digests.digest_store import DigestStore
 from bot.home.home_store import HomeStore
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
-from bot.slack.identifiers import (
-    APP_UNINSTALLED,
-    CHANNEL_ID_CHANGED,
-    CHANNEL_SHARED,
-    FILE_CHANGED,
-    FILE_PUBLISHED,
-    FILE_SHARED,
-    GROUP_CHANGED,
-    HOME_OPENED,
-    MEMBER_JOINED,
-    TOKENS_REVOKED,
-    USER_CHANGED,
-)
+from bot.slack.identifiers import Event
 from bot.slack.payloads import Malformed, required_id
 from bot.uninstallation import Uninstallation
 
@@ -56,16 +44,16 @@ class EventListeners:
 
     def register(self, app: AsyncApp) -> None:
         """Register the events with Bolt."""
-        app.event(APP_UNINSTALLED)(self.app_uninstalled)
-        app.event(TOKENS_REVOKED)(self.tokens_revoked)
-        app.event(HOME_OPENED)(self.home_opened)
-        app.event(GROUP_CHANGED)(self.group_changed)
-        app.event(USER_CHANGED)(self.user_changed)
-        app.event(MEMBER_JOINED)(self.conversation_changed)
-        app.event(CHANNEL_SHARED)(self.conversation_changed)
-        app.event(CHANNEL_ID_CHANGED)(self.channel_id_changed)
-        for name in (FILE_SHARED, FILE_PUBLISHED, FILE_CHANGED):
-            app.event(name)(self.file_changed)
+        app.event(Event.APP_UNINSTALLED.value)(self.app_uninstalled)
+        app.event(Event.TOKENS_REVOKED.value)(self.tokens_revoked)
+        app.event(Event.HOME_OPENED.value)(self.home_opened)
+        app.event(Event.GROUP_CHANGED.value)(self.group_changed)
+        app.event(Event.USER_CHANGED.value)(self.user_changed)
+        app.event(Event.CHANNEL_ID_CHANGED.value)(self.channel_id_changed)
+        for name in (Event.MEMBER_JOINED, Event.CHANNEL_SHARED):
+            app.event(name.value)(self.conversation_changed)
+        for name in (Event.FILE_SHARED, Event.FILE_PUBLISHED, Event.FILE_CHANGED):
+            app.event(name.value)(self.file_changed)
 
     async def home_opened(self, context: AsyncBoltContext, event: Mapping[str, Any]) -> None:
         """`app_home_opened`: a worker publishes the Home, so that the ack need not wait.

@@ -6,17 +6,23 @@ from typing import Final
 COMMAND: Final = "/callaudio"
 ADMIN_COMMAND: Final = "/callaudio-admin"
 FIND_CALL_SHORTCUT: Final = "find_call_audio"
-APP_UNINSTALLED: Final = "app_uninstalled"
-TOKENS_REVOKED: Final = "tokens_revoked"
-GROUP_CHANGED: Final = "subteam_members_changed"
-USER_CHANGED: Final = "user_change"
-MEMBER_JOINED: Final = "member_joined_channel"
-CHANNEL_SHARED: Final = "channel_shared"
-CHANNEL_ID_CHANGED: Final = "channel_id_changed"
-FILE_CHANGED: Final = "file_change"
-FILE_PUBLISHED: Final = "file_public"
-FILE_SHARED: Final = "file_shared"
-HOME_OPENED: Final = "app_home_opened"
+GET_CALL_SHORTCUT: Final = "get_call_audio"
+
+
+class Event(StrEnum):
+    """Every event of Slack that the bot subscribes to."""
+
+    APP_UNINSTALLED = "app_uninstalled"
+    TOKENS_REVOKED = "tokens_revoked"
+    GROUP_CHANGED = "subteam_members_changed"
+    USER_CHANGED = "user_change"
+    MEMBER_JOINED = "member_joined_channel"
+    CHANNEL_SHARED = "channel_shared"
+    CHANNEL_ID_CHANGED = "channel_id_changed"
+    FILE_CHANGED = "file_change"
+    FILE_PUBLISHED = "file_public"
+    FILE_SHARED = "file_shared"
+    HOME_OPENED = "app_home_opened"
 
 
 class Action(StrEnum):
@@ -54,12 +60,6 @@ class ModalCallback(StrEnum):
     GET_CALL_AUDIO = "get_call_audio"
     ADD_DIGEST = "add_digest"
     SAVE_DIGEST = "save_digest"
-
-
-class MessageShortcut(StrEnum):
-    """Every ``callback_id`` of a shortcut on messages; each has one listener."""
-
-    GET_CALL_AUDIO = "get_call_audio"
 
 
 class Input(StrEnum):

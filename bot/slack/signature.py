@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bot.slack.rejected_requests import RejectionCause
@@ -29,8 +29,8 @@ class Rejection:
     """Why a request is rejected."""
 
     cause: RejectionCause
-    skew_seconds: int | None = None
-    """How far this machine's clock is ahead of the request's; negative: behind."""
+    facts: Mapping[str, int] = field(default_factory=dict)
+    """`skew_seconds`: how far this machine's clock is ahead of the request's; negative: behind."""
 
 
 def signed_by(headers: Mapping[str, str]) -> Signed | None:
@@ -57,5 +57,5 @@ def rejection_of(
         return Rejection(RejectionCause.SIGNATURE_WRONG)
     skew = round(now) - int(signed.timestamp)
     if abs(skew) > MAX_SKEW_SECONDS:
-        return Rejection(RejectionCause.CLOCK_SKEWED, skew)
+        return Rejection(RejectionCause.CLOCK_SKEWED, {"skew_seconds": skew})
     return None

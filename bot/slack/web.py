@@ -78,10 +78,8 @@ class SlackRequests:
         now = self._now()
         secrets = self._secrets if now < self._former_until else self._secrets[:1]
         rejection = rejection_of(signed, body, secrets=secrets, now=now)
-        if rejection and rejection.skew_seconds is not None:
-            return self._refused(rejection.cause, skew_seconds=rejection.skew_seconds)
         if rejection:
-            return self._refused(rejection.cause)
+            return self._refused(rejection.cause, **rejection.facts)
         bolt_request = _read(request, body)
         if bolt_request is None:
             return self._refused(RejectionCause.MALFORMED)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.access.grants import Right
-from bot.slack.identifiers import ADMIN_COMMAND, FIND_CALL_SHORTCUT, Action, MessageShortcut
+from bot.slack.identifiers import ADMIN_COMMAND, FIND_CALL_SHORTCUT, GET_CALL_SHORTCUT, Action
 from bot.store.tables import DigestRow, GrantRow, HomeRow
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 
@@ -90,8 +90,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(new_
             )
             assert WORDS in scene.workspace.ephemerals[-1].text
             assert scene.workspace.ephemerals[-1].user == STRANGER
-        shortcut = MessageShortcut.GET_CALL_AUDIO.value
-        await scene.people.message_shortcut(STRANGER, CHANNEL, message.ts, shortcut)
+        await scene.people.message_shortcut(STRANGER, CHANNEL, message.ts, GET_CALL_SHORTCUT)
         await scene.people.global_shortcut(STRANGER, FIND_CALL_SHORTCUT)
         assert WORDS in shown_to(scene, STRANGER)
         ack = await scene.people.view_submission(STRANGER, form.id, {})
@@ -106,7 +105,7 @@ async def test_presses_shortcuts_and_forms_of_another_workspace_are_refused(new_
             for e in await scene.all_audit()
             if (e.tag, e.actor_id) == ("slack:request:refused", STRANGER)
         ]
-        assert names == [*Action, shortcut, FIND_CALL_SHORTCUT, "request_access"]
+        assert names == [*Action, GET_CALL_SHORTCUT, FIND_CALL_SHORTCUT, "request_access"]
 
 
 async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_command_says(scene):

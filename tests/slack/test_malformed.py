@@ -105,9 +105,7 @@ EVENTS = [
             "new_channel_id": "C0OTHER00",
         },
     }
-    for kind in sorted(
-        {value for name, value in vars(identifiers).items() if name.isupper() and "_" in str(value)}
-    )
+    for kind in identifiers.Event
 ]
 COMMANDS = [
     {

@@ -60,24 +60,6 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-async def delete_file(api: SlackApi, file_id: str, shown_in: str | None) -> None:
-    """Delete a file; an already deleted file is no error.
-
-    Raises:
-        FileUnseen: it may still be visible in ``shown_in``.
-    """
-    await _ask(api, "files.delete", file_id, shown_in)
-
-
-async def read_file(api: SlackApi, file_id: str, shown_in: str | None) -> Mapping[str, Any] | None:
-    """Return Slack's answer about a file (docs: files.info); None for a deleted file.
-
-    Raises:
-        FileUnseen: it may still be visible in ``shown_in``.
-    """
-    return await _ask(api, "files.info", file_id, shown_in)
-
-
 async def is_left_out(api: SlackApi, file_id: str, channel_id: str) -> bool:
     """Return whether Slack has processed a shared file and yet shows it in no conversation.
 
@@ -96,10 +78,14 @@ async def is_left_out(api: SlackApi, file_id: str, channel_id: str) -> bool:
     return answer is None or (is_processed and not shares_of(file).places)
 
 
-async def _ask(
+async def call_about(
     api: SlackApi, method: str, file_id: str, shown_in: str | None
 ) -> Mapping[str, Any] | None:
-    """Call a method about one file; None if the file is deleted."""
+    """Call a method about one file; None if the file is deleted.
+
+    Raises:
+        FileUnseen: it may still be visible in ``shown_in``.
+    """
     try:
         return await _find(api, method, file_id, shown_in)
     except FileDeleted:

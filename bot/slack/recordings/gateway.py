@@ -21,6 +21,7 @@ from bot.recordings.deliveries.slack_port import (
     TakenBack,
     UploadTicket,
 )
+from bot.slack.blocks import Message
 from bot.slack.recordings import cards, files
 from bot.slack.recordings.private_notes import private_note
 from bot.slack.recordings.upload_body import UploadBody
@@ -92,17 +93,14 @@ class SlackGateway:
 
     async def show_delivered(self, ts: str, delivered: Delivered) -> None:
         """Put the facts and the buttons on the card."""
-        await self._api.call_with_retries(
-            "chat.update",
-            channel=delivered.announcement.channel_id,
-            ts=ts,
-            **cards.delivered(delivered),
-        )
+        await self._update(ts, delivered.announcement, cards.delivered(delivered))
 
     async def show_taken_back(self, ts: str, taken_back: TakenBack) -> None:
         """Show it on the card, and remove the buttons that need the file."""
-        channel_id = taken_back.announcement.channel_id
-        message = cards.taken_back(taken_back)
+        await self._update(ts, taken_back.announcement, cards.taken_back(taken_back))
+
+    async def _update(self, ts: str, announcement: Announcement, message: Message) -> None:
+        channel_id = announcement.channel_id
         await self._api.call_with_retries("chat.update", channel=channel_id, ts=ts, **message)
 
     async def withdraw(self, channel_id: str, ts: str) -> None:
@@ -189,7 +187,7 @@ class SlackGateway:
 
         ``shown_in``: where it may be visible unless provably gone.
         """
-        answer = await files.read_file(self._api, file_id, shown_in)
+        answer = await files.call_about(self._api, "files.info", file_id, shown_in)
         return FileShares() if answer is None else files.shares_of(answer.get("file"))
 
     async def is_left_out(self, file_id: str, channel_id: str) -> bool:
@@ -198,7 +196,7 @@ class SlackGateway:
 
     async def delete_file(self, file_id: str, shown_in: str | None = None) -> None:
         """Delete a file of ours; ``shown_in``: where it may be visible unless provably gone."""
-        await files.delete_file(self._api, file_id, shown_in)
+        await files.call_about(self._api, "files.delete", file_id, shown_in)
 
     async def notify(self, note: PrivateNote) -> None:
         """Notify the requester where they asked or, if that is impossible, in a direct message.
@@ -207,7 +205,10 @@ class SlackGateway:
             CallAudioError: neither is possible.
         """
         message = private_note(note)
-        if note.response_url and await self._answer(note.response_url.get_secret_value(), message):
+        # A command's response URL also works where the bot is no member.
+        if note.response_url and await self._response_urls.answer(
+            note.response_url.get_secret_value(), message, timeout_seconds=NOTE_SECONDS
+        ):
             return
         showing = self._api.call_once(
             "chat.postEphemeral", channel=note.channel_id, user=note.user_id, **message
@@ -217,10 +218,6 @@ class SlackGateway:
         except CallAudioError as error:
             log.info("ephemeral_refused", code=error.code, delivery_id=note.delivery_id)
             await messages.notify_in_dm(self._api, note.user_id, message)
-
-    async def _answer(self, response_url: str, message: dict[str, Any]) -> bool:
-        """Answer by the command's response URL, which also works where the bot is no member."""
-        return await self._response_urls.answer(response_url, message, timeout_seconds=NOTE_SECONDS)
 
 
 def _mark(announcement: Announcement) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from bot.recordings.references.mentions import find_mentions
 from bot.recordings.requests.delivery_requests import DeliveryRequests, Surface
 from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View
-from bot.slack.identifiers import Action, MessageShortcut, ModalCallback
+from bot.slack.identifiers import GET_CALL_SHORTCUT, Action, ModalCallback
 from bot.slack.modals import Modals
 from bot.slack.payloads import actor_of, requester_of_submission
 from bot.slack.shortcuts import form
@@ -31,7 +31,7 @@ class ShortcutListeners:
 
     def register(self, app: AsyncApp) -> None:
         """Register every listener with Bolt."""
-        app.message_shortcut(MessageShortcut.GET_CALL_AUDIO.value)(self.open_form)
+        app.message_shortcut(GET_CALL_SHORTCUT)(self.open_form)
         app.action(Action.CHOOSE_CALL.value)(self.choose)
         app.action(Action.CHOOSE_REDACTED.value)(self.choose)
         app.view(ModalCallback.GET_CALL_AUDIO.value)(self.submit_form)
