@@ -10,17 +10,13 @@ from bot.cli.app import build_cli
 from bot.observability.metrics import Metrics
 from bot.slack.operations import Operations
 from bot.slack.web import MAX_BODY_BYTES, build_web
-from bot.slack.web_api.api import build_session
-from bot.store.database import Database
 from tests.slack.test_web import FORM, open_door
 
 
 @pytest.fixture
 async def door(sqlite_url):
-    database = Database(sqlite_url)
-    async with build_session() as session:
-        yield await open_door(database, session)
-    await database.close()
+    async with open_door(sqlite_url) as door:
+        yield door
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
