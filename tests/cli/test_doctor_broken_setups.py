@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from pathlib import Path
@@ -64,7 +63,6 @@ class Bench:
     workspace: Workspace
     polyai: PolyAISandbox
     proxy: ForwardProxy
-    folder: Path
     new_postgresql: Callable[[], str]
     patch: pytest.MonkeyPatch
     options: list[str] = field(default_factory=list)
@@ -93,11 +91,8 @@ def setting(**changes: str) -> Callable[[Bench], None]:
     """Set variables; ``{port}`` is a port where nobody listens."""
 
     def apply(bench: Bench) -> None:
-        places = {"port": free_port(), "folder": bench.folder, "proxy": bench.proxy.port}
-        for name, value in changes.items():
-            bench.environ[name] = value.replace("{polyai}", bench.polyai.url)
-            for place, is_at in places.items():
-                bench.environ[name] = bench.environ[name].replace(f"{{{place}}}", str(is_at))
+        places = {"port": free_port(), "proxy": bench.proxy.port, "polyai": bench.polyai.url}
+        bench.environ |= {name: value.format(**places) for name, value in changes.items()}
 
     return apply
 
@@ -188,10 +183,6 @@ def asked_without_a_worker(*, claimed_by: str | None = None) -> Callable[[Bench]
         await bench.store(update(DueWorkRow).values(claim=claimed_by))
 
     return apply
-
-
-def unknown_admin(bench: Bench) -> None:
-    bench.environ["CALLAUDIO_ADMINS"] += ",U0NOBODY0"
 
 
 def another_agent_with_a_wrong_key(bench: Bench) -> None:
@@ -314,7 +305,9 @@ ROWS = {
     "a workspace that does not take a kind of block": Row(
         without_charts, "messages", "Update callaudio."
     ),
-    "an admin whom Slack does not know": Row(unknown_admin, "admins", "Copy member ID"),
+    "an admin whom Slack does not know": Row(
+        setting(CALLAUDIO_ADMINS="U0BOSS000,U0NOBODY0"), "admins", "Copy member ID"
+    ),
     # PolyAI.
     "another plain key": Row(
         setting(POLYAI_API_KEY="wrongKey1"),
@@ -381,15 +374,17 @@ ROWS = {
 }
 
 
-@asynccontextmanager
-async def bench_of(
+@pytest.fixture
+async def bench(
     row: Row,
     sqlite_url: str,
-    folder: Path,
-    new_postgresql: Callable[[], str],
-    patch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    migrated_postgresql: Callable[[], str],
+    empty_environment: pytest.MonkeyPatch,
 ) -> AsyncIterator[Bench]:
     """Set everything up correctly, then break it."""
+    (tmp_path / ".env").touch()
+    empty_environment.chdir(tmp_path)
     workspace = Workspace(scopes=REQUIRED | set(WITHOUT))
     workspace.add_user("U0BOSS000")
     workspace.add_channel("C0QUALITY0", members=["U0BOSS000"])
@@ -399,7 +394,7 @@ async def bench_of(
     ):
         environ = environment_of(workspace, slack, polyai)
         environ |= {"DATABASE_URL": sqlite_url, "CALLAUDIO_ADMINS": "U0BOSS000"}
-        bench = Bench(environ, workspace, polyai, proxy, folder, new_postgresql, patch)
+        bench = Bench(environ, workspace, polyai, proxy, migrated_postgresql, empty_environment)
         done = row.breaks(bench)
         if isawaitable(done):
             await done
@@ -408,15 +403,10 @@ async def bench_of(
 
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
-async def test_only_the_fault_is_named_with_its_fix_and_none_of_its_consequences(
-    row, run, sqlite_url, tmp_path, migrated_postgresql, empty_environment
-):
-    async with bench_of(row, sqlite_url, tmp_path, migrated_postgresql, empty_environment) as bench:
-        (tmp_path / ".env").touch()
-        empty_environment.chdir(tmp_path)
-        for name, value in bench.environ.items():
-            empty_environment.setenv(name, value)
-        result = await asyncio.to_thread(run, "doctor", "--json", *bench.options)
+async def test_only_the_fault_is_named_with_its_fix_and_none_of_its_consequences(row, bench, run):
+    for name, value in bench.environ.items():
+        bench.patch.setenv(name, value)
+    result = await asyncio.to_thread(run, "doctor", "--json", *bench.options)
 
     findings = json.loads(result.stdout)
     wrong = [each for each in findings if each["state"] == "wrong"]
