@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from bot.cli import console
-from bot.cli.checks.blame import without_consequences
-from bot.cli.checks.finding import Finding, Status
+from bot.cli.checks.finding import Finding, Status, without_consequences
 from bot.cli.checks.polyai import AgentChecks
 from bot.cli.checks.rights import check_admins, check_raw
 from bot.cli.checks.slack import check_slack
