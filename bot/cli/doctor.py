@@ -128,10 +128,10 @@ async def examine(
         in_store,
         stored,
         in_slack.findings,
-        *(each.access for each in in_polyai),
+        *(access for access, _ in in_polyai),
         raw,
         # What a recording has to show comes last: there may be no call yet.
-        [each.compared for each in in_polyai],
+        [compared for _, compared in in_polyai],
         [Finding("audience rule", Status.SET, rule, is_always_shown=True)],
     )
     return without_consequences([each for part in parts for each in part])

@@ -1,7 +1,6 @@
 """PolyAI: whether each agent's keys work, which list is read, and whether the keys differ."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,14 +43,6 @@ _SAYS: Final[Mapping[KeyVerdict, tuple[Status, str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AgentChecked:
-    """Whether the keys of an agent open it, and whether its recordings show which returns raw."""
-
-    access: list[Finding]
-    compared: Finding
-
-
 class AgentChecks:
     """Checks agents, with one try for each call: the first answer is the finding."""
 
@@ -64,8 +55,11 @@ class AgentChecks:
 
     async def check(
         self, agent: Agent, *, has_account: bool, conversation_id: str | None
-    ) -> AgentChecked:
-        """Check one agent; ``conversation_id`` names the call by which its keys are compared."""
+    ) -> tuple[list[Finding], Finding]:
+        """Check whether the keys of an agent open it, and whether its recordings tell them apart.
+
+        ``conversation_id`` names the call by which the keys are compared.
+        """
         (plain, raw), listed = await both(
             both(self._opens(agent, raw=False), self._opens(agent, raw=True)),
             self._list(agent, has_account=has_account),
@@ -75,7 +69,7 @@ class AgentChecks:
             compared = unchecked(f"redaction for {agent.name}", first.what)
         else:
             compared = await self._compare(agent, conversation_id)
-        return AgentChecked([plain, raw, listed], compared)
+        return [plain, raw, listed], compared
 
     async def _opens(self, agent: Agent, *, raw: bool) -> Finding:
         what = f"{'raw' if raw else 'plain'} key of {agent.name}"
