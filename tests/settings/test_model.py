@@ -155,24 +155,22 @@ def test_each_invalid_value_is_refused(name, value):
         ("CALLAUDIO_EXTERNAL_CHANNELS", "C12345678", {"C12345678"}),
         ("CALLAUDIO_AUDIENCE", "requester", AudienceRule.REQUESTER),
         ("CALLAUDIO_RAW_TTL_HOURS", "0", 0),
+        ("CALLAUDIO_METRICS_ADDRESS", "127.0.0.1:9090", ("127.0.0.1", 9090)),
+        ("CALLAUDIO_METRICS_ADDRESS", "metrics.internal:9090", ("metrics.internal", 9090)),
+        ("CALLAUDIO_METRICS_ADDRESS", "[::1]:9090", ("::1", 9090)),
+        ("CALLAUDIO_METRICS_ADDRESS", "", None),
+        ("HTTPS_PROXY", "http://proxy:8080", SecretStr("http://proxy:8080")),
+        ("https_proxy", "http://proxy:8080", SecretStr("http://proxy:8080")),
+        ("HTTPS_PROXY", "proxy.example:8080", SecretStr("http://proxy.example:8080")),
+        ("HTTPS_PROXY", "https://u:p%40@proxy/", SecretStr("https://u:p%40@proxy/")),
+        ("NO_PROXY", "localhost,.example", "localhost,.example"),
+        ("no_proxy", "localhost", "localhost"),
+        ("SSL_CERT_FILE", str(AUTHORITY), AUTHORITY),
+        ("SSL_CERT_DIR", str(AUTHORITY.parent), AUTHORITY.parent),
     ],
 )
-def test_each_valid_value_is_accepted(name, value, expected):
+def test_each_valid_value_is_accepted_and_proxies_in_upper_and_lower_case(name, value, expected):
     assert getattr(load_settings(REQUIRED | {name: value}), name.lower()) == expected
-
-
-@each_row(
-    ("value", "expected"),
-    [
-        ("127.0.0.1:9090", ("127.0.0.1", 9090)),
-        ("metrics.internal:9090", ("metrics.internal", 9090)),
-        ("[::1]:9090", ("::1", 9090)),
-        ("", None),
-    ],
-)
-def test_the_address_of_metrics_is_a_host_and_a_port(value, expected):
-    settings = load_settings(REQUIRED | {"CALLAUDIO_METRICS_ADDRESS": value})
-    assert settings.callaudio_metrics_address == expected
 
 
 def test_more_agents_have_their_own_region_and_keys():
@@ -420,24 +418,6 @@ def test_secrets_are_masked_wherever_settings_are_shown():
     assert settings.secret_values == secrets | passwords
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert not any(secret in shown for secret in settings.secret_values)
-
-
-@each_row(
-    ("name", "value", "field", "expected"),
-    [
-        ("HTTPS_PROXY", "http://proxy:8080", "https_proxy", "http://proxy:8080"),
-        ("https_proxy", "http://proxy:8080", "https_proxy", "http://proxy:8080"),
-        ("HTTPS_PROXY", "proxy.example:8080", "https_proxy", "http://proxy.example:8080"),
-        ("HTTPS_PROXY", "https://u:p%40@proxy/", "https_proxy", "https://u:p%40@proxy/"),
-        ("NO_PROXY", "localhost,.example", "no_proxy", "localhost,.example"),
-        ("no_proxy", "localhost", "no_proxy", "localhost"),
-        ("SSL_CERT_FILE", str(AUTHORITY), "ssl_cert_file", AUTHORITY),
-        ("SSL_CERT_DIR", str(AUTHORITY.parent), "ssl_cert_dir", AUTHORITY.parent),
-    ],
-)
-def test_proxy_variables_are_read_in_upper_and_lower_case(name, value, field, expected):
-    found = getattr(load_settings(REQUIRED | {name: value}), field)
-    assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == expected
 
 
 @pytest.fixture
