@@ -159,16 +159,6 @@ async def test_after_an_outage_the_newest_slot_is_claimed_and_older_ones_are_ski
     assert await setup.runs.missed_before(run) == tuple(older)
 
 
-async def test_a_slot_of_yesterday_evening_is_skipped_at_noon(setup):
-    await setup.digest("20:00")
-    setup.now = NOON + DAY
-
-    await setup.check()
-
-    assert await setup.to_post() == []
-    assert await setup.states() == {"2026-06-03T20:00": "skipped"}
-
-
 @pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "paused"])
 async def test_nothing_is_claimed_for_a_digest_that_changed_meanwhile(setup, is_removed):
     digest = await setup.digest()

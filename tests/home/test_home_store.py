@@ -52,26 +52,6 @@ async def test_a_home_opened_twice_is_due_once(setup):
     assert (home.shown, home.view_hash) == (None, None)
 
 
-async def test_a_published_home_with_rights_is_due_again(setup):
-    await setup.homes.opened(TEAM, ALICE)
-    await setup.publish(await setup.one(), NOON + MINUTE)
-    assert await setup.claimed() == []
-    setup.now += MINUTE
-    home, _ = await setup.one()
-    assert (home.is_stale, home.shown, home.view_hash) == (False, "digest", "h1")
-
-
-async def test_a_home_without_rights_is_due_only_when_opened(setup):
-    await setup.homes.opened(TEAM, ALICE)
-    await setup.publish(await setup.one(), None)
-    await setup.homes.check_now(TEAM)
-    setup.now += timedelta(days=99)
-    assert await setup.claimed() == []
-    await setup.homes.opened(TEAM, ALICE)
-    home, _ = await setup.one()
-    assert home.is_stale
-
-
 async def test_a_home_opened_during_its_publish_is_published_again(setup):
     await setup.homes.opened(TEAM, ALICE)
     claimed = await setup.one()
@@ -108,13 +88,3 @@ async def test_a_late_writer_uses_the_hash_of_the_other(setup):
     await setup.homes.note_conflict(late[0])
     again, _ = await setup.one()
     assert (again.is_stale, again.view_hash) == (True, "h2")
-
-
-async def test_a_lost_hash_is_replaced_by_none(setup):
-    await setup.homes.opened(TEAM, ALICE)
-    await setup.publish(await setup.one(), NOON)
-    home, due = await setup.one()
-    await setup.homes.note_conflict(home)
-    await setup.work.finish(due, NOON)
-    again, _ = await setup.one()
-    assert again.view_hash is None
