@@ -71,7 +71,7 @@ from tests.access.outside import (
 from tests.conftest import NOON
 from tests.examples import examples
 from tests.migrated import migrated_sqlite_file
-from tests.recordings.take_back.test_take_back import work_off
+from tests.recordings.take_back.visible_files import work_off
 
 NEVER_AGAIN = FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0))
 ALICE, BOB, GUEST, PARTNER, ROBOT = "U0ALICE", "U0BOB", "U0GUEST", "U0PARTNER", "U0ROBOT"

@@ -1,104 +1,38 @@
 """Which files are checked, and when: by conversation, in turn, and first after an event."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.file_check_schedule import (
-    IN_TURN,
-    FileCheckSchedule,
-    conversation_key,
-    watch_file,
-)
+from bot.recordings.deliveries.file_check_schedule import IN_TURN, conversation_key, watch_file
 from bot.recordings.deliveries.shares import FileShares, SharedIn
-from bot.recordings.take_back.due_files import DueFiles
-from bot.recordings.take_back.early_file_checks import EarlyFileChecks
-from bot.recordings.take_back.take_back_store import TakeBackStore, UnverifiedFact
+from bot.recordings.take_back.take_back_store import UnverifiedFact
 from bot.store.database import Database
-from bot.store.due_work import DueWork
 from bot.store.due_work_kinds import DueWorkKind
-from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
+from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
-from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.take_back.visible_files import ALICE, TEAM, TakeBackSetup
 
-TEAM, ALICE = "T0QUALITY0", "U0ALICE"
 ONE, TWO, THREE = "C0ONE00000", "C0TWO00000", "C0THREE000"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-class Store:
-    """Raw files, their due work, and a clock."""
-
-    def __init__(self, database: Database, keep: timedelta | None = None) -> None:
-        self.now = NOON
-        self.database = database
-        self.check_schedule = FileCheckSchedule(keep=keep, check_every=MINUTE)
-        self.due = DueFiles(database=database, clock=self.clock, check_schedule=self.check_schedule)
-        self.files = TakeBackStore(database=database, clock=self.clock)
-        self.early_checks = EarlyFileChecks(database=database, clock=self.clock)
-        self.work = DueWork(database=database, clock=self.clock, lease=MINUTE)
-
-    def clock(self) -> datetime:
-        return self.now
-
-    async def put(
-        self,
-        delivery_id: str,
-        channel: str = ONE,
-        *,
-        team: str = TEAM,
-        late: timedelta = timedelta(0),
-        age: timedelta = timedelta(0),
-        state: str = "delivered",
-    ) -> None:
-        """Store a raw file whose checks are due since ``late``."""
-        row = delivery_row(
-            delivery_id,
-            channel,
-            team_id=team,
-            user_id=ALICE,
-            state=state,
-            ended_at=self.now - age,
-            shares_due_at=self.now - late if state == "delivered" else None,
-        )
-        async with self.database.write() as session:
-            session.add(row)
-            if state == "delivered":
-                watch_file(
-                    session, row, now=self.now - late - MINUTE, check_schedule=self.check_schedule
-                )
-            else:
-                enqueue(session, "deliver", delivery_id, now=self.now)
-
-    async def change(self, delivery_id: str, **columns: object) -> None:
-        async with self.database.write() as session:
-            of = update(DeliveryRow).where(DeliveryRow.id == delivery_id)
-            await session.execute(of.values(**columns))
-
-    async def ask(self) -> str | None:
-        """Run the due check of shares; returns the file that was checked."""
-        for due in await self.work.claim(DueWorkKind.CHECK_SHARES, 1, takes_over=False):
-            is_in_turn = due.key == IN_TURN
-            found = await (self.due.next_in_turn() if is_in_turn else self.due.by_id(due.key))
-            await self.work.finish(due, await self.due.next_turn_at() if is_in_turn else None)
-            return found.id if found else None
-        return None
-
-    async def claim(self, kind: str = DueWorkKind.CHECK_AUDIENCE, most: int = 1) -> list[str]:
-        return [each.key for each in await self.work.claim(kind, most, takes_over=False)]
-
-    async def ask_deletion(self, delivery_id: str) -> None:
-        deliveries = DeliveryStore(database=self.database, clock=self.clock)
-        assert await self.files.ask_deletion(await deliveries.read(delivery_id), ALICE)
+async def ask(store: TakeBackSetup) -> str | None:
+    """Run the due check of shares; returns the file that was checked."""
+    for due in await store.work.claim(DueWorkKind.CHECK_SHARES, 1, takes_over=False):
+        is_in_turn = due.key == IN_TURN
+        found = await (store.due.next_in_turn() if is_in_turn else store.due.by_id(due.key))
+        await store.work.finish(due, await store.due.next_turn_at() if is_in_turn else None)
+        return found.id if found else None
+    return None
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    return Store(database)
+def store(database: Database) -> TakeBackSetup:
+    return TakeBackSetup(database)
 
 
 def conversations(*channels: str) -> list[str]:
@@ -131,7 +65,7 @@ async def test_a_check_after_an_event_precedes_any_backlog(store, late):
         await store.put(f"d{number}", f"C0BACKLOG{number}", late=late)
     await store.put("urgent", THREE, late=-MINUTE)
     await store.early_checks.check_file(TEAM, "Furgent", TWO)
-    assert await store.ask() == "urgent"
+    assert await ask(store) == "urgent"
     for channel in (THREE, TWO):
         await store.early_checks.check_now(TEAM, channel)
 
@@ -142,7 +76,7 @@ async def test_a_check_after_an_event_precedes_any_backlog(store, late):
 
 
 async def test_a_requested_deletion_precedes_any_backlog(database):
-    store = Store(database, keep=timedelta(0))
+    store = TakeBackSetup(database, keep=timedelta(0))
     await store.put("d1", ONE, late=DAY)
     await store.put("d2", TWO)
     await store.ask_deletion("d2")
@@ -155,7 +89,7 @@ async def test_a_check_after_a_changed_channel_id_precedes_any_backlog(store):
     await store.put("d2", TWO, late=-MINUTE)
     await store.put("d3", ONE, late=-MINUTE)
     await store.early_checks.check_file(TEAM, "Fd3", TWO)
-    assert await store.ask() == "d3"
+    assert await ask(store) == "d3"
     await store.early_checks.follow(TEAM, TWO, THREE)
 
     assert await store.claim() == conversations(THREE)
@@ -171,15 +105,13 @@ async def test_a_changed_channel_id_moves_its_own_files_and_the_places_of_forwar
     await store.put("d5", ONE, late=-MINUTE, team="T0OTHER000")
     for delivery_id, place in (("d2", ONE), ("d2", THREE), ("d3", THREE), ("d4", ONE)):
         await store.early_checks.check_file(TEAM, f"F{delivery_id}", place)
-    assert sorted([await store.ask() for _ in range(3)]) == ["d2", "d3", "d4"]
+    assert sorted([await ask(store) for _ in range(3)]) == ["d2", "d3", "d4"]
 
     await store.early_checks.follow(TEAM, ONE, moved)
     await store.early_checks.follow(TEAM, "C0EMPTY000", "C0EMPTY001")
 
-    async with store.database.read() as session:
-        rows = await session.scalars(select(DeliveryRow).order_by(DeliveryRow.id))
-        places = {row.id: (row.destination_channel_id, row.reported_channels) for row in rows}
-    assert places == {
+    rows = await store.rows()
+    assert {row.id: (row.destination_channel_id, row.reported_channels) for row in rows} == {
         "d1": (moved, None),
         "d2": (TWO, [moved, THREE]),
         "d3": (TWO, [THREE]),
@@ -219,12 +151,11 @@ async def test_an_event_checks_only_the_files_in_its_conversation(
     await store.put("other", "C0OTHER000", late=-DAY, team="T0OTHER000")
     for delivery_id, columns in (
         ("deleted", {"taken_back_at": NOON}),
-        ("redacted", {"outcome": "redacted", "delete_asked_by": ALICE, "shares_due_at": None}),
+        ("redacted", {"outcome": "redacted", "delete_asked_by": ALICE}),
     ):
-        await store.put(delivery_id, "C0DONE0000", late=-DAY)
-        await store.change(delivery_id, reported_channels=[THREE], **columns)
+        await store.put(delivery_id, "C0DONE0000", late=-DAY, reported_channels=[THREE], **columns)
     await store.early_checks.check_file(TEAM, "Fd1", THREE)
-    assert await store.ask() == "d1"
+    assert await ask(store) == "d1"
 
     await store.early_checks.check_now(TEAM, channel)
 
@@ -251,22 +182,20 @@ async def test_an_event_during_a_delivery_schedules_the_check_at_its_end(store, 
 
 
 async def test_an_event_marks_only_raw_deliveries_under_way_in_its_conversation(store):
-    for delivery_id in ("raw", "redacted", "ended", "other"):
-        team = "T0OTHER000" if delivery_id == "other" else TEAM
-        await store.put(delivery_id, ONE, state="uploaded", team=team)
-    await store.change("redacted", outcome="redacted")
+    await store.put("raw", ONE, state="uploaded")
+    await store.put("redacted", ONE, state="uploaded", outcome="redacted")
+    await store.put("ended", ONE, state="uploaded")
     await store.change("ended", state="failed")  # its due work is removed a moment later
+    await store.put("other", ONE, state="uploaded", team="T0OTHER000")
 
     await store.early_checks.check_now(TEAM, ONE)
 
-    async with store.database.read() as session:
-        rows = await session.scalars(select(DeliveryRow).where(DeliveryRow.recheck_at.is_not(None)))
-        assert [row.id for row in rows] == ["raw"]
+    assert [row.id for row in await store.rows() if row.recheck_at] == ["raw"]
     assert await store.due.to_delete("raw") is None, "it is not there yet"
 
 
 async def test_retention_ends_on_time_whatever_else_hangs(database):
-    store = Store(database, keep=DAY)
+    store = TakeBackSetup(database, keep=DAY)
     await store.put("d1", late=-MINUTE)
 
     store.now += DAY - timedelta(seconds=1)
@@ -282,11 +211,11 @@ async def test_shares_are_checked_one_file_at_a_time_at_a_limited_rate(store):
     pace = store.check_schedule.shares_every
     asked = []
     for _ in range(3):
-        asked += [await store.ask(), await store.ask()]
+        asked += [await ask(store), await ask(store)]
         store.now += pace
     assert sorted(filter(None, asked)) == ["d0", "d1", "d2"]
     assert asked[1::2] == [None] * 3, "one has just been asked for"
-    assert await store.ask() is None, "each once in a round"
+    assert await ask(store) is None, "each once in a round"
 
 
 @pytest.mark.postgresql_at_length
@@ -295,8 +224,7 @@ async def test_each_fourth_check_is_of_the_newest_file_that_is_due(store):
         since = (8 - number) * MINUTE
         await store.put(f"d{number}", late=since, age=since)
     await store.put("later", late=-MINUTE - LARGEST_CLOCK_SKEW, age=-MINUTE)
-    await store.put("ordered", late=DAY)
-    await store.change("ordered", taken_back_cause="audience")
+    await store.put("ordered", late=DAY, taken_back_cause="audience")
 
     found = [await store.due.next_in_turn() for _ in range(10)]
 
@@ -317,7 +245,7 @@ async def test_every_file_is_checked_within_the_documented_time_and_the_newest_s
     seen_at: dict[str, list[int]] = {}
 
     for second in range(minutes * 60):
-        if asked := await store.ask():
+        if asked := await ask(store):
             seen_at.setdefault(asked, []).append(second)
         store.now += timedelta(seconds=1)
 
@@ -332,11 +260,11 @@ async def test_every_file_is_checked_within_the_documented_time_and_the_newest_s
 async def test_a_check_after_an_event_ignores_the_rate_limit(store):
     for number in range(3):
         await store.put(f"d{number}", late=400 * DAY)
-    assert await store.ask()
+    assert await ask(store)
     await store.put("urgent", late=-MINUTE)
     await store.early_checks.check_file(TEAM, "Furgent", TWO)
 
-    assert [await store.ask() for _ in range(2)] == ["urgent", None]
+    assert [await ask(store) for _ in range(2)] == ["urgent", None]
 
 
 @pytest.mark.parametrize(
@@ -353,15 +281,13 @@ async def test_a_check_after_an_event_ignores_the_rate_limit(store):
 async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
     store, team, file_id, channel
 ):
-    redacted = {"outcome": "redacted", "shares_due_at": None}
     for delivery_id, columns in (
-        ("d1", {"outcome": "raw"}),
+        ("d1", {}),
         ("gone", {"taken_back_at": NOON}),
-        ("redacted", redacted),
-        ("asked", {**redacted, "delete_asked_by": ALICE}),
+        ("redacted", {"outcome": "redacted"}),
+        ("asked", {"outcome": "redacted", "delete_asked_by": ALICE}),
     ):
-        await store.put(delivery_id, late=-MINUTE)
-        await store.change(delivery_id, **columns)
+        await store.put(delivery_id, ONE, late=-MINUTE, **columns)
     await store.early_checks.check_file(team, file_id, channel)
     assert await store.claim(DueWorkKind.CHECK_SHARES) == []
 
@@ -370,14 +296,11 @@ async def test_an_event_about_another_file_or_the_bots_own_share_costs_no_call(
 @pytest.mark.parametrize("file_id", ["Fd1", "F0PICTURE0"], ids=["the recording", "its picture"])
 @pytest.mark.parametrize("state", ["delivered", "uploaded"])
 async def test_an_event_about_a_recording_or_its_picture_has_it_checked(store, file_id, state):
-    await store.put("d1", late=-MINUTE, state=state)
-    async with store.database.write() as session:
-        await session.execute(update(DeliveryRow).values(picture_file_id="F0PICTURE0"))
+    await store.put("d1", late=-MINUTE, state=state, picture_file_id="F0PICTURE0")
     await store.early_checks.check_file(TEAM, file_id, TWO)
 
-    assert await store.ask() == ("d1" if state == "delivered" else None)
-    async with store.database.read() as session:
-        row = (await session.scalars(select(DeliveryRow))).one()
+    assert await ask(store) == ("d1" if state == "delivered" else None)
+    (row,) = await store.rows()
     assert row.reported_channels == [TWO]
     assert row.recheck_at == (None if state == "delivered" else NOON), "checked when it ends"
 
@@ -406,7 +329,7 @@ async def test_an_unverified_file_is_checked_first_in_the_next_round(store):
         await store.put(f"d{number}", late=MINUTE)
     store.now += MINUTE
 
-    assert await store.ask() == claimed.id
+    assert await ask(store) == claimed.id
 
 
 async def test_shares_that_a_fast_clock_postponed_are_checked_in_turn(store):
@@ -422,13 +345,10 @@ async def test_shares_that_a_fast_clock_postponed_are_checked_in_turn(store):
 @pytest.mark.parametrize("changes", [{}, {"share_tried_at": NOON}, {"waiting_since": NOON}])
 @pytest.mark.parametrize("place", [ONE, TWO])
 async def test_an_event_hastens_the_retry_of_a_raw_file_that_may_be_visible(store, changes, place):
-    await store.put("d1", ONE, state="uploaded")
-    await store.put("d2", ONE, state="uploaded")
+    may_be_seen = {"share_tried_at": NOON, "waiting_since": NOON}
+    await store.put("d1", ONE, state="uploaded", **may_be_seen)
+    await store.put("d2", ONE, state="uploaded", **changes)
     async with store.database.write() as session:
-        may_be_seen = {"share_tried_at": NOON, "waiting_since": NOON}
-        d1, d2 = (update(DeliveryRow).where(DeliveryRow.id == each) for each in ("d1", "d2"))
-        await session.execute(d1.values(**may_be_seen))
-        await session.execute(d2.values(**{"waiting_since": None, **changes}))
         later = update(DueWorkRow).where(DueWorkRow.kind == "deliver")
         await session.execute(later.values(due_at=NOON + 10 * MINUTE))
 

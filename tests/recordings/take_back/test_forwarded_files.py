@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 from bot.access.directory import Conversation
 from bot.access.grants import Effect
 from bot.recordings.deliveries.delivery import DeliveryKind
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.shares import FileShares
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.take_back.forwarded_files import ForbiddenShare
@@ -19,18 +18,11 @@ from bot.slack.web_api.errors import ScopeMissing, SlackCallInvalid, SlackError,
 from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.due_work_kinds import DueWorkKind
-from bot.store.tables import AuditEventRow, DeliveryRow
+from bot.store.tables import AuditEventRow
 from tests.access.outside import Channel
 from tests.conftest import NOON
 from tests.polling import until
-from tests.recordings.take_back.test_take_back import (
-    ALICE,
-    BOB,
-    CHANNEL,
-    OTHER,
-    TEAM,
-    TakeBackSetup,
-)
+from tests.recordings.take_back.visible_files import ALICE, BOB, CHANNEL, OTHER, TEAM, TakeBackSetup
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -123,7 +115,7 @@ async def test_a_file_forwarded_to_where_raw_is_allowed_stays_until_that_changes
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
     assert await setup.check(LONGEST_UNVERIFIED) == {"Fd1"}
     assert await passed_on(setup) == []
-    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
+    delivery = await setup.read("d1")
     assert delivery.reported_channels == (OTHER,), "its own conversation is checked by itself"
 
     setup.world.channels[OTHER].members.add(BOB)
@@ -229,10 +221,7 @@ async def test_a_deletion_is_recorded_by_the_next_worker_if_the_first_ended(setu
 @pytest.mark.both_databases
 async def test_a_forwarded_picture_takes_its_recording_back(setup):
     setup.gateway.visible["Fp1"] = setup.gateway.visible["Fd1"].__class__("C0QUALITY0", is_raw=True)
-    async with setup.database.write() as session:
-        row = await session.get(DeliveryRow, "d1")
-        assert row
-        row.picture_file_id = "Fp1"
+    await setup.change("d1", picture_file_id="Fp1")
     setup.world.channels[OTHER].is_private = False
     pass_on(setup, OTHER, file_id="Fp1")
 
@@ -285,7 +274,7 @@ async def test_a_redacted_file_may_be_forwarded(setup):
 
     for _ in range(3):
         assert await setup.check(CHECK_EVERY) == {"Fd1", "Fd2"}
-    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d2")
+    delivery = await setup.read("d2")
     link = ForbiddenShare(TakeBackCause.PUBLIC_LINK)
     assert not await setup.files.order_take_back(delivery, link, setup.now)
     assert await passed_on(setup) == []

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, OrphanedFile
 from bot.recordings.take_back.take_back import CHECK_EVERY, UNSEEN_EVERY, UNSEEN_TRIES
 from bot.store.database import Database
@@ -15,7 +14,7 @@ from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import OrphanedFileRow
 from tests.access.outside import File
 from tests.conftest import NOON
-from tests.recordings.take_back.test_take_back import CHANNEL, TEAM, TakeBackSetup
+from tests.recordings.take_back.visible_files import CHANNEL, TEAM, TakeBackSetup
 
 DUE = Due(DueWorkKind.DELETE_ORPHANED_FILE, "F1", tries=0, claim="", revision=0, was_held=False)
 DELETED = {"file_id": "F1", "channel_id": CHANNEL, "cause": "unfinished"}
@@ -74,8 +73,8 @@ async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried
 
 @pytest.mark.parametrize("share_ts", [None, "9.0"], ids=["not shown yet", "shown"])
 async def test_a_file_taken_back_before_slack_showed_it_is_watched_for_a_while(setup, share_ts):
-    await setup.put("d1", "delivered" if share_ts else "unconfirmed")
-    delivery = await DeliveryStore(database=setup.database, clock=setup.clock).read("d1")
+    await setup.put("d1", state="delivered" if share_ts else "unconfirmed")
+    delivery = await setup.read("d1")
     setup.now += CHECK_EVERY
     assert await setup.taken_back(replace(delivery, share_ts=share_ts), "audience")
 

@@ -7,7 +7,6 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import announcement_of
 from bot.recordings.deliveries.slack_port import TakenBack
 from bot.recordings.take_back.take_back import CHECK_EVERY
@@ -15,7 +14,7 @@ from bot.store.database import Database
 from bot.store.due_work import Due
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow, DueWorkRow
-from tests.recordings.take_back.test_take_back import BOB, CHANNEL, TEAM, TakeBackSetup
+from tests.recordings.take_back.visible_files import BOB, CHANNEL, TakeBackSetup
 
 DUE = Due(DueWorkKind.TAKE_BACK, "d1", tries=0, claim="", revision=0, was_held=False)
 CARD = "1.000000"
@@ -33,8 +32,7 @@ async def setup(sqlite_store: Database) -> TakeBackSetup:
 
 async def shown(setup: TakeBackSetup, cause: str, **details: object) -> dict[str, TakenBack]:
     """Return the cards that show this deletion."""
-    deliveries = DeliveryStore(database=setup.database, clock=setup.clock)
-    card = announcement_of(await deliveries.read("d1"))
+    card = announcement_of(await setup.read())
     return {CARD: replace(TakenBack(card, cause), **details)}
 
 
@@ -54,8 +52,7 @@ async def test_the_card_says_why_and_that_the_redacted_recording_follows(setup):
 
 
 async def test_the_card_names_the_person_who_requested_the_deletion(setup):
-    (delivery,) = await setup.due.in_conversation(TEAM, CHANNEL)
-    assert await setup.files.ask_deletion(delivery, BOB)
+    assert await setup.ask_deletion()
     assert await setup.take_back.delete_visible(DUE) is None
     assert setup.gateway.cards == await shown(setup, "asked", deleted_by=BOB)
     assert not await is_follower_due(setup)
@@ -97,11 +94,8 @@ async def test_a_refused_update_is_not_repeated(setup):
     ],
 )
 async def test_a_card_is_not_overwritten(setup, columns, follower):
-    async with setup.database.write() as session:
-        row = await session.get(DeliveryRow, "d1")
-        assert row
-        for name, value in columns.items():
-            setattr(row, name, value)
+    if columns:
+        await setup.change("d1", **columns)
     setup.world.away = frozenset({"card"} if follower else ())
     with capture_logs():
         await setup.check()
