@@ -250,13 +250,13 @@ def test_a_truncated_body_is_answered(bot, payload, length, kind, before):
 @each_row(
     "body",
     [
-        pytest.param(b"payload=\xff\xfe", id="no text"),
-        pytest.param(b"payload=%7B%22type%22%3A", id="broken off"),
-        pytest.param(b"payload=null", id="nothing"),
-        pytest.param(b"payload=" + b"%5B" * 100_000, id="nested without an end"),
-        pytest.param(b"payload=" + b"9" * 10_000, id="a number without an end"),
-        pytest.param(b'{"type": "event_callback"}', id="an event of nothing"),
-        pytest.param(b"payload=%7B%7D&payload=1", id="two payloads"),
+        b"payload=\xff\xfe",
+        b"payload=%7B%22type%22%3A",
+        b"payload=null",
+        b"payload=" + b"%5B" * 100_000,
+        b"payload=" + b"9" * 10_000,
+        b'{"type": "event_callback"}',
+        b"payload=%7B%7D&payload=1",
     ],
 )
 def test_an_unreadable_body_is_400(bot, body):

@@ -50,6 +50,7 @@ async def test_the_modal_shows_a_wait_text_and_then_the_result(modals, workspace
 
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
     assert "One moment" in shown(workspace)
+    assert "close this and try again" in shown(workspace)
     known.set()
     await until_shown(workspace, "Here it is.")
 
@@ -61,26 +62,6 @@ async def test_a_refusal_is_shown_in_the_modal_with_its_reference(modals, worksp
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", fill)
     await until_shown(workspace, "PolyAI does not know that.")
     assert "Reference" in shown(workspace)
-
-
-async def test_the_newest_request_is_shown_however_long_the_first_takes(modals, workspace):
-    late = asyncio.Event()
-
-    async def first() -> View:
-        await late.wait()
-        return notice("The first.")
-
-    async def last() -> View:
-        return notice("The last.")
-
-    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", first)
-    [view_id] = workspace.views
-    modals.refill(view_id, last)
-    await until_shown(workspace, "The last.")
-    late.set()
-    await asyncio.sleep(0.05)
-    assert "The last." in shown(workspace)
-    assert modals._filling == {}
 
 
 async def test_a_bug_is_shown_as_a_reference_only(modals, workspace):
@@ -96,13 +77,6 @@ async def test_a_missing_result_is_reported(modals, workspace, monkeypatch):
     monkeypatch.setattr(modals_module, "FILL_SECONDS", 0.01)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     await until_shown(workspace, "too long")
-
-
-async def test_the_number_of_open_modals_is_limited(modals, workspace, monkeypatch):
-    monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
-    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
-    with pytest.raises(TooManyModals):
-        await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
 
 
 async def test_the_newest_result_is_kept_whichever_arrives_first(modals, workspace):
@@ -122,9 +96,12 @@ async def test_the_newest_result_is_kept_whichever_arrives_first(modals, workspa
     slow.set()
     await asyncio.sleep(0.05)
     assert "New." in shown(workspace)
+    assert modals._filling == {}
 
 
-async def test_a_modal_filled_again_and_again_counts_once(modals, workspace, monkeypatch):
+async def test_the_number_of_open_modals_is_limited_and_one_filled_again_counts_once(
+    modals, workspace, monkeypatch
+):
     monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
     await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
     (view_id,) = workspace.views
@@ -132,6 +109,8 @@ async def test_a_modal_filled_again_and_again_counts_once(modals, workspace, mon
         modals.refill(view_id, asyncio.Event().wait)
     with pytest.raises(TooManyModals):
         modals.refill("V0OTHER", asyncio.Event().wait)
+    with pytest.raises(TooManyModals):
+        await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
 
 
 HERE = notice("Here it is.")
@@ -201,8 +180,3 @@ async def test_a_closed_modal_is_left_alone(modals, workspace):
     known.set()
     await until(lambda: not modals._filling)
     assert [call.status for call in workspace.called("views.update")] == ["not_found"]
-
-
-async def test_the_wait_text_says_what_to_do_if_nothing_arrives(modals, workspace):
-    await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
-    assert "close this and try again" in shown(workspace)

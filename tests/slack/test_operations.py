@@ -8,6 +8,7 @@ import pytest
 from bot.observability.metrics import Metrics
 from bot.slack.operations import Operations
 from bot.slack.web import build_web
+from tests.tables import each_row
 
 HERE, ELSEWHERE = "127.0.0.1", "203.0.113.9"
 
@@ -54,31 +55,22 @@ async def test_metrics_are_in_the_prometheus_format():
     assert "callaudio_relays_in_progress" in response.text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("port", "peer", "at", "headers", "is_told"),
     [
-        pytest.param(None, HERE, 3000, {}, True, id="from this machine"),
-        pytest.param(None, "::1", 3000, {}, True, id="from this machine by IPv6"),
-        pytest.param(None, ELSEWHERE, 3000, {}, False, id="from elsewhere"),
-        pytest.param(None, "10.0.0.7", 3000, {}, False, id="from a private network"),
-        pytest.param(
-            None, HERE, 3000, {"X-Forwarded-For": ELSEWHERE}, False, id="through a proxy here"
-        ),
-        pytest.param(
-            None,
-            ELSEWHERE,
-            3000,
-            {"X-Forwarded-For": HERE},
-            False,
-            id="a forged address of this machine",
-        ),
-        pytest.param(None, HERE, 3000, {"Forwarded": "for=x"}, False, id="through another proxy"),
-        pytest.param(9090, ELSEWHERE, 9090, {}, True, id="at the address of metrics"),
-        pytest.param(9090, ELSEWHERE, 3000, {}, False, id="not at the address of metrics"),
-        pytest.param(
-            9090, ELSEWHERE, 3000, {"Host": "bot:9090"}, False, id="a forged address of metrics"
-        ),
-        pytest.param(9090, HERE, 3000, {}, False, id="from this machine, but not there"),
+        (None, HERE, 3000, {}, True),
+        (None, "::1", 3000, {}, True),
+        (None, ELSEWHERE, 3000, {}, False),
+        (None, "10.0.0.7", 3000, {}, False),
+        # Through a proxy here, and with a forged address of this machine.
+        (None, HERE, 3000, {"X-Forwarded-For": ELSEWHERE}, False),
+        (None, HERE, 3000, {"Forwarded": "for=x"}, False),
+        (None, ELSEWHERE, 3000, {"X-Forwarded-For": HERE}, False),
+        # With an address of its own for metrics, only that counts, and its name cannot be forged.
+        (9090, ELSEWHERE, 9090, {}, True),
+        (9090, ELSEWHERE, 3000, {}, False),
+        (9090, ELSEWHERE, 3000, {"Host": "bot:9090"}, False),
+        (9090, HERE, 3000, {}, False),
     ],
 )
 async def test_details_and_metrics_are_for_operators_only(port, peer, at, headers, is_told):
@@ -95,7 +87,7 @@ async def test_details_and_metrics_are_for_operators_only(port, peer, at, header
         assert "callaudio_" not in metrics.text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("probes", "status", "found"),
     [
         ({"database": yes, "engine": yes}, 200, {"database": True, "engine": True}),

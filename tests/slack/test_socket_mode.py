@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,25 +13,32 @@ from structlog.testing import capture_logs
 from bot.network.outbound import direct
 from bot.observability.metrics import Metrics
 from bot.sandbox.faults import Fault
+from bot.sandbox.slack_server import SlackSandbox
 from bot.slack.socket_mode import CLOSE_SECONDS, ELSEWHERE, SocketMode
 from bot.slack.web_api.api import build_client, build_session
 from tests.polling import until
 from tests.polyai.scripted_server import ScriptedServer, answer
 from tests.tcp_relay import LOOPBACK, TcpRelay
 
+pytestmark = pytest.mark.usefixtures("api")
 
-@pytest.mark.usefixtures("api")
+
+@asynccontextmanager
+async def socket_mode(slack: SlackSandbox) -> AsyncIterator[SocketMode]:
+    token = slack.workspace.app_token
+    async with build_session() as session:
+        client = build_client(token, slack.url, session)
+        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
+        yield SocketMode(app, token, client, Metrics(), direct())
+
+
 async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
     caplog.set_level(logging.ERROR)
-    token = slack.workspace.app_token
-    async with ScriptedServer(answers=[answer()]) as stranger, build_session() as session:
+    async with ScriptedServer(answers=[answer()]) as stranger, socket_mode(slack) as socket:
         url = stranger.url.replace("http://127.0.0.1", "ws://localhost").encode()
         body = b'{"ok": true, "url": "%s/link"}' % url
         json_type = {"Content-Type": "application/json"}
         slack.faults.add(Fault("apps.connections.open", body=body, headers=json_type))
-        client = build_client(token, slack.url, session)
-        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
-        socket = SocketMode(app, token, client, Metrics(), direct())
         opening = asyncio.create_task(socket.open())
 
         await until(lambda: ELSEWHERE in caplog.text)
@@ -40,7 +49,6 @@ async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
         await socket.close()
 
 
-@pytest.mark.usefixtures("api")
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -60,15 +68,10 @@ async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
     ],
 )
 async def test_startup_does_not_wait_for_an_unreachable_slack(slack, caplog, fault, cause):
-    token = slack.workspace.app_token
     slack.faults.add(Fault("apps.connections.open", times=20, **fault))
-    async with build_session() as session:
-        client = build_client(token, slack.url, session)
-        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
-        socket = SocketMode(app, token, client, Metrics(), direct())
+    async with socket_mode(slack) as socket:
         with capture_logs() as logs:
             await socket.open(open_seconds=0.2)
-
             assert not await socket.is_open()
             await socket.close()
     slack.faults.clear()
@@ -80,16 +83,11 @@ async def test_startup_does_not_wait_for_an_unreachable_slack(slack, caplog, fau
     assert "Failed to retrieve WSS URL" not in caplog.text
 
 
-@pytest.mark.usefixtures("api")
 async def test_a_stop_does_not_wait_for_a_network_that_is_dead(slack):
-    token = slack.workspace.app_token
     port = urlsplit(slack.url).port
     relay = TcpRelay(lambda: asyncio.open_connection(LOOPBACK, port))
-    async with relay, build_session() as session:
+    async with relay, socket_mode(slack) as socket:
         slack.workspace.origin = f"http://{LOOPBACK}:{relay.port}"  # that of the connection alone
-        client = build_client(token, slack.url, session)
-        app = AsyncApp(client=client, signing_secret="secret", request_verification_enabled=False)
-        socket = SocketMode(app, token, client, Metrics(), direct())
         await socket.open()
         assert await socket.is_open()
         assert relay.connections == 1
