@@ -48,14 +48,8 @@ async def spend_all(limiter: RateLimiter) -> None:
 
 async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual):
     limiter = limiter_on(virtual)
-
-    async def story() -> float:
-        await spend_all(limiter)
-        began = virtual.now
-        await enter(limiter, Urgency.DELIVERY)
-        return virtual.now - began
-
-    assert 59 < await virtual.until_done(story()) < 63
+    await virtual.until_done(spend_all(limiter))
+    assert 59 < await virtual.seconds_of(enter(limiter, Urgency.DELIVERY)) < 63
 
 
 async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual):
@@ -131,14 +125,8 @@ async def test_look_ups_of_many_people_do_not_delay_admins(virtual):
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.LOOKUP, Urgency.TAKE_BACK])
 async def test_answers_and_take_backs_never_wait_for_a_turn(virtual, urgency):
     limiter = limiter_on(virtual)
-
-    async def story() -> float:
-        await spend_all(limiter)
-        began = virtual.now
-        await enter(limiter, urgency)
-        return virtual.now - began
-
-    assert await virtual.until_done(story()) == 0
+    await virtual.until_done(spend_all(limiter))
+    assert await virtual.seconds_of(enter(limiter, urgency)) == 0
 
 
 @pytest.mark.parametrize("webs", [1, 3])
@@ -198,17 +186,11 @@ async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual):
 async def test_a_retry_after_delays_every_process_that_shares_the_table(virtual):
     store = MemoryRateLimitStore(virtual.monotonic)
     one, other = limiter_on(virtual, store), limiter_on(virtual, store)
-
-    async def story() -> float:
-        for limiter in (one, other):
-            for _ in range(6):  # beyond the calls made without the store
-                await enter(limiter, Urgency.DELIVERY)
-        await one.hold(INFO, {}, 30)
-        began = virtual.now
-        await enter(other, Urgency.DELIVERY)
-        return virtual.now - began
-
-    assert await virtual.until_done(story()) >= 30
+    for limiter in (one, other):
+        for _ in range(6):  # beyond the calls made without the store
+            await virtual.until_done(enter(limiter, Urgency.DELIVERY))
+    await one.hold(INFO, {}, 30)
+    assert await virtual.seconds_of(enter(other, Urgency.DELIVERY)) >= 30
 
 
 async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(virtual):
@@ -247,17 +229,15 @@ async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(virtual,
 
 async def test_without_published_limits_a_limit_applies_from_the_first_refusal(virtual):
     limiter = limiter_on(virtual, is_published=False)
+    for _ in range(3):
+        await virtual.until_done(spend_all(limiter))
 
-    async def story() -> float:
-        for _ in range(3):
-            await spend_all(limiter)
-        began = virtual.now
+    async def story() -> None:
         await limiter.hold(INFO, {}, 1)
         await spend_all(limiter)
         await enter(limiter, Urgency.DELIVERY)
-        return virtual.now - began
 
-    assert await virtual.until_done(story()) > 60
+    assert await virtual.seconds_of(story()) > 60
 
 
 class UnavailableStore(MemoryRateLimitStore):
@@ -347,17 +327,15 @@ async def test_two_hundred_deliveries_take_the_time_of_the_limits_without_a_refu
     queue, slack = deque(f"d{number}" for number in range(200)), Slack(virtual)
     store = MemoryRateLimitStore(virtual.monotonic)
 
-    async def story() -> float:
-        began = virtual.now
-        limiters = [limiter_on(virtual, store) for _ in range(workers)]
-        crew = [
-            Worker(each, Admission(each, virtual.monotonic), queue, virtual, slack)
-            for each in limiters
-        ]
-        await asyncio.gather(*(each.work() for each in crew))
-        return virtual.now - began
+    limiters = [limiter_on(virtual, store) for _ in range(workers)]
+    crew = [
+        Worker(each, Admission(each, virtual.monotonic), queue, virtual, slack) for each in limiters
+    ]
 
-    seconds = await virtual.until_done(story())
+    async def story() -> None:
+        await asyncio.gather(*(each.work() for each in crew))
+
+    seconds = await virtual.seconds_of(story())
 
     least_seconds = 60 * (200 * 2 / 50 - 1)
     assert slack.refused.total() <= 2

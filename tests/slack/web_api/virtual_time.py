@@ -42,3 +42,9 @@ class VirtualTime:
                 if not over.done():
                     over.set_result(None)
         return await task
+
+    async def seconds_of(self, work: Coroutine[Any, Any, object]) -> float:
+        """Run it, and return how long it took."""
+        began = self.now
+        await self.until_done(work)
+        return self.now - began
