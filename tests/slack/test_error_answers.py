@@ -55,13 +55,16 @@ async def test_a_command_is_answered_in_the_ack(answer, url, workspace):
     assert workspace.ephemerals == []
 
 
-async def test_a_press_is_answered_privately_at_its_response_url(answer, url, workspace):
-    told = await answer({"type": "block_actions", "response_url": url})
+@pytest.mark.parametrize("kind", ["block_actions", "message_action"])
+async def test_a_press_or_shortcut_is_answered_privately_at_its_response_url(
+    answer, url, workspace, kind
+):
+    assert await answer({"type": kind, "response_url": url, "trigger_id": "unused"}) is None
 
-    assert told is None
     (shown,) = workspace.ephemerals
     assert (shown.user, shown.via) == (ALICE, "response_url")
     assert "A reason has" in shown.text
+    assert workspace.views == {}
 
 
 async def test_a_press_that_cannot_be_answered_there_is_acknowledged(answer, url, slack):
@@ -137,33 +140,20 @@ async def test_an_unknown_error_shows_only_a_reference(answer):
     assert "hunter2" not in str(told)
 
 
-async def test_a_shortcut_on_a_message_is_answered_at_its_response_url(answer, url, workspace):
-    body = {"type": "message_action", "response_url": url, "trigger_id": "unused"}
-    told = await answer(body)
+@pytest.mark.parametrize(
+    ("kind", "url"), [("shortcut", None), ("block_actions", None), ("block_actions", "worn-out")]
+)
+async def test_without_a_valid_response_url_a_modal_shows_the_error(
+    answer, workspace, slack, kind, url
+):
+    response_url = url and f"{slack.origin}/commands/T0/{url}"
+    trigger_id = workspace.issue_trigger(ALICE)
+    body = {"type": kind, "trigger_id": trigger_id, "response_url": response_url}
+    assert await answer({**body, "view": {"type": "home"}}) is None
 
-    assert told is None
-    (shown,) = workspace.ephemerals
-    assert "A reason has" in shown.text
-    assert workspace.views == {}
-
-
-@pytest.mark.parametrize("kind", ["shortcut", "block_actions"])
-async def test_without_a_response_url_a_modal_shows_the_error(answer, workspace, kind):
-    body = {"type": kind, "trigger_id": workspace.issue_trigger(ALICE), "view": {"type": "home"}}
-    told = await answer(body)
-
-    assert told is None
     (view,) = workspace.views.values()
     assert "A reason has" in str(view.body["blocks"])
     assert "Reference" in str(view.body["blocks"])
-
-
-async def test_an_expired_response_url_leaves_the_modal(answer, workspace, slack):
-    trigger_id = workspace.issue_trigger(ALICE)
-    worn_out = f"{slack.origin}/commands/T0/worn-out"
-    body = {"type": "block_actions", "response_url": worn_out, "trigger_id": trigger_id}
-    assert await answer(body) is None
-    assert "A reason has" in str(workspace.views)
 
 
 async def opened(api: SlackApi, workspace: Workspace) -> str:

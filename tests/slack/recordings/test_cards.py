@@ -3,8 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
-
 from bot.access.policy import Outcome, Reason
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.audio.spans import SpanSummary
@@ -106,16 +104,13 @@ def test_the_card_names_requester_and_call_before_and_after_the_delivery():
 @each_row(
     "result",
     [
-        pytest.param(delivered(), id="raw"),
-        pytest.param(delivered(deleted_at=NOON), id="raw, for a time"),
-        *(
-            pytest.param(delivered(Outcome.REDACTED, reason), id=f"redacted: {reason}")
-            for reason in wording.WHY_REDACTED
-        ),
-        pytest.param(delivered(call=None), id="nothing known of the call"),
-        pytest.param(delivered(call=CallFacts(CALL)), id="a call without facts"),
-        pytest.param(delivered(length_seconds=None), id="length unknown"),
-        *(pytest.param(delivered(direction=side), id=f"side: {side}") for side in Direction),
+        delivered(),
+        delivered(deleted_at=NOON),
+        *(delivered(Outcome.REDACTED, reason) for reason in wording.WHY_REDACTED),
+        delivered(call=None),
+        delivered(call=CallFacts(CALL)),
+        delivered(length_seconds=None),
+        *(delivered(direction=side) for side in Direction),
     ],
 )
 def test_every_delivered_recording_has_a_valid_card_that_says_raw_or_redacted(result):
@@ -126,40 +121,30 @@ def test_every_delivered_recording_has_a_valid_card_that_says_raw_or_redacted(re
     drawn = [each["action_id"] for each in buttons(message)]
     raw = [Action.TRANSCRIPT] if result.outcome == Outcome.RAW else []
     assert drawn == [Action.OTHER_SIDE, *raw, Action.DELETE]
+    sides = {each["value"] for each in buttons(message)[0]["options"]}
+    assert sides == {f"{side} {DELIVERY}" for side in Direction if side is not result.direction}
 
 
-@pytest.mark.parametrize("side", Direction)
-def test_the_buttons_offer_the_two_other_sides(side):
-    (menu, *_) = buttons(cards.delivered(delivered(direction=side)))
-    values = {each["value"] for each in menu["options"]}
-    assert values == {f"{other} {DELIVERY}" for other in Direction if other is not side}
-
-
-@pytest.mark.parametrize("percent", [1, 99])
-def test_during_the_transfer_the_card_shows_its_progress(percent):
-    message = cards.progress(announcement(LOUD), percent)
+def test_during_the_transfer_the_card_shows_its_progress():
+    message = cards.progress(announcement(LOUD), 99)
     assert problems(message["blocks"]) == []
-    assert f"Fetching … {percent} %" in shown(message)
+    assert "Fetching … 99 %" in shown(message)
     assert_harmless(message)
 
 
-@pytest.mark.parametrize("kind", DeliveryKind)
-def test_a_follow_up_has_a_card_of_one_line(kind):
-    told = replace(announcement(), kind=kind)
+@each_row(("kind", "heading"), [("audio", "Recording of"), ("transcript", "Transcript of")])
+def test_a_follow_up_has_a_card_of_one_line_and_a_transcript_no_sides_and_no_length(kind, heading):
+    told = replace(announcement(), kind=DeliveryKind(kind))
     message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
     assert problems(message["blocks"]) == []
-    heading, line, _ = message["blocks"]
-    assert heading["text"]["text"].startswith(kind.replace("audio", "recording").capitalize())
+    first, line, _ = message["blocks"]
+    assert first["text"]["text"].startswith(heading)
     assert "200 KB" in shown(line)
     assert "*Unredacted*" in shown(line)
-
-
-def test_the_card_of_a_transcript_has_no_sides_no_length_and_no_transcript_button():
-    told = replace(announcement(), kind=DeliveryKind.TRANSCRIPT)
-    message = cards.delivered(delivered(announcement=told, is_follow_up=True, call=None))
-    assert [each["action_id"] for each in buttons(message)] == [Action.DELETE]
-    assert "0:12" not in shown(message)
-    assert "both sides" not in shown(message)
+    for fact in ("0:12", "both sides"):
+        assert (fact in shown(message)) == (kind == "audio")
+    if kind == "transcript":
+        assert [each["action_id"] for each in buttons(message)] == [Action.DELETE]
 
 
 @each_row("kind", DeliveryKind)
@@ -202,7 +187,7 @@ def test_the_card_of_a_replacement_says_what_it_replaces_and_why(cause):
     assert "as requested" not in shown(message)
 
 
-@pytest.mark.parametrize("kind", DeliveryKind)
+@each_row("kind", DeliveryKind)
 def test_the_card_of_a_deleted_file_names_the_person_and_offers_nothing(kind):
     told = replace(announcement(), kind=kind)
     message = cards.taken_back(TakenBack(told, "asked", deleted_by="U0BOSS000"))
