@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -44,12 +45,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The calls since the last query of the store, as times of its clock."""
+    """The calls since the last query of the store, as seconds before now.
+
+    Attributes:
+        made: calls that the store has not counted.
+        taken: when calls that are in ``made`` were taken from the store, earlier than made.
+    """
 
     made: Sequence[float] = ()
-    """Calls that the store has not counted."""
     taken: Sequence[float] = ()
-    """When calls that are in ``made`` were taken from the store, earlier than they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,11 @@ def spend(
     counts: Counter[float] = Counter()
     for until, count in spent.calls:
         counts[min(until, now + lasts)] += count  # later: the clock was set back
-    for at in since.taken:
+    for age in since.taken:
         if counts:
-            counts[min(counts, key=lambda until: abs(until - lasts - at))] -= 1
+            counts[min(counts, key=lambda until: abs(until - lasts - now + age))] -= 1
             counts = +counts
-    counts.update(at + lasts for at in since.made)
+    counts.update(now - age + lasts for age in since.made)
     counting = sorted((until, count) for until, count in counts.items() if until > now)
     held_until = min(spent.held_until, now + spent.held_seconds)
     held = max(0.0, held_until - now)
@@ -96,7 +100,7 @@ class RateLimitStore(Protocol):
     """Counts the calls of each of Slack's limits."""
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
-        """Take calls as far as the limit allows; the times in ``since`` are seconds before now."""
+        """Take calls as far as the limit allows."""
         ...
 
     async def hold(self, key: str, seconds: float) -> None:
@@ -116,9 +120,7 @@ class MemoryRateLimitStore:
         now = self._monotonic()
         self._spent = {each: spent for each, spent in self._spent.items() if spent.ends_at > now}
         spent = self._spent.get(key, Spent())
-        self._spent[key], allowed = spend(
-            spent, limit, wanted=wanted, now=now, since=_at(since, now)
-        )
+        self._spent[key], allowed = spend(spent, limit, wanted=wanted, now=now, since=since)
         return allowed
 
     async def hold(self, key: str, seconds: float) -> None:
@@ -135,29 +137,21 @@ class SharedRateLimitStore:
 
     async def take(self, key: str, limit: Limit, wanted: int, *, since: Since) -> Allowed:
         """Take calls as far as the limit allows."""
-
-        async def change(connection: AsyncConnection, spent: Spent, now: float) -> Allowed:
-            changed, allowed = spend(spent, limit, wanted=wanted, now=now, since=_at(since, now))
+        async with self._locked(key) as (connection, spent, now):
+            changed, allowed = spend(spent, limit, wanted=wanted, now=now, since=since)
             await _keep(connection, key, changed)
-            return allowed
-
-        return await self._locked(key, change)
+        return allowed
 
     async def hold(self, key: str, seconds: float) -> None:
         """Grant no calls for that long, and notify the workers."""
-
-        async def change(connection: AsyncConnection, spent: Spent, now: float) -> Allowed:
+        async with self._locked(key) as (connection, spent, now):
             await _keep(connection, key, hold(spent, seconds=seconds, now=now))
             notify = text("SELECT pg_notify(:channel, :payload)")
             payload = json.dumps({"key": key, "seconds": seconds})
             await connection.execute(notify, {"channel": HOLD_CHANNEL, "payload": payload})
-            return Allowed(0, seconds)
 
-        await self._locked(key, change)
-
-    async def _locked(
-        self, key: str, change: Callable[[AsyncConnection, Spent, float], Awaitable[Allowed]]
-    ) -> Allowed:
+    @asynccontextmanager
+    async def _locked(self, key: str) -> AsyncIterator[tuple[AsyncConnection, Spent, float]]:
         row = SlackBudgetRow
         new = insert_into(row, is_sqlite=False).values(
             key=key, spent={}, ends_at=datetime.fromtimestamp(0, UTC)
@@ -168,11 +162,7 @@ class SharedRateLimitStore:
             now = func.extract("epoch", func.clock_timestamp())
             locked = select(row.spent, now).where(row.key == key).with_for_update()
             spent, moment = (await connection.execute(locked)).one()
-            return await change(connection, _spent_of(spent), float(moment))
-
-
-def _at(since: Since, now: float) -> Since:
-    return Since([now - age for age in since.made], [now - age for age in since.taken])
+            yield connection, _spent_of(spent), float(moment)
 
 
 async def _keep(connection: AsyncConnection, key: str, spent: Spent) -> None:
