@@ -15,9 +15,8 @@ from bot.audit.chain import Head
 from bot.digests.digest import Digest, Period
 from bot.digests.report import (
     AccessReport,
-    EndingGrant,
     GrantTally,
-    GroupRight,
+    HeldRight,
     NameCount,
     PersonTally,
     ReasonTally,
@@ -116,11 +115,11 @@ async def _grants(session: AsyncSession, team_id: str, period: Period) -> GrantT
     query = select(row.subject_kind, row.subject_id, row.right, row.expires_at)
     first = query.where(row.team_id == team_id, ending).order_by(row.expires_at, row.id)
     rows = await session.execute(first.limit(MAX_ENDING))
-    next_to_end = tuple(EndingGrant(kind, id_, right, at) for kind, id_, right, at in rows if at)
+    next_to_end = tuple(HeldRight(*row) for row in rows)
     return GrantTally(given, denied, revoked, about_to_end, next_to_end)
 
 
-async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[GroupRight, ...]:
+async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[HeldRight, ...]:
     """List the groups that hold a right; a deny of a group beats its grants."""
     row = GrantRow
     query = select(row.subject_id, row.right, row.effect, row.expires_at).where(
@@ -138,7 +137,10 @@ async def _groups(session: AsyncSession, team_id: str, period: Period) -> tuple[
         else:
             ends[group_id, right].append(end)
     return tuple(
-        GroupRight(*each, ends_at=None if None in ends[each] else max(filter(None, ends[each])))
+        HeldRight(
+            *(SubjectKind.GROUP.value, *each),
+            ends_at=None if None in ends[each] else max(filter(None, ends[each])),
+        )
         for each in sorted(ends.keys() - denied)
     )
 

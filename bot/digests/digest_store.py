@@ -5,12 +5,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.digests.digest import Digest, DigestKind, PauseCause
+from bot.digests.digest import Digest, DigestKind, PauseCause, RunState
 from bot.digests.digest_draft import Draft
+from bot.digests.timetable_text import timetable_of
 from bot.errors import UsageError
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
@@ -83,6 +84,29 @@ class DigestStore:
             query = query.where(DigestRow.team_id == team_id)
         async with self._database.read() as session:
             return tuple(digest_of(row) for row in await session.scalars(query))
+
+    async def counted_since(self, team_id: str) -> datetime:
+        """Return the start of the earliest period that a report on access may count from now on.
+
+        Paused digests count too: they may be resumed or posted by hand.
+
+        Raises:
+            UsageError: a timetable cannot be read; this machine may not know its time zone.
+        """
+        now = self.clock()
+        since = [
+            timetable_of(each).covered_since(now)
+            for each in await self.list(team_id)
+            if each.kind is DigestKind.ACCESS
+        ]
+        unposted = (
+            select(func.min(DigestRunRow.covered_since))
+            .join(DigestRow, DigestRow.id == DigestRunRow.digest_id)
+            .where(DigestRow.team_id == team_id, DigestRunRow.state == RunState.CLAIMED.value)
+        )
+        async with self._database.read() as session:
+            claimed = await session.scalar(unposted)
+        return min([now, *since, *([claimed] if claimed else [])])
 
     async def pause(self, digest: Digest, actor_id: str, trigger_id: str | None = None) -> None:
         """Pause a digest, unless it is paused already.

@@ -132,33 +132,24 @@ class RequestTally:
 
 
 @dataclass(frozen=True, slots=True)
-class EndingGrant:
-    """A grant that ends soon: within one more period."""
+class HeldRight:
+    """A right of a person or of the members of a user group; permanent if ``ends_at`` is None."""
 
     subject_kind: str
     subject_id: str
-    right: str
-    ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRight:
-    """A right that the members of a user group hold; permanent if ``ends_at`` is None."""
-
-    group_id: str
     right: str
     ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GrantTally:
-    """Changes of rights in the period, and grants that end soon."""
+    """Changes of rights in the period, and grants that end soon: within one more period."""
 
     given: int = 0
     denied: int = 0
     revoked: int = 0
     ending: int = 0
-    next_to_end: tuple[EndingGrant, ...] = ()
+    next_to_end: tuple[HeldRight, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +174,7 @@ class AccessReport:
     people_in_all: int = 0
     requests: RequestTally = RequestTally()
     grants: GrantTally = GrantTally()
-    groups: tuple[GroupRight, ...] = ()
+    groups: tuple[HeldRight, ...] = ()
     groups_in_all: int = 0
     taken_back: tuple[NameCount, ...] = ()
     checked: tuple[NameCount, ...] = ()

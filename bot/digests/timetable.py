@@ -104,6 +104,12 @@ class Timetable:
         local = self._wall(now).isoformat(timespec="seconds")
         return Slot(local, now, Period(now - length, now, self.zone))
 
+    def covered_since(self, now: datetime) -> datetime:
+        """Return the earliest time that the next slot, a late one, or one on request covers."""
+        following = self.after(now)
+        last = self.before(following)
+        return min(self.before(last), now - (following - last))
+
     def local(self, due_at: datetime) -> str:
         """Format the local time that identifies a slot."""
         wall = self._wall(due_at)

@@ -7,7 +7,6 @@ from functools import partial
 
 from bot.access_requests.notify import AccessRequestNotifier
 from bot.concurrency.urgency import Urgency
-from bot.digests.counted_periods import counted_since
 from bot.digests.digest_store import DigestStore
 from bot.digests.due_slots import claim_due_slots
 from bot.digests.slot_claims import SlotClaims
@@ -179,6 +178,6 @@ def build_clean_up(core: Core, claims: SlotClaims) -> CleanUp:
         database=core.database,
         clock=core.clock,
         keep=timedelta(days=days) if days else None,
-        counted_since=partial(counted_since, core.database, digests),
+        counted_since=digests.counted_since,
     )
     return CleanUp(claims=claims, pruning=pruning, database=core.database, clock=core.clock)

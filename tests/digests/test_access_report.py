@@ -11,9 +11,8 @@ from bot.digests.access_report import access_report
 from bot.digests.digest import DigestKind
 from bot.digests.report import (
     AccessReport,
-    EndingGrant,
     GrantTally,
-    GroupRight,
+    HeldRight,
     NameCount,
     PersonTally,
     ReasonTally,
@@ -169,8 +168,8 @@ async def test_changed_and_ending_grants_are_counted(database):
         revoked=1,
         ending=2,
         next_to_end=(
-            EndingGrant("group", "S0GROUP00", "pii", UNTIL),
-            EndingGrant("user", ALICE, "pii", soon),
+            HeldRight("group", "S0GROUP00", "pii", UNTIL),
+            HeldRight("user", ALICE, "pii", soon),
         ),
     )
 
@@ -194,9 +193,9 @@ async def test_groups_that_hold_a_right_are_listed_with_its_end(database):
     )
     found = await report(database)
     assert found.groups == (
-        GroupRight("S0BOTH000", "admin"),
-        GroupRight("S0BOTH000", "pii"),
-        GroupRight("S0ENDS000", "pii", end),
+        HeldRight("group", "S0BOTH000", "admin"),
+        HeldRight("group", "S0BOTH000", "pii"),
+        HeldRight("group", "S0ENDS000", "pii", end),
     )
     assert found.groups_in_all == 3
 

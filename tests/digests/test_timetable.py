@@ -121,6 +121,22 @@ def test_a_slot_on_request_covers_as_much_time_as_the_next_slot():
     assert slot.period.until - slot.period.since == timedelta(days=3)
 
 
+@each_row(
+    ("cron", "since"),
+    [
+        # Daily: since yesterday's slot. Monthly and yearly: the last one may be posted late.
+        ("0 9 * * *", "2026-06-02T09:00"),
+        ("0 9 1 * *", "2026-05-01T09:00"),
+        ("0 9 1 1 *", "2025-01-01T09:00"),
+        # A short period before a long one: a slot on request covers as much as the next.
+        ("0 9 1 5,6 *", "2025-07-04T12:00"),
+    ],
+)
+def test_a_timetable_covers_time_since_the_start_of_its_last_slots_period(cron, since):
+    now = at("2026-06-03T12:00")
+    assert Timetable(cron, ZoneInfo("UTC")).covered_since(now) == at(since)
+
+
 def test_a_date_that_does_not_exist_is_never_due():
     with pytest.raises(NeverDue):
         Timetable("0 9 30 2 *", ZoneInfo("UTC")).after(at("2026-06-03T12:00"))

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from bot.audit.log import AuditFilter, record
 from bot.audit.seal import seal
 from bot.audit.snapshot import snapshot
 from bot.audit.verify import verify
-from bot.digests.counted_periods import counted_since
 from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore
 from bot.polyai.payloads import Direction
@@ -123,10 +121,11 @@ async def test_a_digest_in_an_unknown_zone_stops_pruning_only_in_its_workspace(d
     await add_digest(
         database, "g1", "0 9 * * *", zone="Mars/Olympus", kind=DigestKind.ACCESS, team_id=TEAM
     )
-    counted = partial(counted_since, database, digests)
 
     with capture_logs() as logs:
-        assert await pruning(database, counted_since=counted).run() == NOON + PRUNE_EVERY
+        assert (
+            await pruning(database, counted_since=digests.counted_since).run() == NOON + PRUNE_EVERY
+        )
 
     assert await left(database) == ["d0"]
     skipped = {"team_id": TEAM, "code": "zone_unknown", "log_level": "warning"}

@@ -1,8 +1,11 @@
 """Posts the card of a delivery, or finds the card of an earlier run."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 from bot.access.directory import Conversation
 from bot.audit.events import AuditTag
-from bot.concurrency.uninterrupted import uninterrupted
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
@@ -43,7 +46,7 @@ class Announcing:
                 when={"announce_tried_at": None},
             )
         # A cancellation in between would leave a card that no row knows.
-        return await uninterrupted(self._post_card(delivery, ts))
+        return await _uninterrupted(self._post_card(delivery, ts))
 
     async def _post_card(self, delivery: Delivery, found_ts: str | None) -> str:
         ts = found_ts or await self._slack.announce(announcement_of(delivery))
@@ -66,3 +69,15 @@ class Announcing:
         if ts != kept:
             await self._slack.withdraw(channel_id, ts)
         return kept or ts
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, str]) -> str:
+    """Run ``work`` to its end; a cancellation in the meantime is raised afterwards."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # marked as retrieved, because the caller was cancelled
+        raise

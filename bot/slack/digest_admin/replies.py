@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bot.digests.digest import WHY_PAUSED, Digest, DigestKind
+from bot.digests.digest import WHY_PAUSED, Digest
 from bot.digests.digest_administration import ListedDigest
-from bot.digests.digest_draft import DigestPreview
+from bot.digests.digest_draft import DigestPreview, Draft
 from bot.slack.blocks import Message, actions, button, section
 from bot.slack.digest_admin.drafts import pack
 from bot.slack.identifiers import Action
@@ -31,10 +31,9 @@ def offered(preview: DigestPreview) -> Message:
 def proposal(preview: DigestPreview) -> str:
     """Word what a digest would do, and when next."""
     draft = preview.draft
-    what = _what(draft.kind, draft.agent_name, draft.channel_id)
     when = f"{escape(preview.in_words)} ({escape(draft.zone)})"
     runs = "\n".join(f"• {each}" for each in preview.next_runs)
-    return f"{what}: {when}.\nIt would come next:\n{runs}"
+    return f"{_of(draft)}: {when}.\nIt would come next:\n{runs}"
 
 
 def saved(digest: Digest) -> str:
@@ -82,18 +81,10 @@ def line(item: ListedDigest) -> str:
         when = f"*paused*: {escape(why)}"
     return (
         f"• {code(digest.id)} {_of(digest)}: {escape(item.in_words)} ({escape(digest.zone)}), "
-        f"{when}, by {_owner(digest)}"
+        f"{when}, by <@{digest.owner_id}>"
     )
 
 
-def _of(digest: Digest) -> str:
-    return _what(digest.kind, digest.agent_name, digest.channel_id)
-
-
-def _what(kind: DigestKind, agent_name: str, channel_id: str) -> str:
-    of = f" of {code(agent_name)}" if agent_name else ""
-    return f"{kind.value} digest{of} in <#{channel_id}>"
-
-
-def _owner(digest: Digest) -> str:
-    return f"<@{digest.owner_id}>"
+def _of(digest: Digest | Draft) -> str:
+    of = f" of {code(digest.agent_name)}" if digest.agent_name else ""
+    return f"{digest.kind.value} digest{of} in <#{digest.channel_id}>"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bot.digests.digest import Period
-from bot.digests.report import AccessReport, EndingGrant, PersonTally
+from bot.digests.report import AccessReport, HeldRight, PersonTally
 from bot.slack.blocks import Block, context, fields, section
 from bot.slack.digests import charts, tables, words
 from bot.slack.wording import code, counted, escape, outcome
@@ -24,10 +24,13 @@ def blocks(report: AccessReport, period: Period, *, is_plain: bool) -> list[Bloc
         parts.append(section("*By reason*\n" + "\n".join(why)))
     parts += _people(report, is_plain=is_plain)
     if report.grants.next_to_end:
-        ends = (_ending(each, period) for each in report.grants.next_to_end)
+        ends = (_right(each, period) for each in report.grants.next_to_end)
         parts.append(section("*Ending soon*\n" + "\n".join(ends)))
     if report.groups:
-        parts.append(section("*Groups that hold a right*\n" + _groups(report, period)))
+        lines = [_right(each, period) for each in report.groups]
+        if more := report.groups_in_all - len(report.groups):
+            lines.append(f"and {more:,} more")
+        parts.append(section("*Groups that hold a right*\n" + "\n".join(lines)))
         parts.append(context(WHO_EDITS))
     parts.append(context(_audit(report)))
     return parts
@@ -96,19 +99,11 @@ def _person(person: PersonTally) -> str:
     return f"<@{person.user_id}>: " + ", ".join(f"{count:,} {name}" for name, count in received)
 
 
-def _ending(grant: EndingGrant, period: Period) -> str:
+def _right(held: HeldRight, period: Period) -> str:
     # A group's mention would call all of its members.
-    who = f"<@{grant.subject_id}>" if grant.subject_kind == "user" else code(grant.subject_id)
-    return f"{who} · {code(grant.right)} until {words.moment(grant.ends_at, period.zone)}"
-
-
-def _groups(report: AccessReport, period: Period) -> str:
-    lines = []
-    for each in report.groups:
-        until = f" until {words.moment(each.ends_at, period.zone)}" if each.ends_at else ""
-        lines.append(f"{code(each.group_id)} · {code(each.right)}{until}")
-    more = report.groups_in_all - len(report.groups)
-    return "\n".join([*lines, *([f"and {more:,} more"] if more else [])])
+    who = f"<@{held.subject_id}>" if held.subject_kind == "user" else code(held.subject_id)
+    until = f" until {words.moment(held.ends_at, period.zone)}" if held.ends_at else ""
+    return f"{who} · {code(held.right)}{until}"
 
 
 def _audit(report: AccessReport) -> str:
