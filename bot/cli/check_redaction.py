@@ -13,7 +13,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause
 from bot.recordings.redaction.outcome import Comparison, described
 from bot.recordings.references.agents import choose_agent

@@ -18,8 +18,7 @@ from bot.audit.log import record
 from bot.errors import UsageError
 from bot.observability.logs import get_logger
 from bot.pruning.prunable import prunable
-from bot.recordings.deliveries.redaction_safety import later_proofs
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict, later_proofs
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import (

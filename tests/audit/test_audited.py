@@ -11,7 +11,7 @@ from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.findings import ChainFault, ChainFinding
 from bot.audit.seal import seal
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database

@@ -7,7 +7,7 @@ from bot.observability.metrics import Metrics
 from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.polyai.transport import build_http_client
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.checking import RedactionChecks
 from bot.wiring.clock import utc_now

@@ -27,7 +27,7 @@ from bot.digests.digest import DigestKind
 from bot.digests.digest_store import DigestStore
 from bot.polyai.payloads import Direction
 from bot.pruning.pruning import A_BATCH, PRUNE_EVERY, Pruning
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.evidence.evidence_pack import pack
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive

@@ -1,5 +1,6 @@
 """Refuses redacted deliveries that may be raw: all while frozen, and recordings known to differ."""
 
+from enum import StrEnum
 from functools import cache
 from typing import Final
 
@@ -19,11 +20,22 @@ from sqlalchemy.orm import aliased
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.redaction_verdict import Verdict
 from bot.store.database import Database
 from bot.store.tables import CanaryRow, RedactionCheckRow
 
 FROZEN: Final = "frozen"
+
+
+class Verdict(StrEnum):
+    """The verdict on a redacted recording."""
+
+    PROVEN = "proven"
+    """It is the raw recording, sample by sample, with some moments muted."""
+    NOTHING_MUTED = "nothing_muted"
+    """It is the raw recording: there was nothing to mute, or nothing was muted."""
+    DIFFERS = "differs"
+    """Something can be heard that should be muted."""
+    INCONCLUSIVE = "cannot_tell"
 
 
 class DeliveriesFrozen(CallAudioError):

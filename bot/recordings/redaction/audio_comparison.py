@@ -9,7 +9,7 @@ import numpy as np
 from bot.recordings.audio.codecs import Codec, Samples, codec_of
 from bot.recordings.audio.spans import Span
 from bot.recordings.audio.wav_header import PCM, WavHeader
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.blocks import (
     CONTEXT_SECONDS,
     EDGE_SECONDS,

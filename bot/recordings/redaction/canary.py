@@ -14,7 +14,7 @@ from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.recordings.audio.spans import Span
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.canary_store import (
     CanaryFinding,
     CanaryResult,

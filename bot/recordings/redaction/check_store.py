@@ -13,7 +13,7 @@ from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag, PayloadValue
 from bot.audit.log import record
 from bot.ids import new_id
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.deliveries.unsafe_redacted_files import of_recording, order_take_back
 from bot.recordings.redaction.outcome import Comparison, described

@@ -13,7 +13,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.client import PolyAIClient
 from bot.polyai.errors import RecordingCutShort
 from bot.recordings.audio.spans import Span
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, inconclusive
 from bot.store.due_work import Due

@@ -17,8 +17,7 @@ from bot.observability.logs import get_logger
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import Direction
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
-from bot.recordings.deliveries.redaction_safety import RedactionDiffers
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import RedactionDiffers, Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore, add_due_check
 from bot.recordings.redaction.checking import NoRawKey, RedactionChecks
 from bot.recordings.redaction.outcome import Uncertainty, inconclusive

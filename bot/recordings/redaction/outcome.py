@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from bot.recordings.audio.spans import SpanSummary
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.text.time_spans import format_time
 
 MOST_SHOWN: Final = 10

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import RedactionDiffers, RedactionSafety, Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from tests.conftest import NOON

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.recordings.audio.spans import Span
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.audio_comparison import BLOCK_BYTES
 from bot.recordings.redaction.blocks import EDGE_SECONDS
 from bot.recordings.redaction.comparator import compare_streams

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.recordings.audio.spans import Span, SpanSummary
-from bot.recordings.deliveries.redaction_verdict import Verdict
+from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.outcome import Comparison, Uncertainty, described, inconclusive
 
 CARD = SpanSummary(1, 0.6, (Span(61.0, 61.6),))
