@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from enum import IntEnum
+from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, func
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from bot.store.engines import async_url, build_engine
 from bot.store.health import StoreHealth
+from bot.store.inserts import insert_into
 from bot.store.sqlite_driver import BEGIN_SHORT, BEGIN_SHORT_READING, BEGIN_WRITING
+from bot.store.tables import RecentRequestRow
 
 # PostgreSQL's codes for a deadlock and a serialization failure: nothing was changed, and the
 # transaction may succeed on a retry (docs: PostgreSQL, appendix A).
@@ -127,6 +130,19 @@ class Database:
         async with self.write(is_short=is_short) as session:
             return await work(session)
 
+    async def takes_writes(self) -> bool:
+        """Return whether writes succeed: a database that answers may be full or read-only.
+
+        Tries a write without effect, unless one succeeded just now.
+
+        Raises:
+            DBAPIError: the database does not answer, or refuses it.
+        """
+        if not self.health.wrote_lately:
+            async with self.write(is_short=True) as session:
+                await session.execute(_write_without_effect(is_sqlite=self.is_sqlite))
+        return self.health.takes_writes
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
@@ -153,6 +169,17 @@ def before_commit(
     if LAST_WORK not in session.info:
         raise RuntimeError("events and due work would be lost: the session is not of a write()")
     session.info[LAST_WORK][order] = finish
+
+
+@cache
+def _write_without_effect(*, is_sqlite: bool) -> Executable:
+    """Build a write under a key that no request has; the row is deleted with the old ones."""
+    statement = insert_into(RecentRequestRow, is_sqlite=is_sqlite).values(
+        fingerprint="takes_writes", delivery_id="", requested_at=func.now()
+    )
+    return statement.on_conflict_do_update(
+        index_elements=[RecentRequestRow.fingerprint], set_={"requested_at": func.now()}
+    )
 
 
 def _nobody_to_wake() -> None:

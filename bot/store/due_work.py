@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, select, tuple_, update
+from sqlalchemy import Row, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.ids import new_id
@@ -71,7 +71,7 @@ class DueWork:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._lease = lease
+        self._lease = None if database.is_sqlite else lease  # SQLite has one worker
         self._next_turns: defaultdict[str, int] = defaultdict(int)
 
     async def free_all(self) -> list[tuple[str, str]]:
@@ -150,7 +150,7 @@ class DueWork:
                 claimed = suspected + [_due(kind, claim, row) for row in others]
             if claimed:
                 taken = {"of": kind, "keys": [each.key for each in claimed], "by": claim}
-                await connection.execute(set_claims(self._lease_or_none()), taken)
+                await connection.execute(set_claims(self._lease), taken)
         if claimed:
             # If the claim has several flows, the last one got only the remaining room, so the next
             # claim begins with it.
@@ -164,7 +164,7 @@ class DueWork:
         renewed = (
             update(row)
             .where(locked_in_order(claims))
-            .values(lease_ends_at=self._until())
+            .values(lease_ends_at=end_of_lease(self._lease))
             .returning(row.kind, row.key, row.claim)
         )
         async with self._database.write() as session:
@@ -192,13 +192,6 @@ class DueWork:
         mine = locked_in_order({each.claim for each in held})
         async with self._database.write() as session:
             await session.execute(update(row).where(mine, these).values(claim=None))
-
-    def _until(self) -> ColumnElement[datetime] | None:
-        return end_of_lease(self._lease_or_none())
-
-    def _lease_or_none(self) -> timedelta | None:
-        """Return how long a lease lasts; None on SQLite, which has one worker."""
-        return None if self._database.is_sqlite else self._lease
 
 
 def _due(kind: str, claim: str, row: Row[Any]) -> Due:

@@ -21,7 +21,6 @@ from bot.slack.web import SlackRequests, build_web
 from bot.slack.web_api.identity import Identity
 from bot.store.database import Database
 from bot.store.revision import is_migrated
-from bot.store.write_probe import takes_writes
 from bot.wiring.clock import utc_now
 from bot.wiring.core import Core, open_core
 from bot.wiring.digests import OpenOutlets, build_outlets
@@ -72,16 +71,17 @@ async def open_application(
         DatabaseNotMigrated, DatabaseNewer: before anything is started.
         SecondWorkerRefused: a second worker on one SQLite file.
     """
+    timings = timings or Timings()
     async with AsyncExitStack() as stack:
-        core = await open_core(stack, settings, clock, timings.slack_limits if timings else None)
+        core = await open_core(stack, settings, clock, timings.slack_minute_scale)
         probes: dict[str, Probe] = {
-            "database": lambda: takes_writes(core.database),
+            "database": core.database.takes_writes,
             "migrations": lambda: is_migrated(core.database),
         }
         if roles.works:
             outlets = open_outlets(core)
-            worker = build_worker(core, timings or Timings(), outlets)
-            loop = await start_worker(stack, core, worker, timings or Timings())
+            worker = build_worker(core, timings, outlets)
+            loop = await start_worker(stack, core, worker, timings)
             probes["worker"] = _probe(lambda: loop.is_running)
         slack_requests = socket = None
         if roles.listens:

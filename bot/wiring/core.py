@@ -30,16 +30,16 @@ from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.references.agents import build_agents
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore
-from bot.settings.choices import AudienceRule
+from bot.settings.choices import AudienceRule, HeldLimits
 from bot.settings.model import Settings
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.directory import SlackDirectory
 from bot.slack.web_api.identity import Identity
+from bot.slack.web_api.rate_limit_stores import SharedRateLimitStore
 from bot.slack.web_api.rate_limiter import RateLimiter
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from bot.store.revision import is_to_be_migrated
-from bot.wiring.rate_limiting import SlackLimits, build_rate_limiter
 
 
 class DatabaseNotMigrated(Exception):
@@ -84,7 +84,7 @@ async def open_core(
     stack: AsyncExitStack,
     settings: Settings,
     clock: Callable[[], datetime],
-    slack_limits: SlackLimits | None = None,
+    slack_minute_scale: float | None = None,
 ) -> Core:
     """Open the shared components; they are closed in reverse order.
 
@@ -102,7 +102,7 @@ async def open_core(
     metrics = Metrics()
     agents = dict(build_agents(settings))
     database.on_recorded = counting(metrics)
-    rate_limiter = build_rate_limiter(settings, database, slack_limits)
+    rate_limiter = _build_rate_limiter(settings, database, slack_minute_scale)
     stack.push_async_callback(rate_limiter.close)
     circuits = Circuits()
     api = SlackApi(
@@ -166,3 +166,19 @@ async def open_core(
         ),
         agents=agents,
     )
+
+
+def _build_rate_limiter(
+    settings: Settings, database: Database, slack_minute_scale: float | None
+) -> RateLimiter:
+    """Build the rate limiter: it counts in memory on SQLite, and for all processes on PostgreSQL.
+
+    A stand-in or gateway has no limits until it refuses a call, unless the settings say so.
+    """
+    store = None if database.is_sqlite else SharedRateLimitStore(database)
+    if slack_minute_scale is not None:
+        return RateLimiter(store, is_published=True, scale=slack_minute_scale)
+    wanted = settings.callaudio_slack_limits
+    is_slack_itself = settings.slack_api_url is None
+    is_published = is_slack_itself if wanted is None else wanted is HeldLimits.PUBLISHED
+    return RateLimiter(store, is_published=is_published)

@@ -62,7 +62,7 @@ def build_deliveries(
         deliveries=core.deliveries,
         decider=decider,
         slack=slack,
-        visibility_polling=timings.visibility_polling,
+        visibility_waits_seconds=timings.visibility_waits_seconds,
     )
     uploading = Uploading(
         relay=Relay(

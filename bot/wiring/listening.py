@@ -56,7 +56,9 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         clock=core.clock,
         first_admins=settings.callaudio_admins,
     )
-    membership = build_membership(core)
+    membership = WorkspaceMembership(
+        database=core.database, home_team=core.identity.team_id, clock=core.clock
+    )
     delivery_requests = DeliveryRequests(
         store=RequestStore(
             database=core.database, clock=core.clock, max_waiting=settings.callaudio_max_waiting
@@ -111,6 +113,15 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         find_share=SlackGateway(core.api, core.http).find_share,
         lookup_limit=lookup_limit,
     )
+    previewer = DeliveryPreviewer(
+        membership=membership,
+        evaluator=core.policy_evaluator,
+        directory=core.directory,
+        open_dm=SlackGateway(core.api, core.http).open_dm,
+        calls=CallReader(PolyAIClient(HttpGet(core.http, clock=core.clock))),
+        agents=core.agents,
+        lookup_limit=lookup_limit,
+    )
     finding = CallFinder(
         lookup_limit=lookup_limit,
         membership=membership,
@@ -151,7 +162,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
             DigestListeners(delivery_requests),
             AccessListeners(submission, review, core.api),
             FinderListeners(finding, delivery_requests, modals, core.directory),
-            ShortcutListeners(delivery_requests, build_previewer(core, lookup_limit), modals),
+            ShortcutListeners(delivery_requests, previewer, modals),
             EventListeners(
                 changes=core.group_changes,
                 standings=core.standings,
@@ -171,24 +182,4 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         ),
         answers=answers,
         in_flight=core.in_flight,
-    )
-
-
-def build_membership(core: Core) -> WorkspaceMembership:
-    """Build the check of workspace membership."""
-    return WorkspaceMembership(
-        database=core.database, home_team=core.identity.team_id, clock=core.clock
-    )
-
-
-def build_previewer(core: Core, lookup_limit: LookupLimit) -> DeliveryPreviewer:
-    """Build the preview of a delivery."""
-    return DeliveryPreviewer(
-        membership=build_membership(core),
-        evaluator=core.policy_evaluator,
-        directory=core.directory,
-        open_dm=SlackGateway(core.api, core.http).open_dm,
-        calls=CallReader(PolyAIClient(HttpGet(core.http, clock=core.clock))),
-        agents=core.agents,
-        lookup_limit=lookup_limit,
     )

@@ -37,16 +37,8 @@ def build_redaction(core: Core, polyai: PolyAIClient) -> Redaction:
     return Redaction(checks, store, gate, run)
 
 
-@dataclass(frozen=True, slots=True)
-class CanaryWork:
-    """The check of the canary, and the warning of a freeze."""
-
-    check: CanaryCheck
-    warning: FreezeWarning
-
-
-def build_canary(core: Core, polyai: PolyAIClient) -> CanaryWork:
-    """Build the check that the plain key returns only redacted recordings."""
+def build_canary(core: Core, polyai: PolyAIClient) -> tuple[CanaryCheck, FreezeWarning]:
+    """Build the check that the plain key returns only redacted recordings, and its warning."""
     store = CanaryStore(database=core.database, clock=core.clock)
     check = CanaryCheck(
         canary=canary_of(core.settings.callaudio_canary),
@@ -56,4 +48,4 @@ def build_canary(core: Core, polyai: PolyAIClient) -> CanaryWork:
         home_team=core.identity.team_id,
     )
     warn = AdminGateway(core.api).warn_of_freeze
-    return CanaryWork(check, FreezeWarning(store=store, reviewers=core.reviewers, warn=warn))
+    return check, FreezeWarning(store=store, reviewers=core.reviewers, warn=warn)

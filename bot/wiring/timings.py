@@ -1,5 +1,6 @@
 """Intervals, limits and time-outs of a running bot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -14,10 +15,9 @@ from bot.recordings.redaction.delivery_checks import SHARE
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
 from bot.recordings.steps.progress import ProgressIntervals
-from bot.recordings.steps.sharing import VisibilityPolling
+from bot.recordings.steps.sharing import VISIBILITY_WAITS_SECONDS
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.recordings.transfer.transfer_speed import MinimumSpeed
-from bot.wiring.rate_limiting import SlackLimits
 
 DRAIN_SECONDS: Final = 3.0
 """How long running deliveries may take to finish after a signal to stop.
@@ -33,7 +33,7 @@ ends, in sequence, responses in progress (``bot/cli/serve.py``), the socket
 class Timings:
     """Intervals, limits and time-outs; tests use shorter ones."""
 
-    visibility_polling: VisibilityPolling = field(default_factory=VisibilityPolling)
+    visibility_waits_seconds: Sequence[float] = VISIBILITY_WAITS_SECONDS
     retry: RetryRule = field(default_factory=RetryRule)
     fact_retry_window: FactRetryWindow = field(default_factory=FactRetryWindow)
     notify_again: timedelta = FIRST_WAIT
@@ -49,5 +49,8 @@ class Timings:
     clean_up_after: timedelta = CLEAN_AFTER
     redaction_share: float = SHARE
     catch_up: CatchUp = field(default_factory=CatchUp)
-    slack_limits: SlackLimits | None = None
-    """None: Slack's published limits, or behind another URL only those that a refusal reveals."""
+    slack_minute_scale: float | None = None
+    """Shortens the minute of Slack's published limits for tests.
+
+    None: the published limits, or behind another URL only those that a refusal reveals.
+    """

@@ -12,7 +12,6 @@ from bot.digests.due_slots import claim_due_slots
 from bot.digests.slot_claims import SlotClaims
 from bot.home.publishing import REFUSED_AGAIN_AFTER, HomePublishing
 from bot.home.reading import HomeReader
-from bot.jobs.rights_recheck import recheck_rights
 from bot.jobs.upkeep import CLEAN_EVERY, CleanUp
 from bot.jobs.work_kind import WorkKind
 from bot.polyai.calls import CallReader
@@ -28,6 +27,7 @@ from bot.slack.access.gateway import SlackAccessGateway
 from bot.slack.home.gateway import SlackHomeGateway
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.admission import Admission
+from bot.store.due_work import Due
 from bot.store.due_work_kinds import DueWorkKind
 from bot.wiring.core import Core
 from bot.wiring.deliveries import build_deliveries
@@ -50,7 +50,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     polyai = PolyAIClient(HttpGet(core.http, clock=core.clock))
     check_schedule = FileCheckSchedule(keep=core.settings.keep_raw, check_every=timings.check_every)
     redaction = build_redaction(core, polyai)
-    canary = build_canary(core, polyai)
+    canary_check, freeze_warning = build_canary(core, polyai)
     admission = Admission(core.rate_limiter)
     deliveries = build_deliveries(
         core, timings, polyai=polyai, check_schedule=check_schedule, gate=redaction.gate
@@ -100,7 +100,7 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             ),
             WorkKind(
                 kind.RECHECK_RIGHTS,
-                partial(recheck_rights, core.early_checks, core.home_store),
+                partial(_recheck_rights, core),
                 at_once=1,
                 urgency=Urgency.TAKE_BACK,
             ),
@@ -119,13 +119,19 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
             WorkKind(kind.HANDLE_ACCESS_REQUEST, access.run, at_once=4),
             WorkKind(kind.CHECK_REDACTION, redaction.run, at_once=1),
             WorkKind(
-                kind.CHECK_CANARY, canary.check.run, at_once=1, longest_wait=CHECK_CANARY_EVERY
+                kind.CHECK_CANARY, canary_check.run, at_once=1, longest_wait=CHECK_CANARY_EVERY
             ),
-            WorkKind(kind.WARN_OF_FREEZE, canary.warning.run, at_once=1),
+            WorkKind(kind.WARN_OF_FREEZE, freeze_warning.run, at_once=1),
             WorkKind(kind.CLEAN_UP, cleaning.run, at_once=1, longest_wait=CLEAN_EVERY),
         ),
         calls=deliveries.calls,
     )
+
+
+async def _recheck_rights(core: Core, due: Due) -> None:
+    """Make the checks of one workspace due now: of its raw files, and of its Homes."""
+    await core.early_checks.check_now(due.key)
+    await core.home_store.check_now(due.key)
 
 
 def build_home_publishing(core: Core, timings: Timings) -> HomePublishing:

@@ -33,6 +33,7 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.orphaned_files import OrphanedFiles
+from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
@@ -41,7 +42,7 @@ from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWin
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification
 from bot.recordings.steps.progress import Progress, ProgressIntervals
-from bot.recordings.steps.sharing import Sharing, VisibilityPolling
+from bot.recordings.steps.sharing import Sharing
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.steps.uploading import Uploading
 from bot.recordings.take_back.due_files import DueFiles
@@ -167,12 +168,17 @@ class Policy(RuleBasedStateMachine):
         deliveries = DeliveryStore(database=self.database, clock=clock)
         client = PolyAIClient(HttpGet(self.http, clock=clock, sleep=_at_once))
         metrics = Metrics()
-        patient = DeliveryDecider(evaluator=evaluator, clock=clock, fact_retry_window=NEVER_AGAIN)
+        patient = DeliveryDecider(
+            evaluator=evaluator,
+            clock=clock,
+            fact_retry_window=NEVER_AGAIN,
+            safety=RedactionSafety(self.database),
+        )
         sharing = Sharing(
             deliveries=deliveries,
             decider=patient,
             slack=self.gateway,
-            visibility_polling=VisibilityPolling(waits_seconds=(1,)),
+            visibility_waits_seconds=(1,),
             sleep=_at_once,
         )
         calls, agents = CallReader(client), {AGENT.name: AGENT}

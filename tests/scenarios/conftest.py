@@ -13,7 +13,6 @@ from bot.cli.stage import open_stage
 from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
 from bot.recordings.steps.delivery_decision import FactRetryWindow
-from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
@@ -28,7 +27,7 @@ from tests.scenarios.scene import Scene
 
 # Waits of seconds take hundredths here; the steps and their order are the same.
 QUICK = Timings(
-    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2, 0.3)),
+    visibility_waits_seconds=(0.05, 0.1, 0.2, 0.3),
     retry=RetryRule(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),

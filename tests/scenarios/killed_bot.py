@@ -41,7 +41,6 @@ from bot.jobs.work_loop import LEASE
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.recordings.steps.delivery_decision import FactRetryWindow
-from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_server import PolyAISandbox
 from bot.sandbox.slack_server import SlackSandbox
@@ -61,7 +60,7 @@ from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
 QUICK = Timings(
-    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2, 0.3)),
+    visibility_waits_seconds=(0.05, 0.1, 0.2, 0.3),
     retry=RetryRule(
         attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
     ),

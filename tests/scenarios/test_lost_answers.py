@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from bot.network.retry import ATTEMPTS
-from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File
@@ -36,8 +35,8 @@ NOT_VISIBLE_BY_ITSELF = 3600.0
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """A bot that checks five times in quick succession whether a share is visible."""
-    visibility_polling = VisibilityPolling(waits_seconds=(0.01, 0.02, 0.03, 0.04))
-    async with new_scene(timings=replace(QUICK, visibility_polling=visibility_polling)) as scene:
+    waits = (0.01, 0.02, 0.03, 0.04)
+    async with new_scene(timings=replace(QUICK, visibility_waits_seconds=waits)) as scene:
         yield scene
 
 

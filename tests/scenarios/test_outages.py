@@ -18,7 +18,6 @@ from bot.jobs.retry_rule import RetryRule
 from bot.network import circuit
 from bot.recordings.steps import share_attempts
 from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE
-from bot.recordings.steps.sharing import VisibilityPolling
 from bot.sandbox.faults import Fault, Faults
 from bot.store.tables import DeliveryRow, DueWorkRow
 from bot.wiring.timings import Timings
@@ -32,9 +31,7 @@ BOARD_ROOM = "C0BOARD000"
 OF_EACH_KIND = 2
 AT_ONCE = 12
 WAITS = "has to wait"
-TIMINGS = Timings(
-    visibility_polling=VisibilityPolling(waits_seconds=(0.05, 0.1, 0.2)), poll_seconds=0.15
-)
+TIMINGS = Timings(visibility_waits_seconds=(0.05, 0.1, 0.2), poll_seconds=0.15)
 
 ENDS = {
     "raw": ("delivered", 1, 0),

@@ -15,7 +15,6 @@ from bot.jobs.retry_rule import RetryRule
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.settings.environment import load_settings
 from bot.wiring.application import Roles, open_application
-from bot.wiring.rate_limiting import SlackLimits
 from bot.wiring.timings import Timings
 from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import Scene
@@ -30,10 +29,7 @@ INFO_A_MINUTE, INFO_EACH = 50, 2
 def timings(scale: float) -> Timings:
     """Use production's intervals, with shorter minutes."""
     return replace(
-        QUICK,
-        retry=RetryRule(),
-        fact_retry_window=FactRetryWindow(),
-        slack_limits=SlackLimits(scale),
+        QUICK, retry=RetryRule(), fact_retry_window=FactRetryWindow(), slack_minute_scale=scale
     )
 
 

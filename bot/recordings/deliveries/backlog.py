@@ -12,7 +12,6 @@ from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import LARGEST_CLOCK_SKEW
 from bot.store.tables import CanaryRow, DeliveryRow, DigestRunRow, DueWorkRow, OrphanedFileRow
-from bot.store.write_probe import takes_writes
 
 UNKNOWN = float("nan")
 NEVER = 0.0
@@ -73,7 +72,7 @@ class Backlog:
             metrics.canary_held.set(held_at.timestamp() if held_at else NEVER)
         metrics.deliveries_frozen.set(frozen)
         metrics.backlog_known.set(1)
-        metrics.database_takes_writes.set(await takes_writes(self._database))
+        metrics.database_takes_writes.set(await self._database.takes_writes())
 
 
 def _age(since: datetime | None, now: datetime) -> float:

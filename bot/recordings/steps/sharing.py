@@ -5,8 +5,7 @@ it got none, or if the one it got is outdated.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from bot.access.policy import Outcome, audited_facts, is_stricter
@@ -31,13 +30,8 @@ log = get_logger(__name__)
 
 MOST_TRIES_IN_A_ROW: Final = 10
 """Decisions that one run takes for a share; each costs six calls of Slack."""
-
-
-@dataclass(frozen=True, slots=True)
-class VisibilityPolling:
-    """The waits between checks whether Slack shows a shared file, in seconds."""
-
-    waits_seconds: tuple[float, ...] = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
+VISIBILITY_WAITS_SECONDS: Final = (0.2, 0.5, 1, 2, 4, 8, 16, 30)
+"""The waits between checks whether Slack shows a shared file."""
 
 
 class Sharing:
@@ -49,14 +43,14 @@ class Sharing:
         deliveries: DeliveryStore,
         decider: DeliveryDecider,
         slack: SlackPort,
-        visibility_polling: VisibilityPolling,
+        visibility_waits_seconds: Sequence[float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._deliveries = deliveries
         self._attempts = ShareAttempts(deliveries=deliveries, slack=slack)
         self._decider = decider
         self._slack = slack
-        self._visibility_polling = visibility_polling
+        self._visibility_waits_seconds = visibility_waits_seconds
         self._sleep = sleep
 
     async def share(
@@ -147,7 +141,7 @@ class Sharing:
         file_id, channel_id = delivery.file_id, delivery.channel_id
         if file_id is None or channel_id is None:
             return None
-        for wait_seconds in self._visibility_polling.waits_seconds:
+        for wait_seconds in self._visibility_waits_seconds:
             ts = await self._slack.find_share(file_id, channel_id)
             if ts:
                 return ts

@@ -21,7 +21,7 @@ from bot.recordings.deliveries.slack_errors import ShareUnclear, UploadGone
 from bot.recordings.deliveries.slack_port import Share
 from bot.recordings.redaction.canary_store import CanaryResult, CanaryStore, CanaryVerdict
 from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE, DecisionOutdated, ShareResult
-from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing, VisibilityPolling
+from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
@@ -133,7 +133,7 @@ class SharingSetup:
             deliveries=self.deliveries,
             decider=decider,
             slack=self.slack,
-            visibility_polling=VisibilityPolling(()),
+            visibility_waits_seconds=(),
         )
         with capture_logs():
             return await sharing.share(delivery, QUESTION, evaluation)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from bot.audit.events import AuditTag
 from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import State
-from bot.recordings.steps.sharing import Sharing, VisibilityPolling
+from bot.recordings.steps.sharing import Sharing
 from tests.recordings.steps.test_sharing import Refused, SharingSetup
 
 
@@ -48,7 +48,7 @@ def sharing(setup: SharingSetup, slack: Slack, waits: list[float]) -> Sharing:
         deliveries=setup.deliveries,
         decider=None,
         slack=slack,
-        visibility_polling=VisibilityPolling((1, 2)),
+        visibility_waits_seconds=(1, 2),
         sleep=sleep,
     )
 
