@@ -31,10 +31,7 @@ class Destinations:
             ConversationArchived: nobody can post there.
             CallAudioError: Slack did not answer.
         """
-        conversation = await self._directory.conversation(channel_id)
-        if conversation.is_archived:
-            raise ConversationArchived
-        return conversation
+        return await _read_open(self._directory, channel_id)
 
     async def redirect_to_direct_messages(self, delivery: Delivery) -> Delivery:
         """Redirect the delivery to the requester's direct messages with the bot.
@@ -96,11 +93,15 @@ async def find_conversation(directory: Directory, channel_id: str) -> Conversati
         ConversationArchived: nobody can post there.
     """
     try:
-        conversation = await directory.conversation(channel_id)
+        return await _read_open(directory, channel_id)
     except ConversationUnseen:
         if is_direct_message(channel_id):
             return None
         raise
+
+
+async def _read_open(directory: Directory, channel_id: str) -> Conversation:
+    conversation = await directory.conversation(channel_id)
     if conversation.is_archived:
         raise ConversationArchived
     return conversation

@@ -1,6 +1,6 @@
 """Takes the decision on a delivery; facts that Slack cannot return now are read again later."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -51,7 +51,7 @@ class DeliveryDecider:
         evaluator: PolicyEvaluator,
         clock: Callable[[], datetime],
         fact_retry_window: FactRetryWindow,
-        safety: RedactionSafety | None = None,
+        safety: RedactionSafety,
     ) -> None:
         self._evaluator = evaluator
         self._clock = clock
@@ -82,10 +82,12 @@ class DeliveryDecider:
             evaluation = await self._evaluator.evaluate(question, conversation)
         if delivery.outcome is Outcome.REDACTED:
             # Its upload came with the plain key, whatever the rights allow by now.
-            await self._refuse_unsafe(delivery)
+            await self._safety.require(delivery)
         if delivery.outcome is not None and evaluation.decision.outcome is Outcome.REFUSED:
-            # Otherwise the requester would read that they are not in the conversation.
-            _raise_unseen(noted)
+            for error in noted:
+                if isinstance(error, ConversationUnseen):
+                    # Otherwise the requester would read that they are not in the conversation.
+                    raise error
         unknown_facts = [error for error in noted if error.retryable]
         now = self._clock()
         waited = now - (delivery.waiting_since or now)
@@ -99,15 +101,5 @@ class DeliveryDecider:
                 evaluation = replace(evaluation, decision=Decision(outcome, Reason.FACT_UNKNOWN))
         is_redacted = evaluation.decision.outcome is Outcome.REDACTED
         if is_redacted and delivery.outcome is not Outcome.REDACTED:
-            await self._refuse_unsafe(delivery)
-        return replace(evaluation, taken_at=self._clock())
-
-    async def _refuse_unsafe(self, delivery: Delivery) -> None:
-        if self._safety:
             await self._safety.require(delivery)
-
-
-def _raise_unseen(errors: Iterable[CallAudioError]) -> None:
-    for error in errors:
-        if isinstance(error, ConversationUnseen):
-            raise error
+        return replace(evaluation, taken_at=self._clock())

@@ -14,13 +14,13 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.redaction_safety import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
-from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
 from tests.recordings.requests.test_request_store import RequestStoreSetup
+from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
-FACT_RETRY_WINDOW = FactRetryWindow(before_redacted=2 * MINUTE, before_refused=10 * MINUTE)
+ASKS_AGAIN = ("passing", Passing.likely_cause)
 
 
 class Definite(CallAudioError):
@@ -46,78 +46,81 @@ class Evaluator:
         return Evaluation(decision, UNKNOWN if self.error else KNOWN)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "error", "waited", "asks_again"),
-    [
-        pytest.param(Outcome.REDACTED, None, None, False, id="every fact is known"),
-        pytest.param(Outcome.REDACTED, Definite(), None, False, id="Slack refuses the fact"),
-        pytest.param(
-            Outcome.REDACTED, Passing(), None, True, id="Slack is temporarily unavailable"
-        ),
-        pytest.param(Outcome.REDACTED, Passing(), 1.9 * MINUTE, True, id="for less than 2 min"),
-        pytest.param(Outcome.REDACTED, Passing(), 2 * MINUTE, False, id="redacted after 2 min"),
-        pytest.param(Outcome.REFUSED, Passing(), 2 * MINUTE, True, id="not refused after 2 min"),
-        pytest.param(Outcome.REFUSED, Passing(), 10 * MINUTE, False, id="refused after 10 min"),
-        pytest.param(Outcome.RAW, Passing(), None, False, id="raw by what is known"),
-    ],
-)
-async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_closed(
-    sqlite_url, outcome, error, waited, asks_again
-):
-    database = Database(sqlite_url)
-    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
-    await database.close()
-    if waited:
-        delivery = replace(delivery, waiting_since=NOON - waited)
-    evaluator, question, reading = Evaluator(outcome, error), object(), object()
-    decider = DeliveryDecider(
-        evaluator=evaluator, clock=lambda: NOON, fact_retry_window=FACT_RETRY_WINDOW
-    )
+class Safety:
+    """Refuses redacted deliveries while they are frozen."""
 
-    async def decided() -> tuple[Outcome, Reason] | tuple[str, str]:
-        try:
-            evaluation = await decider.decide(question, delivery, reading)
-        except CallAudioError as raised:
-            return raised.code, raised.likely_cause
-        assert evaluation.taken_at == NOON
-        return evaluation.decision.outcome, evaluation.decision.reason
+    def __init__(self, *, is_frozen: bool) -> None:
+        self.is_frozen = is_frozen
+        self.asked: Delivery | None = None
 
-    gave_up = error is not None and error.retryable and not asks_again
-    if asks_again:
-        expected = ("passing", Passing.likely_cause)
-    elif gave_up and outcome is Outcome.REFUSED:
-        expected = ("facts_not_told", Passing.what)
-    elif gave_up and outcome is Outcome.REDACTED:
-        expected = (outcome, Reason.FACT_UNKNOWN)
-    else:
-        expected = (outcome, Reason.AUDIENCE)
-    assert await decided() == expected
-    assert evaluator.asked == (question, reading), "a reading that the caller began"
+    async def require(self, delivery: Delivery) -> None:
+        self.asked = delivery
+        if self.is_frozen:
+            raise DeliveriesFrozen
 
 
-@pytest.mark.parametrize(
-    ("decided", "now", "code"),
-    [
-        pytest.param(Outcome.RAW, Outcome.REFUSED, "conversation_unseen", id="removed meanwhile"),
-        pytest.param(None, Outcome.REFUSED, "refused", id="never there: the first step handles it"),
-        pytest.param(Outcome.RAW, Outcome.REDACTED, "redacted", id="it may still be delivered"),
-    ],
-)
-async def test_after_the_bot_was_removed_requesters_do_not_read_that_they_are_missing(
-    sqlite_url, decided, now, code
-):
-    database = Database(sqlite_url)
-    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
-    await database.close()
-    decider = DeliveryDecider(
-        evaluator=Evaluator(now, ConversationUnseen()),
+@pytest.fixture
+async def delivery(sqlite_store) -> Delivery:
+    stored = await RequestStoreSetup(sqlite_store).store()
+    return await DeliveryStore(database=sqlite_store, clock=lambda: NOON).read(stored.delivery_id)
+
+
+def decider_of(evaluator: Evaluator, safety: Safety | None = None) -> DeliveryDecider:
+    return DeliveryDecider(
+        evaluator=evaluator,
         clock=lambda: NOON,
-        fact_retry_window=FACT_RETRY_WINDOW,
+        fact_retry_window=FactRetryWindow(before_redacted=2 * MINUTE, before_refused=10 * MINUTE),
+        safety=safety or Safety(is_frozen=False),
     )
 
-    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code
+
+@each_row(
+    ("outcome", "error", "waited", "found"),
+    [
+        pytest.param(
+            Outcome.REDACTED, None, None, (Outcome.REDACTED, Reason.AUDIENCE),
+            id="every fact is known",
+        ),
+        pytest.param(
+            Outcome.REDACTED, Definite(), None, (Outcome.REDACTED, Reason.AUDIENCE),
+            id="Slack refuses the fact",
+        ),
+        pytest.param(
+            Outcome.REDACTED, Passing(), None, ASKS_AGAIN, id="Slack is temporarily unavailable"
+        ),
+        pytest.param(
+            Outcome.REDACTED, Passing(), 1.9 * MINUTE, ASKS_AGAIN, id="for less than 2 min"
+        ),
+        pytest.param(
+            Outcome.REDACTED, Passing(), 2 * MINUTE, (Outcome.REDACTED, Reason.FACT_UNKNOWN),
+            id="redacted after 2 min",
+        ),
+        pytest.param(
+            Outcome.REFUSED, Passing(), 2 * MINUTE, ASKS_AGAIN, id="not refused after 2 min"
+        ),
+        pytest.param(
+            Outcome.REFUSED, Passing(), 10 * MINUTE, ("facts_not_told", Passing.what),
+            id="refused after 10 min",
+        ),
+        pytest.param(
+            Outcome.RAW, Passing(), None, (Outcome.RAW, Reason.AUDIENCE),
+            id="raw by what is known",
+        ),
+    ],
+)  # fmt: skip
+async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_closed(
+    delivery, outcome, error, waited, found
+):
+    waiting = replace(delivery, waiting_since=NOON - waited) if waited else delivery
+    evaluator, question, reading = Evaluator(outcome, error), object(), object()
+    try:
+        evaluation = await decider_of(evaluator).decide(question, waiting, reading)
+        assert evaluation.taken_at == NOON
+        result = (evaluation.decision.outcome, evaluation.decision.reason)
+    except CallAudioError as raised:
+        result = (raised.code, raised.likely_cause)
+    assert result == found
+    assert evaluator.asked == (question, reading), "a reading that the caller began"
 
 
 async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
@@ -128,17 +131,22 @@ async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
     return evaluation.decision.outcome.value
 
 
-class Frozen:
-    """Deliveries are frozen."""
+@each_row(
+    ("decided", "now", "code"),
+    [
+        pytest.param(Outcome.RAW, Outcome.REFUSED, "conversation_unseen", id="removed meanwhile"),
+        pytest.param(None, Outcome.REFUSED, "refused", id="never there: the first step handles it"),
+        pytest.param(Outcome.RAW, Outcome.REDACTED, "redacted", id="it may still be delivered"),
+    ],
+)
+async def test_after_the_bot_was_removed_requesters_do_not_read_that_they_are_missing(
+    delivery, decided, now, code
+):
+    decider = decider_of(Evaluator(now, ConversationUnseen()))
+    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code
 
-    asked: Delivery | None = None
 
-    async def require(self, delivery: Delivery) -> None:
-        self.asked = delivery
-        raise DeliveriesFrozen
-
-
-@pytest.mark.parametrize(
+@each_row(
     ("decided", "now", "error", "code"),
     [
         pytest.param(None, Outcome.RAW, None, "raw", id="raw does not come with the plain key"),
@@ -160,19 +168,8 @@ class Frozen:
     ],
 )  # fmt: skip
 async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
-    sqlite_url, decided, now, error, code
+    delivery, decided, now, error, code
 ):
-    database = Database(sqlite_url)
-    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
-    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
-    await database.close()
-    delivery, safety = replace(delivery, outcome=decided), Frozen()
-    decider = DeliveryDecider(
-        evaluator=Evaluator(now, error),
-        clock=lambda: NOON,
-        fact_retry_window=FACT_RETRY_WINDOW,
-        safety=safety,
-    )
-
-    assert await outcome_or_code(decider, delivery) == code
-    assert safety.asked == (delivery if code == "deliveries_frozen" else None)
+    frozen, safety = replace(delivery, outcome=decided), Safety(is_frozen=True)
+    assert await outcome_or_code(decider_of(Evaluator(now, error), safety), frozen) == code
+    assert safety.asked == (frozen if code == "deliveries_frozen" else None)
