@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 
 from bot.access.policy import Outcome
 from bot.errors import CallAudioError, Unexpected
-from bot.jobs.delivery_workflow import MAX_ROUNDS, DeliveryWorkflow
+from bot.jobs.delivery_workflow import MAX_ROUNDS, DeliveryWorkflow, NotPostable
 from bot.jobs.retry_rule import RetryRule
 from bot.recordings.deliveries.delivery import Problem, State
 from bot.recordings.steps.share_attempts import ShareResult
 from bot.store.due_work import Due
 from tests.conftest import NOON
+from tests.tables import each_row
 
 RULE = RetryRule(attempts=3, first_wait_seconds=1, max_wait_seconds=60, max_asked_seconds=900)
 
@@ -39,7 +40,6 @@ class Play:
         self.script = {name: list(results) for name, results in script.items()}
         self.ran: list[str] = []
         self.told: Problem | None = None
-        self.was_shared: bool | None = None
         self.waiting: list[tuple[str, int]] = []
 
     async def notify_end(self, delivery_id: str) -> datetime | None:
@@ -62,9 +62,7 @@ class Play:
 
         async def act(delivery: Any, problem: Any = None, *, was_shared: bool | None = None) -> Any:
             assert delivery == "d1" or delivery.id == "d1"
-            self.ran.append(name)
-            if was_shared is not None:
-                self.was_shared = was_shared
+            self.ran.append("confirm unclear" if was_shared is False else name)
             self.told = problem or self.told
             results = self.script.get(name)
             result = results.pop(0) if results else USUAL[name]
@@ -89,8 +87,8 @@ USUAL = {
     "refuse": None,
     "fail": None,
 }
-BEGIN = ["begin", "decide"]
-ROUND = ["upload", "share"]
+BEGIN, ROUND, END = ["begin", "decide"], ["upload", "share"], ["confirm", "tell"]
+FAIL = ["fail", "tell"]
 
 
 def workflow_of(play: Play, rule: RetryRule = RULE) -> DeliveryWorkflow:
@@ -104,93 +102,73 @@ async def run(play: Play, tries: int = 0, rule: RetryRule = RULE) -> datetime | 
     return await workflow_of(play, rule).run(due)
 
 
-async def test_a_recording_goes_through_its_steps_in_order():
-    play = Play()
-
+@each_row(
+    ("script", "ran", "told"),
+    [
+        pytest.param({}, [*BEGIN, *ROUND, *END], None, id="shared at once"),
+        pytest.param(
+            {"share": [ShareResult.UNCLEAR]}, [*BEGIN, *ROUND, "confirm unclear", "tell"], None,
+            id="perhaps shared: it is not shared again",
+        ),
+        pytest.param(
+            {"share": [ShareResult.GONE]}, [*BEGIN, *ROUND, "begin", *ROUND, *END], None,
+            id="the upload is gone",
+        ),
+        pytest.param(
+            {"share": [ShareResult.TIGHTENED]}, [*BEGIN, *ROUND, "begin", *ROUND, *END], None,
+            id="the decision is stricter by now",
+        ),
+        pytest.param(
+            {"share": [ShareResult.TIGHTENED], "begin": [USUAL["begin"], REFUSED]},
+            [*BEGIN, *ROUND, "begin", "refuse", "tell"], None,
+            id="refused by now",
+        ),
+        pytest.param(
+            {"share": [ShareResult.TIGHTENED] * MAX_ROUNDS},
+            [*BEGIN, *[*ROUND, "begin"] * MAX_ROUNDS, "fail", "tell"], NotPostable(),
+            id="stricter again and again",
+        ),
+        pytest.param({"decide": [(REFUSED, None)]}, [*BEGIN, "refuse", "tell"], None, id="refused"),
+        pytest.param(
+            {"begin": [delivery(RAW.outcome, has_ended=True)]}, ["begin", "tell"], None,
+            id="it had ended: only the note is left",
+        ),
+        pytest.param({"decide": [Refusing()]}, [*BEGIN, *FAIL], Refusing(), id="no decision"),
+        pytest.param(
+            {"upload": [Refusing()]}, [*BEGIN, "upload", *FAIL], Refusing(), id="no upload"
+        ),
+        pytest.param({"share": [Refusing()]}, [*BEGIN, *ROUND, *FAIL], Refusing(), id="no share"),
+        pytest.param(
+            {"confirm": [Refusing()]}, [*BEGIN, *ROUND, "confirm", *FAIL], Refusing(),
+            id="it cannot be looked for",
+        ),
+        pytest.param(
+            {"upload": [ZeroDivisionError("xoxb-secret")]}, [*BEGIN, "upload", *FAIL], Unexpected(),
+            id="a bug",
+        ),
+        pytest.param(
+            {"upload": [IntegrityError("INSERT", {}, Exception("not unique"))]},
+            [*BEGIN, "upload", *FAIL], Unexpected(),
+            id="a refused statement, which would be refused again",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_steps_run_in_order_to_an_end_that_the_requester_is_notified_of(
+    script, ran, told
+):
+    play = Play(**script)
     assert await run(play) is None
-
-    assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
-
-
-async def test_a_delivery_that_has_ended_is_only_notified():
-    play = Play(begin=[delivery(RAW.outcome, has_ended=True)])
-
-    assert await run(play) is None
-
-    assert play.ran == ["begin", "tell"]
+    assert play.ran == ran
+    assert play.told == (Problem.of(told) if told else None)
+    assert "xoxb-secret" not in repr(play.told)
+    assert play.waiting == []
 
 
 async def test_a_note_that_could_not_be_sent_keeps_the_work_due():
     assert await run(Play(tell=[NOON])) == NOON
 
 
-async def test_an_unclear_share_is_confirmed_and_not_repeated():
-    play = Play(share=[ShareResult.UNCLEAR])
-
-    assert await run(play) is None
-
-    assert play.ran == [*BEGIN, *ROUND, "confirm", "tell"]
-    assert play.was_shared is False
-
-
-async def test_a_refusal_posts_nothing():
-    play = Play(decide=[(REFUSED, None)])
-
-    assert await run(play) is None
-
-    assert play.ran == [*BEGIN, "refuse", "tell"]
-
-
-@pytest.mark.parametrize("turn", [ShareResult.TIGHTENED, ShareResult.GONE])
-async def test_an_upload_that_could_not_be_shared_is_repeated(turn):
-    play = Play(share=[turn])
-
-    assert await run(play) is None
-
-    assert play.ran == [*BEGIN, *ROUND, "begin", *ROUND, "confirm", "tell"]
-
-
-async def test_tightened_to_refused_ends_as_refused():
-    play = Play(begin=[USUAL["begin"], REFUSED], share=[ShareResult.TIGHTENED])
-
-    assert await run(play) is None
-
-    assert play.ran == [*BEGIN, *ROUND, "begin", "refuse", "tell"]
-
-
-async def test_a_decision_that_always_tightens_ends_with_a_note():
-    play = Play(share=[ShareResult.TIGHTENED] * MAX_ROUNDS)
-
-    assert await run(play) is None
-
-    assert play.ran.count("upload") == MAX_ROUNDS
-    assert play.told
-    assert play.told.code == "not_postable"
-
-
-@pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
-async def test_a_permanent_failure_ends_the_delivery_with_its_text(step):
-    play = Play(**{step: [Refusing()]})
-
-    assert await run(play) is None
-
-    assert play.ran[-3:] == [step, "fail", "tell"]
-    assert play.told
-    assert (play.told.code, play.told.what) == ("refusing", "It cannot be done.")
-    assert play.waiting == []
-
-
-async def test_a_bug_ends_the_delivery_with_a_text_without_details():
-    play = Play(upload=[ZeroDivisionError("xoxb-secret")])
-
-    assert await run(play) is None
-
-    assert play.told
-    assert play.told.code == Unexpected.code
-    assert "xoxb-secret" not in repr(play.told)
-
-
-@pytest.mark.parametrize("step", ["decide", *ROUND, "confirm"])
+@each_row("step", ["decide", *ROUND, "confirm"])
 async def test_a_temporary_failure_is_retried_and_shown_as_waiting(step):
     play = Play(**{step: [Busy()]})
 
@@ -210,11 +188,10 @@ async def test_after_the_last_try_the_delivery_fails_with_the_last_error():
     assert await run(play, tries=2) is None
 
     assert play.ran[-2:] == ["fail", "tell"]
-    assert play.told
-    assert play.told.code == "busy"
+    assert play.told == Problem.of(Busy())
 
 
-@pytest.mark.parametrize("step", ["begin", "upload", "share", "confirm", "fail"])
+@each_row("step", ["begin", "upload", "share", "confirm", "fail"])
 async def test_an_unavailable_database_does_not_fail_the_delivery(step):
     away = OperationalError("SELECT", {}, Exception("server closed the connection"))
     play = Play(**{step: [away]}, decide=[Refusing()] if step == "fail" else [])
@@ -223,15 +200,6 @@ async def test_an_unavailable_database_does_not_fail_the_delivery(step):
         await run(play)
 
     assert play.ran[-1] == step
-
-
-async def test_a_refused_statement_is_not_retried_endlessly():
-    refused = IntegrityError("INSERT", {}, Exception("not unique"))
-    play = Play(upload=[refused])
-
-    assert await run(play) is None
-
-    assert play.ran[-2:] == ["fail", "tell"]
 
 
 def test_waits_double_and_last_a_quarter_of_an_hour_in_total():
@@ -250,7 +218,7 @@ def test_waits_double_and_last_a_quarter_of_an_hour_in_total():
         assert longer > shorter
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(5, True), (600, True), (901, False)])
+@each_row(("asked", "waits"), [(5, True), (600, True), (901, False)])
 def test_a_retry_after_is_respected_unless_it_is_too_long(asked, waits):
     again_at = RetryRule().again_at(Busy(retry_after_seconds=asked), 0, NOON)
 
@@ -264,7 +232,7 @@ def _logs() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("has_ended", "ran"),
     [
         pytest.param(False, ["begin", "fail", "tell"], id="it fails in words"),

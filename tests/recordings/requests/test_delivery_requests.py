@@ -7,12 +7,11 @@ from sqlalchemy import select
 from bot.access.administration import Actor
 from bot.observability.metrics import Metrics
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.delivery import DeliveryKind
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.references.agents import AgentNotConfigured
 from bot.recordings.references.reference import Reference
 from bot.recordings.requests.authorization import NotYours, Outsider, Requester, WorkspaceMembership
-from bot.recordings.requests.delivery_requests import DeliveryRequests
+from bot.recordings.requests.delivery_requests import SEND_AGAIN, DeliveryRequests
 from bot.store.database import Database
 from bot.store.tables import AuditEventRow, DeliveryRow
 from tests.conftest import NOON
@@ -22,6 +21,7 @@ from tests.recordings.requests.test_request_store import ALICE, CHANNEL, Request
 
 ANSWER_URL = SecretStr("https://hooks.slack.com/commands/T1/secret")
 ASKER = Requester(Actor("T0CALLAUDIO", "E0ORG", ALICE), CHANNEL, "111.222.first", ANSWER_URL)
+PARENT_TS = "1717416000.000100"
 
 
 async def home_team() -> str:
@@ -51,11 +51,18 @@ class DeliveryRequestsSetup:
         async with self.database.read() as session:
             return await session.get_one(DeliveryRow, delivery_id)
 
-    async def settle(self, delivery_id: str, channel_id: str = CHANNEL) -> None:
-        """Store the thread of a delivery."""
+    async def asked(self, *, redacted: bool = True, **columns) -> str:
+        """Store a request of Alice for one side of a call of the agent sales; returns its id."""
+        stored = await self.ask(
+            reference=Reference(CALL, agent_name="sales"),
+            direction=Direction.USER,
+            redacted=redacted,
+        )
         async with self.database.write() as session:
-            row = await session.get_one(DeliveryRow, delivery_id)
-            row.destination_channel_id, row.parent_ts = channel_id, "1.000000"
+            row = await session.get_one(DeliveryRow, stored.delivery_id)
+            for name, value in columns.items():
+                setattr(row, name, value)
+        return stored.delivery_id
 
     async def refused(self) -> list[tuple[str, str, dict]]:
         """Return the refused presses in the workspace's audit."""
@@ -76,10 +83,8 @@ class DeliveryRequestsSetup:
 
 
 @pytest.fixture
-async def setup(sqlite_url):
-    database = Database(sqlite_url)
-    yield DeliveryRequestsSetup(database)
-    await database.close()
+def setup(sqlite_store):
+    return DeliveryRequestsSetup(sqlite_store)
 
 
 async def test_a_command_without_a_channel_uses_the_channel_it_was_typed_in(setup):
@@ -114,121 +119,14 @@ async def test_a_repeated_request_is_counted_once(setup):
 
 
 async def test_raw_to_dm_requests_the_same_recording_in_the_requesters_direct_messages(setup):
-    first = await setup.ask(
-        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
-    )
     press = changed_requester(ASKER, trigger_id="press")
-    stored = await setup.requests.raw_to_dm(press, first.delivery_id)
+    stored = await setup.requests.raw_to_dm(press, await setup.asked())
     assert not stored.is_repeat
     row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.origin_channel_id) == (ALICE, CHANNEL)
-    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "user")
     assert (row.asked_redacted, row.source) == (False, "button")
     assert setup.counted("button") == 1
-
-
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        pytest.param({"user_id": "U0BOB0000"}, id="another person"),
-        pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
-    ],
-)
-async def test_raw_to_dm_is_refused_to_anybody_but_the_requester(setup, stranger):
-    first = await setup.ask()
-    with pytest.raises(NotYours) as refused:
-        await setup.requests.raw_to_dm(changed_requester(ASKER, **stranger), first.delivery_id)
-    assert CALL not in refused.value.what + refused.value.fix
-    assert await setup.how_many() == 1
-    assert setup.counted("button") is None
-    (_, actor_id, payload) = (await setup.refused())[0]
-    team_id = stranger.get("team_id", "T0CALLAUDIO")
-    assert actor_id == stranger.get("user_id", ALICE)
-    assert payload == {"button": "raw_to_dm", "code": "not_yours", "actor_team_id": team_id}
-
-
-async def test_anybody_there_can_request_another_side_in_the_same_thread(setup):
-    first = await setup.ask(direction=Direction.USER, redacted=True)
-    await setup.settle(first.delivery_id)
-    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await setup.requests.other_side(bob, first.delivery_id, Direction.AGENT)
-    row = await setup.row(stored.delivery_id)
-    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "agent", "audio")
-    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
-    assert row.asked_redacted
-
-
-async def test_anybody_there_can_request_a_transcript_in_the_same_thread(setup):
-    first = await setup.ask(direction=Direction.USER)
-    await setup.settle(first.delivery_id)
-    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await setup.requests.transcript(bob, first.delivery_id)
-    row = await setup.row(stored.delivery_id)
-    assert (row.user_id, row.direction, row.kind) == ("U0BOB0000", "combined", "transcript")
-    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, "1.000000")
-    again = await setup.requests.transcript(
-        changed_requester(bob, trigger_id="next"), first.delivery_id
-    )
-    assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
-
-
-async def test_send_again_requests_the_same_kind(setup):
-    first = await setup.ask()
-    await setup.settle(first.delivery_id)
-    press = changed_requester(ASKER, trigger_id="press")
-    text = await setup.requests.transcript(press, first.delivery_id)
-    later = changed_requester(ASKER, trigger_id="later", channel_id="C0OTHER00")
-    more = await setup.requests.send_again(later, text.delivery_id)
-    assert DeliveryKind((await setup.row(more.delivery_id)).kind) is DeliveryKind.TRANSCRIPT
-
-
-@pytest.mark.parametrize("button", ["other_side", "transcript", "redacted_instead"])
-@pytest.mark.parametrize(
-    "outsider",
-    [
-        pytest.param({"team_id": "T0OTHERTEAM"}, id="of another workspace"),
-        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
-    ],
-)
-async def test_buttons_of_a_card_are_refused_outside_its_conversation(setup, outsider, button):
-    first = await setup.ask()
-    await setup.settle(first.delivery_id)
-    requester = changed_requester(ASKER, trigger_id="press", **outsider)
-    more = (Direction.USER,) if button == "other_side" else ()
-    with pytest.raises(Outsider):
-        await getattr(setup.requests, button)(requester, first.delivery_id, *more)
-    assert await setup.how_many() == 1
-    ((team_id, _, payload),) = await setup.refused()
-    assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
-    assert payload["actor_team_id"] == requester.actor.team_id
-    assert payload["button"] == button
-
-
-@pytest.mark.parametrize(
-    ("team_id", "told"), [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})]
-)
-async def test_a_button_without_a_delivery_is_refused_and_audited_in_the_bots_workspace(
-    setup, team_id, told
-):
-    with pytest.raises(NotYours):
-        await setup.requests.raw_to_dm(changed_requester(ASKER, team_id=team_id), "dmadeup")
-    refused = {"button": "raw_to_dm", "code": "not_yours", **told}
-    assert await setup.refused() == [("T0CALLAUDIO", ALICE, refused)]
-
-
-PARENT_TS = "1717416000.000100"
-
-
-async def delivered(setup, **columns) -> str:
-    """Store a request of Alice that was delivered in another channel."""
-    first = await setup.ask(
-        reference=Reference(CALL, agent_name="sales"), direction=Direction.AGENT, redacted=True
-    )
-    async with setup.database.write() as session:
-        row = await session.get_one(DeliveryRow, first.delivery_id)
-        for name, value in columns.items():
-            setattr(row, name, value)
-    return first.delivery_id
 
 
 @pytest.mark.parametrize(
@@ -251,16 +149,23 @@ async def delivered(setup, **columns) -> str:
     ],
 )
 async def test_send_again_uses_the_same_destination(setup, columns, channel_id, thread_ts):
-    delivery_id = await delivered(setup, **columns)
     press = changed_requester(ASKER, trigger_id="press", channel_id="D0BOTALICE")
-    stored = await setup.requests.send_again(press, delivery_id)
+    stored = await setup.requests.send_again(press, await setup.asked(**columns))
     row = await setup.row(stored.delivery_id)
     assert (row.asked_channel_id, row.asked_thread_ts) == (channel_id, thread_ts)
     assert (row.origin_channel_id, row.user_id) == ("D0BOTALICE", ALICE)
-    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
-    assert (row.asked_redacted, row.source) == (False, "button")
+    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "user")
+    assert (row.asked_redacted, row.kind, row.source) == (False, "audio", "button")
 
 
+async def test_send_again_requests_the_same_kind(setup):
+    text = await setup.asked(kind="transcript")
+    press = changed_requester(ASKER, trigger_id="press", channel_id="C0OTHER00")
+    again = await setup.requests.send_again(press, text)
+    assert (await setup.row(again.delivery_id)).kind == "transcript"
+
+
+@pytest.mark.parametrize("button", ["raw_to_dm", "send_again"])
 @pytest.mark.parametrize(
     "stranger",
     [
@@ -268,42 +173,80 @@ async def test_send_again_uses_the_same_destination(setup, columns, channel_id, 
         pytest.param({"team_id": "T0OTHERTEAM"}, id="the same id in another workspace"),
     ],
 )
-async def test_send_again_is_refused_to_anybody_but_the_requester(setup, stranger):
-    delivery_id = await delivered(setup)
-    with pytest.raises(NotYours):
-        await setup.requests.send_again(changed_requester(ASKER, **stranger), delivery_id)
+async def test_the_requesters_buttons_are_refused_to_anybody_else(setup, stranger, button):
+    first, presser = await setup.asked(), changed_requester(ASKER, **stranger)
+    with pytest.raises(NotYours) as refused:
+        await getattr(setup.requests, button)(presser, first)
+    assert CALL not in refused.value.what + refused.value.fix
     assert await setup.how_many() == 1
+    assert setup.counted("button") is None
+    ((_, actor_id, payload),) = await setup.refused()
+    assert actor_id == presser.actor.user_id
+    name, team_id = {"send_again": SEND_AGAIN}.get(button, button), presser.actor.team_id
+    assert payload == {"button": name, "code": "not_yours", "actor_team_id": team_id}
 
 
-async def test_anybody_there_can_request_redacted_instead_in_the_same_thread(setup):
-    delivery_id = await delivered(
-        setup, destination_channel_id=CHANNEL, parent_ts=PARENT_TS, asked_redacted=False
-    )
-    press = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
-    stored = await setup.requests.redacted_instead(press, delivery_id)
-    row = await setup.row(stored.delivery_id)
-    assert (row.asked_channel_id, row.asked_thread_ts) == (CHANNEL, PARENT_TS)
-    assert (row.user_id, row.asked_redacted, row.source) == ("U0BOB0000", True, "button")
-    assert (row.agent_name, row.conversation_id, row.direction) == ("sales", CALL, "agent")
+THERE = {"destination_channel_id": CHANNEL, "parent_ts": PARENT_TS}
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    ("button", "more", "was_redacted", "direction", "kind", "is_redacted"),
     [
-        pytest.param({"channel_id": "C0OTHER00"}, id="in another conversation"),
-        pytest.param({"team_id": "T0OTHERTEAM"}, id="in another workspace"),
+        ("other_side", (Direction.AGENT,), True, "agent", "audio", True),
+        ("transcript", (), True, "combined", "transcript", False),
+        ("redacted_instead", (), False, "user", "audio", True),
     ],
 )
-async def test_redacted_instead_is_refused_outside_the_conversation(setup, elsewhere):
-    delivery_id = await delivered(setup, destination_channel_id=CHANNEL, parent_ts=PARENT_TS)
+async def test_anybody_there_can_request_another_file_of_the_call_in_the_same_thread(
+    setup, button, more, was_redacted, direction, kind, is_redacted
+):
+    first = await setup.asked(redacted=was_redacted, **THERE)
+    bob = changed_requester(ASKER, user_id="U0BOB0000", trigger_id="press")
+    press = getattr(setup.requests, button)
+    stored = await press(bob, first, *more)
+    row = await setup.row(stored.delivery_id)
+    assert (row.user_id, row.asked_channel_id, row.asked_thread_ts) == (
+        "U0BOB0000", CHANNEL, PARENT_TS,
+    )  # fmt: skip
+    assert (row.direction, row.kind, row.asked_redacted) == (direction, kind, is_redacted)
+    assert (row.agent_name, row.conversation_id, row.source) == ("sales", CALL, "button")
+    again = await press(changed_requester(bob, trigger_id="next"), first, *more)
+    assert (again.delivery_id, again.is_repeat) == (stored.delivery_id, True)
+
+
+@pytest.mark.parametrize("button", ["other_side", "transcript", "redacted_instead"])
+@pytest.mark.parametrize(
+    ("columns", "outsider"),
+    [
+        pytest.param(THERE, {"team_id": "T0OTHERTEAM"}, id="of another workspace"),
+        pytest.param(THERE, {"channel_id": "C0OTHER00"}, id="in another conversation"),
+        pytest.param({}, {}, id="of no conversation yet"),
+    ],
+)
+async def test_buttons_of_a_card_are_refused_outside_its_conversation(
+    setup, columns, outsider, button
+):
+    first = await setup.asked(**columns)
+    requester = changed_requester(ASKER, trigger_id="press", **outsider)
+    more = (Direction.USER,) if button == "other_side" else ()
     with pytest.raises(Outsider):
-        await setup.requests.redacted_instead(changed_requester(ASKER, **elsewhere), delivery_id)
+        await getattr(setup.requests, button)(requester, first, *more)
     assert await setup.how_many() == 1
+    ((team_id, _, payload),) = await setup.refused()
+    assert team_id == "T0CALLAUDIO", "it is told in the workspace that the recording belongs to"
+    assert payload["actor_team_id"] == requester.actor.team_id
+    assert payload["button"] == button
 
 
-async def test_redacted_instead_is_refused_without_a_destination(setup):
-    delivery_id = await delivered(setup)
-    with pytest.raises(Outsider):
-        await setup.requests.redacted_instead(ASKER, delivery_id)
+@pytest.mark.parametrize("button", ["raw_to_dm", "redacted_instead"])
+@pytest.mark.parametrize(
+    ("team_id", "told"), [("T0CALLAUDIO", {}), ("T0OTHERTEAM", {"actor_team_id": "T0OTHERTEAM"})]
+)
+async def test_a_button_without_a_delivery_is_refused_and_audited_in_the_bots_workspace(
+    setup, team_id, told, button
+):
+    presser = changed_requester(ASKER, team_id=team_id)
     with pytest.raises(NotYours):
-        await setup.requests.redacted_instead(ASKER, "dmadeup")
+        await getattr(setup.requests, button)(presser, "dmadeup")
+    refused = {"button": button, "code": "not_yours", **told}
+    assert await setup.refused() == [("T0CALLAUDIO", ALICE, refused)]
