@@ -169,6 +169,14 @@ async def sqlite_store(sqlite_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def postgresql_store(migrated_postgresql: Callable[[], str]) -> AsyncIterator[Database]:
+    """A store that several workers share."""
+    database = Database(migrated_postgresql())
+    yield database
+    await database.close()
+
+
+@pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
     """Restore the logging that a test has configured."""
     names = QUIET_LOGGERS

@@ -120,15 +120,14 @@ async def test_a_temporarily_unreadable_file_is_watched_again(tmp_path):
     assert [(each["event"], each["error"]) for each in logs] == [("not_watching", "DatabaseError")]
 
 
-async def test_a_notification_on_another_channel_is_ignored(migrated_postgresql):
-    database, woken, told = Database(migrated_postgresql()), [], []
-    hearing = listen(database, lambda: woken.append("woken"), hear={"another": told.append})
+async def test_a_notification_on_another_channel_is_ignored(postgresql_store):
+    woken, told = [], []
+    hearing = listen(postgresql_store, lambda: woken.append("woken"), hear={"another": told.append})
     async with in_background(hearing):
         await until(lambda: woken)
         woken.clear()
-        async with database.write() as session:
+        async with postgresql_store.write() as session:
             await session.execute(text("SELECT pg_notify('another', 'news')"))
         await until(lambda: told)
 
     assert (told, woken) == (["news"], [])
-    await database.close()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -14,7 +15,7 @@ from bot.concurrency.in_flight import InFlight
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.jobs.background import in_background
-from bot.jobs.work_kind import MOST_TAKEOVERS, SET_ASIDE, AdmissionControl, WorkKind
+from bot.jobs.work_kind import MOST_TAKEOVERS, SET_ASIDE, WorkKind
 from bot.jobs.work_loop import LEASE, MOST_WAITING, POLL_SECONDS, RENEWALS_A_LEASE, WorkLoop
 from bot.store.due_work import SUSPECT_FROM, Due
 from tests.conftest import NOON
@@ -118,12 +119,8 @@ async def running(
     at_once: int = 4,
     lease: timedelta = timedelta(hours=1),
     poll_seconds: float = LOOK_NEVER,
-    waiting: Callable[[], int] = lambda: 0,
-    in_turn: bool = False,
-    give_up: Callable[[Due], Awaitable[datetime | None]] | None = None,
     give_way: Callable[[], Awaitable[None]] | None = None,
-    admission: AdmissionControl | None = None,
-    longest_wait: timedelta | None = None,
+    **of_kind: Any,
 ) -> AsyncIterator[WorkLoop]:
     async def sleep(seconds: float) -> None:
         del seconds
@@ -131,19 +128,7 @@ async def running(
 
     loop = WorkLoop(
         due_work=table,
-        kinds=[
-            WorkKind(
-                "deliver",
-                run,
-                at_once=at_once,
-                waiting=waiting,
-                in_turn=in_turn,
-                give_up=give_up,
-                urgency=Urgency.DELIVERY,
-                admission=admission,
-                longest_wait=longest_wait,
-            )
-        ],
+        kinds=[WorkKind("deliver", run, at_once=at_once, urgency=Urgency.DELIVERY, **of_kind)],
         clock=lambda: table.now,
         lease=lease,
         poll_seconds=poll_seconds,

@@ -18,7 +18,7 @@ from tests.polling import until
 from tests.scenarios.digest_scene import digest_messages, ended
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
-from tests.store.test_migrations_of_audit import blocking, spelt
+from tests.store.test_migrations import blocking, spelt
 
 BEFORE = "0015"
 CALLS = {

@@ -21,7 +21,7 @@ from tests.polling import until
 from tests.scenarios.digest_scene import digest_messages, ended
 from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL
-from tests.store.test_migrations_of_audit import blocking, proven, spelt
+from tests.store.test_migrations import blocking, proven, spelt
 
 pytestmark = pytest.mark.long
 

@@ -56,23 +56,21 @@ async def test_the_values_of_a_row_can_be_read_after_its_transaction(database):
     assert (row.fingerprint, row.requested_at) == ("f", NOON)
 
 
-async def test_two_transactions_that_read_and_then_write_on_sqlite_both_succeed(sqlite_url):
-    database = Database(sqlite_url)
+async def test_two_transactions_that_read_and_then_write_on_sqlite_both_succeed(sqlite_store):
     started = asyncio.Barrier(2)
 
     async def read_then_write(user_id: str) -> None:
         await started.wait()
-        async with database.write() as session:
+        async with sqlite_store.write() as session:
             seen = await session.scalar(select(func.count()).select_from(StandingRow))
             await asyncio.sleep(0.05)  # the other one comes while this one has only read
             await session.execute(bot(f"{user_id}-after-{seen}"))
 
     await asyncio.gather(read_then_write("U1"), read_then_write("U2"))
-    async with database.read() as session:
+    async with sqlite_store.read() as session:
         names = set(await session.scalars(select(StandingRow.user_id)))
     # Neither read what the other was about to change.
     assert names in ({"U1-after-0", "U2-after-1"}, {"U2-after-0", "U1-after-1"})
-    await database.close()
 
 
 async def test_a_write_on_sqlite_holds_the_lock_from_its_first_statement_on(sqlite_url):
@@ -86,12 +84,10 @@ async def test_a_write_on_sqlite_holds_the_lock_from_its_first_statement_on(sqli
     await other.close()
 
 
-async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_url):
-    database = Database(sqlite_url)
-    async with asyncio.timeout(DEADLINE_SECONDS), database.write() as session:
+async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_store):
+    async with asyncio.timeout(DEADLINE_SECONDS), sqlite_store.write() as session:
         await session.execute(bot("U1"))
-        assert await count(database) == 0
-    await database.close()
+        assert await count(sqlite_store) == 0
 
 
 @pytest.mark.parametrize(
@@ -103,12 +99,10 @@ async def test_a_read_on_sqlite_waits_for_no_writer(sqlite_url):
         ("synchronous", 2),  # FULL: what was stored before the ack survives a power cut
     ],
 )
-async def test_every_connection_to_sqlite_is_set_up(sqlite_url, pragma, value):
-    database = Database(sqlite_url)
-    async with database.read() as one, database.read() as other:
+async def test_every_connection_to_sqlite_is_set_up(sqlite_store, pragma, value):
+    async with sqlite_store.read() as one, sqlite_store.read() as other:
         for session in (one, other):
             assert await session.scalar(text(f"PRAGMA {pragma}")) == value
-    await database.close()
 
 
 async def test_a_stalled_transaction_on_postgresql_is_ended_and_releases_its_locks(
@@ -169,9 +163,8 @@ async def test_the_password_of_the_database_is_not_shown():
     await database.close()
 
 
-async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(migrated_postgresql):
-    database = Database(migrated_postgresql())
-    async with database.write() as session:
+async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(postgresql_store):
+    async with postgresql_store.write() as session:
         await session.execute(bot("U1"))
         await session.execute(bot("U2"))
     both_hold_one, one_ended, runs = asyncio.Barrier(2), asyncio.Event(), []
@@ -188,13 +181,12 @@ async def test_a_transaction_ended_by_a_deadlock_is_repeated_without_an_error(mi
                 if is_first_run and user_id == first:
                     await both_hold_one.wait()
 
-        await database.transact(work)
+        await postgresql_store.transact(work)
         one_ended.set()
 
     await asyncio.gather(change_both("U1", "U2"), change_both("U2", "U1"))
 
     assert sorted(runs) in (["U1", "U1", "U2"], ["U1", "U2", "U2"])
-    await database.close()
 
 
 async def test_an_error_that_a_retry_would_not_fix_is_raised_at_once(database):
@@ -244,15 +236,13 @@ async def test_a_session_that_would_lose_events_or_due_work_refuses_them(sqlite_
         before_commit(session, LastWork.AUDIT, is_refused)  # what comes after it would not run
 
 
-async def test_a_read_only_database_counts_as_unavailable(migrated_postgresql):
-    database = Database(migrated_postgresql())
+async def test_a_read_only_database_counts_as_unavailable(postgresql_store):
 
     async def store() -> None:
-        async with database.write() as session:
+        async with postgresql_store.write() as session:
             await session.execute(text("SET TRANSACTION READ ONLY"))
             await session.execute(delete(StandingRow))
 
     with pytest.raises(DBAPIError, match="read-only transaction") as refused:
         await store()
     assert is_away(refused.value)
-    await database.close()

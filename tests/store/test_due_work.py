@@ -59,9 +59,15 @@ def setup(database: Database) -> DueWorkSetup:
 
 
 @pytest.fixture
-def shared_setup(migrated_postgresql) -> DueWorkSetup:
+def shared_setup(postgresql_store: Database) -> DueWorkSetup:
     """The same on PostgreSQL, which several workers share."""
-    return DueWorkSetup(Database(migrated_postgresql()))
+    return DueWorkSetup(postgresql_store)
+
+
+@pytest.fixture
+def sqlite_setup(sqlite_store: Database) -> DueWorkSetup:
+    """The same on SQLite, which has one worker."""
+    return DueWorkSetup(sqlite_store)
 
 
 async def test_work_is_stored_with_its_transaction_or_not_at_all(setup):
@@ -224,16 +230,14 @@ async def test_a_stop_releases_one_of_several_pieces_claimed_together(setup):
     assert await worker.finish(held["d2"], None)
 
 
-async def test_on_sqlite_a_new_worker_releases_the_work_of_its_dead_predecessor(sqlite_url):
-    setup = DueWorkSetup(Database(sqlite_url))
-    await setup.store("d1")
-    await claim(setup.worker())
-    assert await claim(setup.worker()) == []
+async def test_on_sqlite_a_new_worker_releases_the_work_of_its_dead_predecessor(sqlite_setup):
+    await sqlite_setup.store("d1")
+    await claim(sqlite_setup.worker())
+    assert await claim(sqlite_setup.worker()) == []
 
-    assert await setup.worker().free_all() == [(KIND, "d1")]
+    assert await sqlite_setup.worker().free_all() == [(KIND, "d1")]
 
-    assert len(await claim(setup.worker())) == 1
-    await setup.database.close()
+    assert len(await claim(sqlite_setup.worker())) == 1
 
 
 async def test_work_with_an_expired_lease_is_taken_over_and_its_first_worker_can_change_nothing(
@@ -256,7 +260,6 @@ async def test_work_with_an_expired_lease_is_taken_over_and_its_first_worker_can
     assert await claim(first) == []
     assert await second.renew({taken.claim}) == {(KIND, "d1", taken.claim)}
     assert await second.finish(taken, None)
-    await shared_setup.database.close()
 
 
 async def test_a_renewed_lease_lasts_whatever_a_machines_clock_says(shared_setup):
@@ -270,7 +273,6 @@ async def test_a_renewed_lease_lasts_whatever_a_machines_clock_says(shared_setup
 
     assert await claim(fast) == []
     assert await holder.finish(held, None)
-    await shared_setup.database.close()
 
 
 @pytest.mark.parametrize("act", ["renew", "release"])
@@ -291,7 +293,6 @@ async def test_several_rows_are_locked_in_the_order_in_which_work_is_enqueued(sh
 
     (update_statement,) = [each for each in said if each.startswith("UPDATE")]
     assert "ORDER BY due_work.kind, due_work.key FOR UPDATE" in update_statement
-    await shared_setup.database.close()
 
 
 async def test_work_claimed_without_the_workers_knowledge_is_free_after_its_lease(shared_setup):
@@ -303,7 +304,6 @@ async def test_work_claimed_without_the_workers_knowledge_is_free_after_its_leas
     await shared_setup.expire_leases()
 
     assert len(await claim(worker)) == 1
-    await shared_setup.database.close()
 
 
 async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_setup):
@@ -320,21 +320,18 @@ async def test_takeovers_in_a_row_are_counted_until_the_work_ends(shared_setup):
     await worker.release([due])
     (due,) = await claim(worker)
     assert due.takeovers == 0, "a stop in good order is no death"
-    await shared_setup.database.close()
 
 
-async def test_on_sqlite_each_start_counts_a_takeover_of_work_that_was_running(sqlite_url):
-    setup = DueWorkSetup(Database(sqlite_url))
-    await setup.store("held")
-    await claim(setup.worker())
-    await setup.store("waiting")
+async def test_on_sqlite_each_start_counts_a_takeover_of_work_that_was_running(sqlite_setup):
+    await sqlite_setup.store("held")
+    await claim(sqlite_setup.worker())
+    await sqlite_setup.store("waiting")
     for _ in range(2):
-        await setup.worker().free_all()
-    assert {due.key: due.takeovers for due in await claim(setup.worker())} == {
+        await sqlite_setup.worker().free_all()
+    assert {due.key: due.takeovers for due in await claim(sqlite_setup.worker())} == {
         "held": 1,
         "waiting": 0,
     }
-    await setup.database.close()
 
 
 async def test_one_suspect_is_claimed_at_a_time(shared_setup):
@@ -349,20 +346,18 @@ async def test_one_suspect_is_claimed_at_a_time(shared_setup):
     assert await worker.claim(KIND, 10, takes_over=True, suspects=0) == []
     (other,) = await claim(worker)
     assert other.takeovers == SUSPECT_FROM
-    await shared_setup.database.close()
 
 
 @pytest.mark.parametrize("in_turn", [False, True])
-async def test_suspects_do_not_delay_later_work(sqlite_url, in_turn):
-    setup = DueWorkSetup(Database(sqlite_url))
-    await setup.store("s1", "s2", "s3", due_at=setup.now - SECOND)
-    await claim(setup.worker())
+async def test_suspects_do_not_delay_later_work(sqlite_setup, in_turn):
+    await sqlite_setup.store("s1", "s2", "s3", due_at=sqlite_setup.now - SECOND)
+    await claim(sqlite_setup.worker())
     for _ in range(SUSPECT_FROM):
-        await setup.worker().free_all()
-        await claim(setup.worker())
-    await setup.worker().free_all()
-    await setup.store("d1", "d2", "d3", due_at=setup.now)
-    worker = setup.worker()
+        await sqlite_setup.worker().free_all()
+        await claim(sqlite_setup.worker())
+    await sqlite_setup.worker().free_all()
+    await sqlite_setup.store("d1", "d2", "d3", due_at=sqlite_setup.now)
+    worker = sqlite_setup.worker()
 
     async def claimed(limit: int, suspects: int) -> list[str]:
         found = await worker.claim(KIND, limit, takes_over=True, suspects=suspects, in_turn=in_turn)
@@ -371,13 +366,11 @@ async def test_suspects_do_not_delay_later_work(sqlite_url, in_turn):
     assert await claimed(2, suspects=1) == ["suspect", "d1"]
     assert await claimed(2, suspects=0) == ["d2", "d3"]
     assert await claimed(2, suspects=1) == ["suspect"]
-    await setup.database.close()
 
 
-async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
-    database = Database(sqlite_url)
-    setup = DueWorkSetup(database)
-    await setup.store(*(f"d{number}" for number in range(200)))
+async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_setup):
+    database = sqlite_setup.database
+    await sqlite_setup.store(*(f"d{number}" for number in range(200)))
     claiming: list[tuple[str, tuple[object, ...]]] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -385,13 +378,12 @@ async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_url):
             claiming.append((statement, parameters))
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    await setup.worker().claim(KIND, 1, takes_over=False, in_turn=True)
+    await sqlite_setup.worker().claim(KIND, 1, takes_over=False, in_turn=True)
     ((statement, parameters),) = claiming
     async with database.read() as session:
         connection = await session.connection()
         plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         steps = [str(each.detail) for each in plan]
-    await database.close()
 
     searches = [each for each in steps if "due_work" in each]
     assert len(searches) == 3, "the next flow, the first one, and the work"

@@ -133,35 +133,31 @@ def test_no_engine_lets_the_driver_prepare_statements_on_the_server(migrated_pos
     engine.dispose()
 
 
-async def test_a_connection_outside_of_transactions_receives_notifications(migrated_postgresql):
-    database = Database(migrated_postgresql())
-    async with database.engine.connect() as connection:
+async def test_a_connection_outside_of_transactions_receives_notifications(postgresql_store):
+    async with postgresql_store.engine.connect() as connection:
         listening = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await listening.exec_driver_sql("LISTEN callaudio_test")
         driver = (await listening.get_raw_connection()).driver_connection
-        async with database.write() as session:
+        async with postgresql_store.write() as session:
             await session.execute(text("NOTIFY callaudio_test"))
         heard = [
             each.channel async for each in driver.notifies(timeout=DEADLINE_SECONDS, stop_after=1)
         ]
         assert heard == ["callaudio_test"]
     for _ in range(3):
-        async with database.write() as session:
+        async with postgresql_store.write() as session:
             await session.execute(person("U1"))
             await session.rollback()
-    await database.close()
 
 
-async def test_the_store_leaves_no_state_in_the_servers_session(migrated_postgresql):
-    database = Database(migrated_postgresql())
-    async with database.read() as session:
+async def test_the_store_leaves_no_state_in_the_servers_session(postgresql_store):
+    async with postgresql_store.read() as session:
         for _ in range(20):
             await session.execute(text("SELECT 1"))
         assert await session.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
         limit = text("SHOW idle_in_transaction_session_timeout")
         assert await session.scalar(limit) == "5s"
-    async with database.engine.connect() as connection:
+    async with postgresql_store.engine.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         shown = await driver.execute("SHOW idle_in_transaction_session_timeout")
         assert await shown.fetchone() == ("0",)
-    await database.close()

@@ -12,7 +12,7 @@ from bot.recordings.deliveries.delivery import ENDED, State
 from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from bot.store.tables import Base, DeliveryRow, DueWorkRow
-from tests.store.test_migrations_of_audit import blocking
+from tests.store.test_migrations import blocking
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW_CALLED = {"left_files": "orphaned_files"}

@@ -187,12 +187,10 @@ async def test_a_canary_that_never_passed_is_late(database, metrics):
     assert NOON.timestamp() - held_at > 10_800, "deploy/prometheus-alerts.yml"
 
 
-async def test_work_of_a_dead_worker_is_waiting_after_its_lease(migrated_postgresql, metrics):
-    database = Database(migrated_postgresql())
-    await put(database, "d1", state="requested", ended_at=None)
-    work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=-1))
+async def test_work_of_a_dead_worker_is_waiting_after_its_lease(postgresql_store, metrics):
+    await put(postgresql_store, "d1", state="requested", ended_at=None)
+    work = DueWork(database=postgresql_store, clock=lambda: NOON, lease=timedelta(seconds=-1))
     assert len(await work.claim("deliver", 1, takes_over=True, suspects=1)) == 1
-    await Backlog(database=database, metrics=metrics, clock=lambda: NOON + MINUTE).measure()
-    await database.close()
+    await Backlog(database=postgresql_store, metrics=metrics, clock=lambda: NOON + MINUTE).measure()
     assert figure(metrics, "work_held", kind="deliver") == 0
     assert figure(metrics, "work_waiting", kind="deliver") == 1

@@ -21,7 +21,6 @@ from bot.recordings.deliveries.unsafe_redacted_files import (
     posted_since,
     schedule_ordered,
 )
-from bot.store.database import Database
 from bot.store.tables import CanaryRow, DeliveryRow, DueWorkRow, RedactionCheckRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -237,11 +236,10 @@ async def test_what_was_posted_since_then_is_deleted(database, columns, ordered)
 
 
 async def test_no_delivery_of_the_call_is_decided_or_ended_before_its_verdict_can_be_read(
-    migrated_postgresql,
+    postgresql_store,
 ):
-    database = Database(migrated_postgresql())
     usual = {"team_id": TEAM, "user_id": "U0ALICE", "conversation_id": CALL, "ended_at": None}
-    async with database.write() as session:
+    async with postgresql_store.write() as session:
         for delivery_id, columns in {
             "undecided": {"state": "requested", "outcome": None},
             "raw, and may become redacted": {"state": "uploaded"},
@@ -250,12 +248,11 @@ async def test_no_delivery_of_the_call_is_decided_or_ended_before_its_verdict_ca
         }.items():
             session.add(delivery_row(delivery_id, CHANNEL, **{**usual, **columns}))
     free = select(DeliveryRow.id).with_for_update(skip_locked=True)
-    async with database.write() as session:
+    async with postgresql_store.write() as session:
         which = of_recording(TEAM, "default", CALL)
         await order_take_back(session, TakeBackCause.REDACTION_DIFFERS, which, NOON)
-        async with database.write() as other:
+        async with postgresql_store.write() as other:
             assert list(await other.scalars(free)) == ["of another call"]
-    await database.close()
 
 
 async def test_a_deletion_ordered_during_the_delivery_is_due_at_its_end(database):

@@ -1,10 +1,10 @@
-"""The migration chains the events that were written before it, also down and up again."""
+"""Migrations keep what earlier versions stored: the audit, cards, and values under former names."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.audit.events import AuditEvent, AuditTag
@@ -17,6 +17,12 @@ from bot.store.schema import alembic_config, sync_url, upgrade
 NOON = datetime(2026, 6, 3, 12, 30, 15, 123456, tzinfo=UTC)
 TEAMS = ("T0ONE00000", "T0TWO00000")
 BEFORE = 7
+DELIVERY = text(
+    "INSERT INTO deliveries (id, team_id, user_id, source, agent_name, conversation_id, direction, "
+    "asked_redacted, origin_channel_id, asked_channel_id, asked_thread_ts, requested_at, state, "
+    "parent_ts) VALUES (:id, 'T0', 'U0', 'command', 'default', 'CA1', 'combined', :no, 'C0', "
+    "'C0', :thread, :at, 'delivered', :parent)"
+)
 
 
 @pytest.fixture
@@ -113,3 +119,66 @@ async def test_the_chain_includes_earlier_events_and_continues_after_a_downgrade
     assert await proven(old_url) == {}
     await write(old_url)
     assert_unchangeable(old_url)
+
+
+def test_the_parent_is_the_card_unless_another_person_began_the_thread(empty_url):
+    """Before cards were stored, the card was always the parent."""
+    upgrade(async_url(empty_url), "0005")
+    engine = blocking(empty_url)
+    with engine.begin() as connection:
+        for name, thread in (("own", None), ("theirs", "2.0")):
+            row = {"id": name, "thread": thread, "parent": thread or "1.0", "no": False}
+            connection.execute(DELIVERY, {**row, "at": spelt(engine, NOON)})
+
+    upgrade(async_url(empty_url))
+
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, kind, card_ts FROM deliveries ORDER BY id"))
+        assert [tuple(row) for row in rows] == [("own", "audio", "1.0"), ("theirs", "audio", None)]
+    engine.dispose()
+
+
+def test_values_under_former_names_are_read_under_the_new_ones_and_back(empty_url):
+    url = async_url(empty_url)
+    upgrade(url, "0023")
+    engine = blocking(empty_url)
+    with engine.begin() as connection:
+        store_under_former_names(connection, spelt(engine, NOON))
+    before = read(engine, "told_at, doubted_since", "left_files")
+
+    upgrade(url, "0024")
+
+    after = read(engine, "notified_at, unverified_since", "orphaned_files")
+    assert after == (before[0], before[1], ["digest_notify", "orphaned_file"])
+    command.downgrade(alembic_config(url), "0023")
+    assert read(engine, "told_at, doubted_since", "left_files") == before
+    engine.dispose()
+
+
+def store_under_former_names(connection: Connection, at: object) -> None:
+    row = {"id": "own", "thread": None, "parent": "1.0", "no": False, "at": at}
+    connection.execute(DELIVERY, row)
+    connection.execute(text("UPDATE deliveries SET told_at = :at"), {"at": at})
+    connection.execute(
+        text(
+            "INSERT INTO left_files (file_id, delivery_id, team_id, watched_until_at) "
+            "VALUES ('F0', 'own', 'T0', :at)"
+        ),
+        {"at": at},
+    )
+    for kind in ("left_file", "digest_tell"):
+        connection.execute(
+            text(
+                "INSERT INTO due_work (kind, key, due_at, tries, revision, takeovers) "
+                "VALUES (:kind, 'F0', :at, 0, 0, 0)"
+            ),
+            {"kind": kind, "at": at},
+        )
+
+
+def read(engine: Engine, columns: str, table: str) -> tuple[list[object], list[object], list[str]]:
+    with engine.connect() as connection:
+        deliveries = connection.execute(text(f"SELECT {columns} FROM deliveries")).all()
+        files = connection.execute(text(f"SELECT file_id FROM {table}")).scalars().all()
+        kinds = connection.execute(text("SELECT kind FROM due_work ORDER BY kind")).scalars().all()
+    return [tuple(row) for row in deliveries], list(files), list(kinds)
