@@ -14,8 +14,8 @@ from tests.slack.test_web import FORM, open_door
 
 
 @pytest.fixture
-async def door(sqlite_url):
-    async with open_door(sqlite_url) as door:
+async def door():
+    async with open_door() as door:
         yield door
 
 

@@ -1,6 +1,11 @@
 """Where a press happened and what a form requests, read from Slack's payload."""
 
-from bot.slack.payloads import requester_of_submission, submission_id_of, thread_of
+from bot.slack.payloads import (
+    requester_of_action,
+    requester_of_submission,
+    submission_id_of,
+    thread_of,
+)
 from tests.tables import each_row
 
 
@@ -17,6 +22,13 @@ from tests.tables import each_row
 )
 def test_the_thread_of_a_press_is_the_thread_of_its_message(body, thread_ts):
     assert thread_of(body) == thread_ts
+
+
+def test_a_press_without_channel_and_team_is_read_from_its_other_fields():
+    body = {"user": {"id": "U0ALICE00"}, "team": {"id": "T0CALLAUDIO"}, "channel": None}
+    requester = requester_of_action({**body, "enterprise": None}, {"action_ts": "1.0"})
+    assert (requester.actor.team_id, requester.actor.enterprise_id) == ("T0CALLAUDIO", None)
+    assert (requester.channel_id, requester.trigger_id) == ("U0ALICE00", "1.0")
 
 
 FORM = {"id": "V0FORM0000"}

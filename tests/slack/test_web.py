@@ -11,73 +11,97 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from sqlalchemy import select
 
-from bot.access.rights import Rights
 from bot.concurrency.in_flight import InFlight
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.polyai.transport import build_http_client
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import WorkspaceMembership
-from bot.recordings.requests.delivery_requests import DeliveryRequests
-from bot.recordings.requests.request_store import RequestStore
-from bot.recordings.take_back.deletion_requests import DeletionRequests
 from bot.sandbox.delivery import signature_headers
 from bot.slack.app import build_app
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.operations import Operations
-from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.web import MAX_BODY_BYTES, SlackRequests, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
 from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
-from bot.store.database import Database
-from bot.store.due_work_kinds import DueWorkKind
-from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
-from tests.access.builders import Workspace, readers_on
-from tests.conftest import NOON
 from tests.polling import until
-from tests.recordings.references.test_agents import AGENTS
 from tests.tables import each_row
 
 SECRET = "Zq7vB2nL9xK4signing"
 CALL = "CA" + "0123456789abcdef" * 2
+TEAM = "T0CALLAUDIO"
 FORM = "application/x-www-form-urlencoded"
 COMMAND = {
-    "team_id": "T0CALLAUDIO",
+    "team_id": TEAM,
     "channel_id": "C0QUALITY0",
     "user_id": "U0ALICE00",
     "command": "/callaudio",
     "text": CALL,
-    "api_app_id": "A0CALLAUDIO",
     "response_url": "https://hooks.slack.com/commands/T1/secret",
     "trigger_id": "111.222.first",
 }
+NOBODY = "http://127.0.0.1:1/"
+"""Without a Slack no modal can be opened, so errors are in the ack."""
 
 
-async def due_deliveries(database: Database) -> list[str]:
-    async with database.read() as session:
-        return list(
-            await session.scalars(
-                select(DueWorkRow.key).where(DueWorkRow.kind == DueWorkKind.DELIVER)
-            )
-        )
+class Listeners:
+    """A command and a button, which may be held or fail."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.error: Exception | None = None
+
+    def register(self, app: AsyncApp) -> None:
+        app.command("/callaudio")(self.listen)
+        app.action("raw_to_dm")(self.listen)
+
+    async def listen(self, ack: AsyncAck, body: dict[str, object]) -> None:
+        self.reached.append(str(body.get("command") or body["type"]))
+        await self.may_answer.wait()
+        if self.error:
+            raise self.error
+        await ack("Got it.")
 
 
 class Door:
     """The HTTP endpoints in memory; an exception inside fails the test."""
 
-    def __init__(
-        self, web, slack: SlackRequests, metrics: Metrics, database: Database, in_flight: InFlight
-    ) -> None:
-        self.slack, self.metrics, self.database = slack, metrics, database
-        self.in_flight = in_flight
-        transport = httpx.ASGITransport(web)
+    def __init__(self, session, now: Callable[[], float]) -> None:
+        self.listeners, self.metrics, self.in_flight = Listeners(), Metrics(), InFlight()
+        api = SlackApi(build_client("xoxb-1", NOBODY, session))
+        app = build_app(
+            client=build_client("xoxb-1", None, session),
+            authorize=self.authorize,
+            workspace=OwnWorkspace(
+                WorkspaceMembership(database=None, home_team=self.home_team, clock=utc_now)
+            ),
+            listeners=[self.listeners],
+            answers=ErrorAnswers(self.metrics, api, ResponseUrls(api, build_http_client(1))),
+            in_flight=self.in_flight,
+        )
+        self.slack = SlackRequests(
+            app,
+            signing_secret=SECRET,
+            rejected_requests=RejectedRequests(self.metrics, monotonic=lambda: 0.0),
+            clock=utc_now,
+            now=now,
+        )
+        operations = Operations(metrics=self.metrics, probes={})
+        transport = httpx.ASGITransport(build_web(operations=operations, slack=self.slack))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bot")
+
+    async def authorize(self) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=None, team_id=TEAM, bot_token="xoxb-1")
+
+    async def home_team(self) -> str:
+        return TEAM
 
     async def post(self, body: str | bytes, headers=None, *, kind=FORM) -> httpx.Response:
         if headers is None:
@@ -89,16 +113,12 @@ class Door:
     async def command(self, **changes) -> httpx.Response:
         return await self.post(urlencode({**COMMAND, **changes}))
 
-    async def press(self, action_id="raw_to_dm", value="d1", **changes) -> httpx.Response:
+    async def press(self, action_id="raw_to_dm", value="d1") -> httpx.Response:
         payload = {
             "type": "block_actions",
-            "team": {"id": "T0CALLAUDIO"},
-            "user": {"id": "U0ALICE00", "team_id": "T0CALLAUDIO"},
-            "channel": {"id": "C0QUALITY0"},
-            "api_app_id": "A0CALLAUDIO",
+            "user": {"id": "U0ALICE00", "team_id": TEAM},
             "trigger_id": "111.222.press",
             "actions": [{"type": "button", "action_id": action_id, "value": value}],
-            **changes,
         }
         return await self.post(urlencode({"payload": json.dumps(payload)}))
 
@@ -114,82 +134,15 @@ class Door:
         )
 
 
-NOBODY = "http://127.0.0.1:1/"
-"""Without a Slack no modal can be opened, so errors are in the ack."""
-
-
 @asynccontextmanager
-async def open_door(url: str, now: Callable[[], float] = time.time) -> AsyncIterator[Door]:
-    database = Database(url)
+async def open_door(now: Callable[[], float] = time.time) -> AsyncIterator[Door]:
     async with build_session() as session:
-        yield build_door(database, session, now)
-    await database.close()
-
-
-def build_door(database: Database, session, now: Callable[[], float]) -> Door:
-    metrics = Metrics()
-
-    async def authorize() -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=None,
-            team_id="T0CALLAUDIO",
-            bot_token="xoxb-1",
-            bot_id="B1",
-            bot_user_id="U0CALLAUDIO",
-        )
-
-    async def home_team() -> str:
-        return "T0CALLAUDIO"
-
-    def clock():
-        return NOON
-
-    in_flight = InFlight()
-    insiders = WorkspaceMembership(database=database, home_team=home_team, clock=clock)
-    deliveries = DeliveryStore(database=database, clock=clock)
-    asking = DeliveryRequests(
-        store=RequestStore(database=database, clock=clock),
-        deliveries=deliveries,
-        membership=insiders,
-        agents=AGENTS,
-        metrics=metrics,
-    )
-    rights = Rights(database=database, groups=None, clock=clock, first_admins=frozenset())
-    people = readers_on(database, Workspace(), clock=clock, rights=rights).people
-    api = SlackApi(build_client("xoxb-1", NOBODY, session))
-    app = build_app(
-        client=build_client("xoxb-1", None, session),
-        authorize=authorize,
-        workspace=OwnWorkspace(insiders),
-        listeners=[
-            RecordingListeners(
-                requests=asking,
-                people=people,
-                deletion_requests=DeletionRequests(
-                    deliveries=deliveries, membership=insiders, files=None, administration=None
-                ),
-                viewer=None,
-                modals=None,
-            )
-        ],
-        answers=ErrorAnswers(metrics, api, ResponseUrls(api, build_http_client(1))),
-        in_flight=in_flight,
-    )
-    slack = SlackRequests(
-        app,
-        signing_secret=SECRET,
-        rejected_requests=RejectedRequests(metrics, monotonic=lambda: 0.0),
-        clock=utc_now,
-        now=now,
-    )
-    operations = Operations(metrics=metrics, probes={})
-    web = build_web(operations=operations, slack=slack)
-    return Door(web, slack, metrics, database, in_flight)
+        yield Door(session, now)
 
 
 @pytest.fixture
-async def door(sqlite_url):
-    async with open_door(sqlite_url) as door:
+async def door():
+    async with open_door() as door:
         yield door
 
 
@@ -202,23 +155,11 @@ def log_lines(logging_as_it_was, monkeypatch):  # noqa: ARG001 - undone after th
     return lambda: written.getvalue().splitlines()
 
 
-async def test_a_signed_command_is_stored_and_answered_privately(door):
+async def test_a_signed_request_is_answered_by_its_listener(door):
     response = await door.command()
-    assert response.status_code == 200
-    assert response.json() == {
-        "text": f"Got it: I will post the recording of `{CALL}` in a message of its own.",
-        "response_type": "ephemeral",
-    }
-    assert len(await due_deliveries(door.database)) == 1
-
-
-async def test_a_press_without_channel_and_team_is_read_from_its_other_fields(door):
-    await door.command()
-    (delivery_id,) = await due_deliveries(door.database)
-    pressed = await door.press(
-        value=delivery_id, user={"id": "U0ALICE00"}, channel=None, enterprise=None
-    )
-    assert (pressed.status_code, pressed.text) == (200, "")
+    assert (response.status_code, response.text) == (200, "Got it.")
+    assert (await door.press()).status_code == 200
+    assert door.listeners.reached == ["/callaudio", "block_actions"]
 
 
 SIGNED = signature_headers(SECRET, urlencode(COMMAND))
@@ -255,7 +196,7 @@ async def test_a_request_without_a_valid_signature_is_rejected(door, headers, ca
     assert response.headers["connection"] == "close"
     assert CALL not in response.text
     assert door.rejected_requests() - before == {cause: 1}
-    assert await due_deliveries(door.database) == []
+    assert door.listeners.reached == []
 
 
 @pytest.mark.parametrize(
@@ -268,9 +209,9 @@ async def test_a_request_without_a_valid_signature_is_rejected(door, headers, ca
     ],
 )
 async def test_the_cause_of_a_rejection_is_logged_once_a_minute_with_an_explanation(
-    sqlite_url, log_lines, headers, now, cause, words
+    log_lines, headers, now, cause, words
 ):
-    async with open_door(sqlite_url, lambda: float(SIGNED[STAMP]) + (now or 0)) as door:
+    async with open_door(lambda: float(SIGNED[STAMP]) + (now or 0)) as door:
         for _ in range(3):
             assert (await door.post(urlencode(COMMAND), headers)).status_code == 401
     (line,) = [json.loads(line) for line in log_lines() if "request_rejected" in line]
@@ -291,10 +232,10 @@ async def test_the_cause_of_a_rejection_is_logged_once_a_minute_with_an_explanat
     ],
 )
 async def test_after_a_rotation_requests_signed_before_it_are_accepted(
-    sqlite_url, secret, seconds_later, status
+    secret, seconds_later, status
 ):
     now = [float(round(time.time()))]
-    async with open_door(sqlite_url, lambda: now[0]) as door:
+    async with open_door(lambda: now[0]) as door:
         if secret == "between":
             secret = SECRET
             door.slack.rotate("passed over")
@@ -306,11 +247,11 @@ async def test_after_a_rotation_requests_signed_before_it_are_accepted(
         assert (await door.post(body, headers)).status_code == status
 
 
-async def test_a_changed_or_unreadable_body_is_rejected_and_not_logged(sqlite_url, log_lines):
-    async with open_door(sqlite_url) as door:
+async def test_a_changed_or_unreadable_body_is_rejected_and_not_logged(log_lines):
+    async with open_door() as door:
         for body in (urlencode({**COMMAND, "text": "private-words"}), b"text=private-words\xff"):
             assert (await door.post(body, SIGNED)).status_code == 401
-        assert await due_deliveries(door.database) == []
+        assert door.listeners.reached == []
     assert "private-words" not in "".join(log_lines())
 
 
@@ -339,10 +280,8 @@ async def test_a_body_larger_than_slacks_is_not_read_to_its_end(door):
     assert read <= MAX_BODY_BYTES + 200_000
 
 
-async def test_a_request_without_a_listener_is_404_and_its_body_is_not_logged(
-    sqlite_url, log_lines
-):
-    async with open_door(sqlite_url) as door:
+async def test_a_request_without_a_listener_is_404_and_its_body_is_not_logged(log_lines):
+    async with open_door() as door:
         for answering in (
             door.command(command="/something", text="private-words"),
             door.command(command="/callaudio-nothing", text="private-words"),
@@ -358,9 +297,9 @@ async def test_a_request_without_a_listener_is_404_and_its_body_is_not_logged(
 
 
 @pytest.mark.parametrize("act", [Door.command, Door.press])
-async def test_a_bug_is_a_reference_for_people_and_a_traceback_in_the_log(tmp_path, log_lines, act):
-    # A database without tables breaks every use case.
-    async with open_door(f"sqlite:///{tmp_path}/empty.db") as door:
+async def test_a_bug_is_a_reference_for_people_and_a_traceback_in_the_log(log_lines, act):
+    async with open_door() as door:
+        door.listeners.error = LookupError("no such table")
         response = await act(door)
     assert response.status_code == 200
     answer = response.json()
@@ -370,7 +309,7 @@ async def test_a_bug_is_a_reference_for_people_and_a_traceback_in_the_log(tmp_pa
     assert cause.startswith("*Likely cause:* A fault in callaudio")
     assert fix.startswith("*What to do:* Try again in a minute")
     reference = last.removeprefix("Reference `").removesuffix("`")
-    for word in ("Traceback", "sqlite", "no such table", "Error", ".py"):
+    for word in ("Traceback", "no such table", "Error", ".py"):
         assert word not in answer["text"]
     (line,) = [line for line in log_lines() if "request_broke" in line]
     logged = json.loads(line)
@@ -386,29 +325,27 @@ async def test_slacks_certificate_check_needs_no_signature_and_reaches_no_listen
     assert signed.status_code == 200
     unsigned = await door.post(body, {})
     assert unsigned.status_code in {200, 401}
-    assert await due_deliveries(door.database) == []
+    assert door.listeners.reached == []
 
 
 async def test_a_request_is_in_flight_until_it_is_answered(door):
-    async with door.database.write():  # no request can be stored from now on
-        answering = asyncio.create_task(door.post(urlencode(COMMAND)))
-        giving_way = asyncio.create_task(door.in_flight.give_way())
-        while giving_way.done():
-            await asyncio.sleep(0)
-            giving_way = asyncio.create_task(door.in_flight.give_way())
-            await asyncio.sleep(0)
-        assert not answering.done()
+    door.listeners.may_answer.clear()
+    answering = asyncio.create_task(door.command())
+    await until(lambda: door.listeners.reached)
+    giving_way = asyncio.create_task(door.in_flight.give_way())
+    await asyncio.sleep(0)
+    assert not giving_way.done()
+    door.listeners.may_answer.set()
     assert (await answering).status_code == 200
-    await door.in_flight.give_way()
     await giving_way
 
 
 async def test_a_request_cancelled_by_a_stop_is_answered_that_it_may_be_done(door):
-    async with door.database.write():  # no request can be stored from now on
-        answering = asyncio.create_task(door.post(urlencode(COMMAND)))
-        await until(lambda: door.in_flight._count)
-        answering.cancel()
-        answer = await answering
+    door.listeners.may_answer.clear()
+    answering = asyncio.create_task(door.command())
+    await until(lambda: door.listeners.reached)
+    answering.cancel()
+    answer = await answering
     assert answer.status_code == 503
     assert answer.text.endswith(
         "It may still be done. Wait a minute; if nothing happens, try again."
