@@ -82,8 +82,7 @@ class RightsChanges:
         """Write a grant or a deny, once for each trigger.
 
         Raises:
-            AlreadyDone: the change was made for this trigger before; audited.
-            ChangeRefused: the actor grants `pii` to themselves, or no admin would be left; audited.
+            AlreadyDone, ChangeRefused: audited.
         """
         asked = (new.effect.value, new.subject, new.right)
         async with self._change(*asked, by=new.given_by, trigger_id=trigger_id) as session:
@@ -101,10 +100,7 @@ class RightsChanges:
         """End every grant and deny of the right for the subject; returns their number.
 
         Raises:
-            AlreadyDone: the change was made for this trigger before; audited.
-            NothingToRevoke: no grant or deny is in force; audited.
-            ChangeRefused: with ``reaches_actor`` a deny of `pii` would be lifted, or no admin would
-                be left; audited.
+            AlreadyDone, NothingToRevoke, ChangeRefused: audited.
         """
         async with self._change("revoke", subject, right, by=by, trigger_id=trigger_id) as session:
             return await end_grants(

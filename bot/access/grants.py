@@ -151,21 +151,14 @@ async def revoke(
         NothingToRevoke: no grant or deny is in force.
         OwnDenyKept: one of them is a deny of `pii` that holds for the actor.
     """
-    rows = (
-        await session.scalars(
-            select(GrantRow)
-            .where(
-                GrantRow.team_id == subject.team_id,
-                GrantRow.subject_kind == subject.kind.value,
-                GrantRow.subject_id == subject.id,
-                GrantRow.right == right.value,
-                in_force(now),
-            )
-            # Of two concurrent revocations, the second finds nothing left, and fails.
-            .order_by(GrantRow.id)
-            .with_for_update()
-        )
-    ).all()
+    rows = await _locked(
+        session,
+        GrantRow.team_id == subject.team_id,
+        GrantRow.subject_kind == subject.kind.value,
+        GrantRow.subject_id == subject.id,
+        GrantRow.right == right.value,
+        in_force(now),
+    )
     if not rows:
         raise NothingToRevoke
     is_denied = any(row.effect == Effect.DENY for row in rows)
@@ -179,18 +172,20 @@ async def revoke_all(session: AsyncSession, team_id: str, *, by: str, now: datet
 
     Denies stay in force, because the app may be installed again.
     """
-    rows = await session.scalars(
-        select(GrantRow)
-        .where(
-            GrantRow.team_id == team_id,
-            GrantRow.effect == Effect.GRANT.value,
-            GrantRow.revoked_at.is_(None),
-            or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > now),
-        )
-        .order_by(GrantRow.id)
-        .with_for_update()
+    rows = await _locked(
+        session,
+        GrantRow.team_id == team_id,
+        GrantRow.effect == Effect.GRANT.value,
+        GrantRow.revoked_at.is_(None),
+        or_(GrantRow.expires_at.is_(None), GrantRow.expires_at > now),
     )
-    return await _end(session, rows.all(), by=by, now=now)
+    return await _end(session, rows, by=by, now=now)
+
+
+async def _locked(session: AsyncSession, *which: ColumnElement[bool]) -> Sequence[GrantRow]:
+    """Read rows to end; of two concurrent revocations, the second finds nothing left."""
+    query = select(GrantRow).where(*which).order_by(GrantRow.id).with_for_update()
+    return (await session.scalars(query)).all()
 
 
 async def _end(session: AsyncSession, rows: Sequence[GrantRow], *, by: str, now: datetime) -> int:

@@ -60,20 +60,6 @@ class Person:
         return deny.effect is Effect.DENY and deny.subject.id in self.unread_groups
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why a grant in force does not count now.
-
-    Attributes:
-        deny: beats it; None: rights do not count for a person of this standing.
-        is_uncertain: Slack does not say whether the deny's group contains the person.
-    """
-
-    standing: Standing
-    deny: Grant | None = None
-    is_uncertain: bool = False
-
-
 class People:
     """Reads the rights of people; nothing is cached between calls."""
 
@@ -128,8 +114,11 @@ class People:
             unread_groups=frozenset(each for each, found in groups.items() if found is None),
         )
 
-    async def obstacle(self, grant: Grant) -> Obstacle | None:
-        """Read why a grant does not count for its person or group now; None if it does."""
+    async def without_effect(self, grant: Grant) -> Person | None:
+        """Read the person or group of a grant that does not count now; None if it does.
+
+        The deny of its right beats it; without one, rights do not count for that standing.
+        """
         subject = grant.subject
         if subject.kind is SubjectKind.USER:
             person = await self.read_or_unknown(subject.team_id, subject.id)
@@ -137,10 +126,8 @@ class People:
             async with self._database.read() as session:
                 rows = await in_force_for(session, subject.team_id, {subject.id}, self._clock())
             person = Person(Standing.MEMBER, frozenset({grant.right}), rows)
-        deny = person.deny_of(grant.right)
-        if deny:
-            return Obstacle(person.standing, deny, person.is_uncertain(deny))
-        return None if grant.right in person.held else Obstacle(person.standing)
+        counts = grant.right in person.held and person.deny_of(grant.right) is None
+        return None if counts else person
 
     async def _held(self, team_id: str, user_id: str, standing: Standing) -> frozenset[Right]:
         held = {right: await self._rights.held(team_id, right, user_id) for right in Right}

@@ -82,10 +82,10 @@ class AdminListeners:
                 grant = await administration.give(
                     actor, _subject(actor, named), right, effect, lasting=lasting, reason=reason
                 )
-                obstacle = None
+                barred = None
                 if effect is Effect.GRANT:
-                    obstacle = await self._people.obstacle(grant)
-                return replies.given(grant, obstacle)
+                    barred = await self._people.without_effect(grant)
+                return replies.given(grant, barred)
             case Revoke(named, right):
                 ended = await administration.revoke(actor, _subject(actor, named), right)
                 return replies.revoked(ended)

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.access.grant_pages import GrantPage
 from bot.access.grants import Effect, Grant, Right, SubjectKind
-from bot.access.person import Obstacle, Person
+from bot.access.person import Person
 from bot.access.policy import Audience, RightHeld, Standing
 from bot.recordings.lookups.decision_explainer import Explanation
 from bot.recordings.redaction.canary_store import CanaryFinding, CanaryState
@@ -117,15 +117,15 @@ def _posted_before(state: CanaryState) -> str:
     )
 
 
-def given(grant: Grant, obstacle: Obstacle | None = None) -> str:
-    """Word a new grant or deny; ``obstacle``: why it does not count now."""
+def given(grant: Grant, barred: Person | None = None) -> str:
+    """Word a new grant or deny; ``barred``: its person or group, if it does not count now."""
     if grant.effect is Effect.DENY:
         return f"{subject(grant)} may no longer {_right(grant)}, until you revoke this deny."
-    if obstacle:
+    if barred:
         until = end(grant.expires_at)
         return (
             f"{subject(grant)} has {code(grant.right)} {until}, but may not {_right(grant)} now: "
-            f"{_obstacle(obstacle)}."
+            f"{_obstacle(barred, grant.right)}."
         )
     text = f"{subject(grant)} may {_right(grant)}, {end(grant.expires_at)}."
     if grant.subject.kind is SubjectKind.GROUP and grant.right is Right.PII:
@@ -133,13 +133,14 @@ def given(grant: Grant, obstacle: Obstacle | None = None) -> str:
     return text
 
 
-def _obstacle(found: Obstacle) -> str:
-    if found.deny is None:
-        if found.standing is Standing.UNKNOWN:
+def _obstacle(person: Person, right: Right) -> str:
+    deny = person.deny_of(right)
+    if deny is None:
+        if person.standing is Standing.UNKNOWN:
             return "Slack did not say who that is"
-        return f"rights do not count for {STANDINGS[found.standing]}"
-    who = f"{giver(found.deny.given_by)} denied it to {subject(found.deny)}"
-    if found.is_uncertain:
+        return f"rights do not count for {STANDINGS[person.standing]}"
+    who = f"{giver(deny.given_by)} denied it to {subject(deny)}"
+    if person.is_uncertain(deny):
         return f"{who}, and Slack does not say whether they are in that group"
     return f"{who}, and a deny beats every grant. To lift it, type `{FORMS['revoke']}`"
 
