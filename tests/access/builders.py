@@ -1,10 +1,12 @@
 """Grants and a workspace in memory, for the tests of rights and decisions."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from bot.access.administration import Administration
 from bot.access.audience import AudienceReader
@@ -13,6 +15,7 @@ from bot.access.directory import Conversation, Directory, MemberPage
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind, add_grant
 from bot.access.person import People
 from bot.access.policy import Audience, Facts, RightHeld, Standing
+from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import Standings
 from bot.audit.log import AuditFilter, all_events
@@ -81,16 +84,19 @@ def rights_on(
     database: Database,
     *,
     clock: Callable[[], datetime] = lambda: NOON,
-    groups: Mapping[str, set[str] | None] | None = None,
+    groups: World | Mapping[str, set[str] | None] | None = None,
     first_admins: Collection[str] = (),
 ) -> Rights:
-    """The rights of a store with only the named groups.
+    """The rights of a store with only the named groups, or those of a world.
 
     A group without a set of members cannot be read.
     """
-    known = {each: members for each, members in (groups or {}).items() if members is not None}
-    away = frozenset(f"group {each}" for each in (groups or {}) if each not in known)
-    world = World(standing={}, channels={}, groups=known, away=away)
+    if isinstance(groups, World):
+        world = groups
+    else:
+        known = {each: members for each, members in (groups or {}).items() if members is not None}
+        away = frozenset(f"group {each}" for each in (groups or {}) if each not in known)
+        world = World(standing={}, channels={}, groups=known, away=away)
     return Rights(
         database=database,
         groups=WorldGroups(world),
@@ -103,6 +109,7 @@ def rights_on(
 class Readers:
     """The readers of rights and standings on one store, and the admins' use cases."""
 
+    directory: Directory
     rights: Rights
     standings: Standings
     clearances: Clearances
@@ -110,13 +117,24 @@ class Readers:
     audience: AudienceReader
     administration: Administration
 
+    def evaluator(
+        self, *, audience_must_be_cleared: bool = True, allowed: Collection[str] = ()
+    ) -> PolicyEvaluator:
+        return PolicyEvaluator(
+            directory=self.directory,
+            clearances=self.clearances,
+            audience=self.audience,
+            audience_must_be_cleared=audience_must_be_cleared,
+            external_channels=frozenset(allowed),
+        )
+
 
 def readers_on(
     database: Database,
     directory: Directory,
     *,
     clock: Callable[[], datetime] = lambda: NOON,
-    groups: Mapping[str, set[str] | None] | None = None,
+    groups: World | Mapping[str, set[str] | None] | None = None,
     rights: Rights | None = None,
     first_admins: Collection[str] = (),
     most: int = 10,
@@ -127,6 +145,7 @@ def readers_on(
     clearances = Clearances(rights=rights, standings=standings)
     people = People(database=database, rights=rights, standings=standings, clock=clock)
     return Readers(
+        directory=directory,
         rights=rights,
         standings=standings,
         clearances=clearances,
@@ -166,7 +185,21 @@ async def written(database: Database) -> tuple[list[GrantRow], list[str]]:
     """All grants, also ended ones, and all audit tags."""
     async with database.read() as session:
         grants = list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
-        return grants, [event.tag async for event in all_events(session, AuditFilter())]
+        return grants, [each.tag async for each in all_events(session, AuditFilter())]
+
+
+@contextmanager
+def statements_on(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Collect the statements of the block with their parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        sent.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
 
 
 class Silent(CallAudioError):

@@ -11,14 +11,13 @@ from bot.access.administration import Actor, NotAdmin
 from bot.access.changing import LastAdminKept
 from bot.access.grants import Effect, NothingToRevoke, OwnDenyKept, Right, SelfGrantRefused, revoke
 from bot.access.policy import Standing
-from bot.access.rights import Rights
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.idempotency import AlreadyDone
 from bot.store.tables import AuditEventRow, GrantRow
 from tests.access.builders import TEAM, Silent, Workspace, give, readers_on, subject
-from tests.access.outside import World, WorldGroups
+from tests.access.outside import World
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.postgresql_at_length
@@ -35,13 +34,7 @@ class AdministrationSetup:
         self.database = database
         self.world = World(standing={}, channels={}, groups={GROUP: {"U0BOB"}, OTHERS: {"U0ALICE"}})
         self.people = Workspace()
-        rights = Rights(
-            database=database,
-            groups=WorldGroups(self.world),
-            clock=lambda: NOON,
-            first_admins=frozenset(first_admins),
-        )
-        readers = readers_on(database, self.people, rights=rights, first_admins=first_admins)
+        readers = readers_on(database, self.people, groups=self.world, first_admins=first_admins)
         self.admin = readers.administration
 
     async def checks(self) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, select
 
 from bot.access.directory import Members
 from bot.access.policy import Audience, Standing
@@ -25,6 +25,7 @@ from tests.access.builders import (
     deny,
     give,
     readers_on,
+    statements_on,
 )
 
 DENIED = "U0DENIED0"
@@ -123,16 +124,9 @@ async def test_stored_people_cost_one_query_for_grants_and_one_for_standings(sql
     await give(sqlite_store, ALICE)
     workspace = Workspace()
     assert await read(sqlite_store, workspace) is Audience.CLEARED
-    asked = []
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.extend([statement] if "SELECT" in statement else [])
-
-    engine = sqlite_store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    assert await read(sqlite_store, workspace) is Audience.CLEARED
-    event.remove(engine, "before_cursor_execute", note)
-    assert len(asked) == 2
+    with statements_on(sqlite_store) as sent:
+        assert await read(sqlite_store, workspace) is Audience.CLEARED
+    assert len([statement for statement, _ in sent if "SELECT" in statement]) == 2
 
 
 @pytest.mark.parametrize(("uncleared", "pages"), [(0, 1), (1, 5), (4, 5), (5, 21)])

@@ -26,6 +26,7 @@ from tests.access.builders import (
     deny,
     give,
     readers_on,
+    statements_on,
 )
 from tests.conftest import NOON
 
@@ -154,22 +155,15 @@ async def test_grants_that_end_within_a_time_are_listed_by_their_end(
 async def test_sqlite_uses_the_indexes_of_people_groups_and_ends(sqlite_store):
     for number in range(40):
         await give(sqlite_store, f"U0PERSON{number:02d}", lasting=DAY)
-    asked: list[tuple[str, object]] = []
     people = readers_on(sqlite_store, Workspace()).people
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        asked.append((statement, parameters))
-
-    engine = sqlite_store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    await people.read(TEAM, ALICE)
-    async with sqlite_store.read() as session:
-        await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=1)
-    event.remove(engine, "before_cursor_execute", note)
+    with statements_on(sqlite_store) as sent:
+        await people.read(TEAM, ALICE)
+        async with sqlite_store.read() as session:
+            await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=1)
 
     plans = []
     async with sqlite_store.engine.connect() as connection:
-        for statement, parameters in asked:
+        for statement, parameters in sent:
             if "grants" in statement:
                 plan = await connection.exec_driver_sql(
                     f"EXPLAIN QUERY PLAN {statement}", parameters

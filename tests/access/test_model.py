@@ -18,8 +18,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bot.access.administration import Actor
 from bot.access.grants import Effect, NothingToRevoke, Right, revoke
 from bot.access.policy import Standing
-from bot.access.policy_evaluation import PolicyEvaluator
-from bot.access.rights import Rights
 from bot.access.standings import STANDING_VALID_FOR
 from bot.audit.verify import verify
 from bot.jobs.delivery_workflow import DeliveryWorkflow
@@ -63,7 +61,6 @@ from tests.access.outside import (
     File,
     World,
     WorldDirectory,
-    WorldGroups,
     WorldPosting,
     draw_whether_raw,
     nothing,
@@ -150,20 +147,10 @@ class Policy(RuleBasedStateMachine):
         self.database = Database(f"sqlite:///{self.folder.name}/callaudio.db")
         self.http = polyai()
         directory = WorldDirectory(self.world)
-        rights = Rights(
-            database=self.database,
-            groups=WorldGroups(self.world),
-            clock=clock,
-            first_admins=frozenset(),
-        )
-        readers = readers_on(self.database, directory, clock=clock, rights=rights, most=5)
+        readers = readers_on(self.database, directory, clock=clock, groups=self.world, most=5)
         self.standings = readers.standings
-        evaluator = PolicyEvaluator(
-            directory=directory,
-            clearances=readers.clearances,
-            audience=readers.audience,
-            audience_must_be_cleared=self.audience_must_be_cleared,
-            external_channels=frozenset({"C0TWO"}),
+        evaluator = readers.evaluator(
+            audience_must_be_cleared=self.audience_must_be_cleared, allowed=["C0TWO"]
         )
         deliveries = DeliveryStore(database=self.database, clock=clock)
         client = PolyAIClient(HttpGet(self.http, clock=clock, sleep=_at_once))

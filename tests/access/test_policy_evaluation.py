@@ -43,16 +43,10 @@ from tests.examples import examples
 
 
 def evaluator(
-    database, workspace, *, clock=None, audience_rule=True, allowed=frozenset(), groups=None
-):
+    database, workspace, *, clock=None, audience_rule=True, allowed=(), groups=None
+) -> PolicyEvaluator:
     readers = readers_on(database, workspace, clock=clock or Clock(), groups=groups)
-    return PolicyEvaluator(
-        directory=workspace,
-        clearances=readers.clearances,
-        audience=readers.audience,
-        audience_must_be_cleared=audience_rule,
-        external_channels=allowed,
-    )
+    return readers.evaluator(audience_must_be_cleared=audience_rule, allowed=allowed)
 
 
 def question(channel=CHANNEL, *, user=ALICE, redacted=False, raw_key=True) -> Question:
@@ -120,7 +114,7 @@ def case(sentence, expected, *, ask=None, granted=ALICE, how=None, **arranged):
         case(
             "shared and on the allow-list",
             (Outcome.REDACTED, Reason.EXTERNAL_DESTINATION),
-            how={"allowed": frozenset({CHANNEL})},
+            how={"allowed": [CHANNEL]},
             place=conversation(is_external=True),
         ),
         case("not in the destination", NOT_IN, members_in=(BOB,)),
@@ -342,7 +336,7 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
         workspace,
         ask=question(place.channel_id),
         audience_rule=audience_rule,
-        allowed=frozenset({place.channel_id} if allowed else ()),
+        allowed=[place.channel_id] if allowed else (),
     )
     # All facts allow raw here, so each missing fact alone must prevent it.
     assert (evaluation.decision.outcome is Outcome.RAW) == (not workspace.failed)

@@ -9,8 +9,8 @@ from bot.access.grants import Effect, Right
 from bot.access.policy import RightHeld
 from bot.access.rights import Rights
 from bot.store.database import Database
-from tests.access.builders import ALICE, BOB, BOSS, CAROL, OTHER_TEAM, TEAM, deny, give
-from tests.access.outside import World, WorldGroups
+from tests.access.builders import ALICE, BOB, BOSS, CAROL, OTHER_TEAM, TEAM, deny, give, rights_on
+from tests.access.outside import World
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.postgresql_at_length
@@ -29,12 +29,7 @@ def world() -> World:
 
 @pytest.fixture
 def rights(database: Database, world: World) -> Rights:
-    return Rights(
-        database=database,
-        groups=WorldGroups(world),
-        clock=lambda: NOON,
-        first_admins=frozenset({CAROL}),
-    )
+    return rights_on(database, groups=world, first_admins={CAROL})
 
 
 async def say(database: Database, *said: tuple[Effect, str] | tuple[Effect, str, str]) -> None:
