@@ -52,12 +52,10 @@ class Administration:
         clearances: Clearances,
         people: People,
         clock: Callable[[], datetime],
-        first_admins: frozenset[str],
     ) -> None:
         self._database = database
         self._rights = rights
         self._clock = clock
-        self._first_admins = first_admins
         self._changes = RightsChanges(
             database=database, clock=clock, read_admin_facts=self._admin_facts
         )
@@ -155,7 +153,7 @@ class Administration:
         await self.require_admin(actor, "list")
         async with self._database.read() as session:
             page = await oldest_in_force(session, actor.team_id, self._clock(), limit)
-        return replace(page, first_admins=tuple(sorted(self._first_admins)))
+        return replace(page, first_admins=tuple(sorted(self._rights.first_admins)))
 
     async def who(self, actor: Actor, user_id: str) -> Person:
         """Read the rights of a person, and the grants and denies behind them.
@@ -172,9 +170,9 @@ class Administration:
             members[subject.id] = await self._rights.members(subject.team_id, subject.id)
         async with self._database.read() as session:
             granted = await granted_admins(session, subject.team_id, self._clock())
-        everyone = self._first_admins | {user_id for user_id, _ in granted}
+        everyone = self._rights.first_admins | {user_id for user_id, _ in granted}
         standings = await self._clearances.by_name(subject.team_id, everyone)
-        return AdminFacts(self._first_admins, members, standings)
+        return AdminFacts(self._rights.first_admins, members, standings)
 
     async def _reaches(self, actor: Actor, subject: Subject) -> bool:
         """Return whether the subject is the actor, or a group that may contain them."""

@@ -110,7 +110,7 @@ class People:
             standing,
             await self._held(team_id, user_id, standing),
             tuple(row for row in rows if _concerns(row, user_id, groups)),
-            is_first_admin=self._rights.is_first_admin(user_id),
+            is_first_admin=user_id in self._rights.first_admins,
             unread_groups=frozenset(each for each, found in groups.items() if found is None),
         )
 

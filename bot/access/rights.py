@@ -38,7 +38,7 @@ class Rights:
         self._database = database
         self._groups = groups
         self._clock = clock
-        self._first_admins = first_admins
+        self.first_admins = first_admins
 
     async def holders(
         self, team_id: str, right: Right, user_ids: Collection[str]
@@ -56,7 +56,7 @@ class Rights:
         sought = dict.fromkeys(named.denied_groups, asked - named.denied)
         denied, is_uncertain = await self._in_groups(team_id, sought)
         denied |= named.denied
-        first = self._first_admins & asked if right is Right.ADMIN else frozenset[str]()
+        first = self.first_admins & asked if right is Right.ADMIN else frozenset[str]()
         by_name = (named.granted | first) - denied
         reached = _reached(right, named.granted_groups, asked - denied - by_name)
         by_group, perhaps_by_group = await self._in_groups(team_id, reached)
@@ -73,10 +73,6 @@ class Rights:
     async def held(self, team_id: str, right: Right, user_id: str) -> RightHeld:
         """Classify one person by grants and denies."""
         return (await self.holders(team_id, right, {user_id})).get(user_id, RightHeld.NOT)
-
-    def is_first_admin(self, user_id: str) -> bool:
-        """Return whether CALLAUDIO_ADMINS names the person."""
-        return user_id in self._first_admins
 
     async def is_denied(self, team_id: str, right: Right, user_id: str) -> bool:
         """Return whether a deny holds for a person, so that no grant counts.

@@ -54,7 +54,6 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         clearances=core.clearances,
         people=core.people,
         clock=core.clock,
-        first_admins=settings.callaudio_admins,
     )
     membership = WorkspaceMembership(
         database=core.database, home_team=core.identity.team_id, clock=core.clock

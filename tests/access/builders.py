@@ -152,12 +152,7 @@ def readers_on(
         people=people,
         audience=AudienceReader(rights=rights, standings=standings, max_audience=most),
         administration=Administration(
-            database=database,
-            rights=rights,
-            clearances=clearances,
-            people=people,
-            clock=clock,
-            first_admins=frozenset(first_admins),
+            database=database, rights=rights, clearances=clearances, people=people, clock=clock
         ),
     )
 
