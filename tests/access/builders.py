@@ -18,9 +18,12 @@ from bot.access.policy import Audience, Facts, RightHeld, Standing
 from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
 from bot.access.standings import Standings
+from bot.audit.events import AuditEvent
 from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.store.database import Database
+from bot.store.due_work import DueWork
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import GrantRow
 from tests.access.outside import World, WorldDirectory, WorldGroups
 from tests.conftest import NOON
@@ -176,11 +179,25 @@ async def who_holds(
     return {each for each, how in held.items() if how in (RightHeld.BY_NAME, RightHeld.BY_GROUP)}
 
 
+async def events_on(database: Database) -> list[AuditEvent]:
+    async with database.read() as session:
+        return [each async for each in all_events(session, AuditFilter())]
+
+
 async def written(database: Database) -> tuple[list[GrantRow], list[str]]:
     """All grants, also ended ones, and all audit tags."""
     async with database.read() as session:
         grants = list(await session.scalars(select(GrantRow).order_by(GrantRow.id)))
-        return grants, [each.tag async for each in all_events(session, AuditFilter())]
+    return grants, [each.tag for each in await events_on(database)]
+
+
+async def checks_due(database: Database) -> list[str]:
+    """Claim the scheduled checks of rights; returns their workspaces."""
+    work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(minutes=1))
+    due = await work.claim(DueWorkKind.RECHECK_RIGHTS, 9, takes_over=False)
+    for each in due:
+        await work.finish(each, None)
+    return [each.key for each in due]
 
 
 @contextmanager

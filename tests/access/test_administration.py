@@ -12,11 +12,18 @@ from bot.access.changing import LastAdminKept
 from bot.access.grants import Effect, NothingToRevoke, OwnDenyKept, Right, SelfGrantRefused, revoke
 from bot.access.policy import Standing
 from bot.store.database import Database
-from bot.store.due_work import DueWork
-from bot.store.due_work_kinds import DueWorkKind
 from bot.store.idempotency import AlreadyDone
-from bot.store.tables import AuditEventRow, GrantRow
-from tests.access.builders import TEAM, Silent, Workspace, give, readers_on, subject
+from bot.store.tables import GrantRow
+from tests.access.builders import (
+    TEAM,
+    Silent,
+    Workspace,
+    checks_due,
+    events_on,
+    give,
+    readers_on,
+    subject,
+)
 from tests.access.outside import World
 from tests.conftest import NOON
 
@@ -37,14 +44,6 @@ class AdministrationSetup:
         readers = readers_on(database, self.people, groups=self.world, first_admins=first_admins)
         self.admin = readers.administration
 
-    async def checks(self) -> list[str]:
-        """Claim the scheduled checks of rights; returns their workspaces."""
-        work = DueWork(database=self.database, clock=lambda: NOON, lease=timedelta(minutes=1))
-        due = await work.claim(DueWorkKind.RECHECK_RIGHTS, 9, takes_over=False)
-        for each in due:
-            await work.finish(each, None)
-        return [each.key for each in due]
-
     async def appoint(self, subject_id: str, lasting: timedelta | None = None) -> None:
         await give(self.database, subject_id, right=Right.ADMIN, by="cli:ops", lasting=lasting)
 
@@ -59,17 +58,15 @@ class AdministrationSetup:
         else:
             await self.give(by, subject_id, Right.ADMIN, Effect.DENY)
 
-    async def events(self) -> list[AuditEventRow]:
-        async with self.database.read() as session:
-            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
-
     async def codes(self) -> list[tuple[str, str, str]]:
         """The refused changes: actor, change and code."""
-        refused = [row for row in await self.events() if row.tag == "admin:grant:refused"]
+        refused = [
+            row for row in await events_on(self.database) if row.tag == "admin:grant:refused"
+        ]
         return [(row.actor_id, row.payload["action"], row.payload["code"]) for row in refused]
 
     async def audit(self) -> list[tuple[str, str]]:
-        return [(row.tag, row.actor_id) for row in await self.events()]
+        return [(row.tag, row.actor_id) for row in await events_on(self.database)]
 
 
 async def test_a_refusal_is_audited_with_the_action(database):
@@ -86,10 +83,10 @@ async def test_a_refusal_is_audited_with_the_action(database):
             await attempt()
 
     assert await setup.audit() == [("slack:admin:refused", ALICE.user_id)] * 5
-    rows = await setup.events()
+    rows = await events_on(database)
     assert [row.payload["action"] for row in rows] == ["grant", "deny", "revoke", "who", "list"]
     assert {row.payload["code"] for row in rows} == {"not_admin"}
-    assert await setup.checks() == []
+    assert await checks_due(database) == []
 
 
 @pytest.mark.both_databases
@@ -104,7 +101,7 @@ async def test_nobody_gives_themselves_pii_not_even_an_admin(database):
         ("admin:grant:refused", BOSS.user_id),
         ("admin:grant:denied", BOSS.user_id),
     ]
-    assert (await setup.events())[0].payload == {
+    assert (await events_on(database))[0].payload == {
         "action": "grant",
         "code": "self_grant",
         "right": "pii",
@@ -129,14 +126,14 @@ async def test_nobody_lifts_a_deny_of_pii_that_applies_to_themselves(database, d
     await setup.give(BOSS, BOB.user_id)
     await setup.give(BOSS, denied, effect=Effect.DENY)
     setup.world.away = frozenset({"group"} if away else ())
-    await setup.checks()
+    await checks_due(database)
 
     if kept:
         with pytest.raises(OwnDenyKept):
             await setup.admin.revoke(BOB, subject(denied), Right.PII)
         assert await setup.codes() == [("U0BOB", "revoke", "own_deny")]
         assert [tag for tag, _ in await setup.audit()].count("admin:grant:revoked") == 0
-        assert await setup.checks() == [], "nothing changed since the deny"
+        assert await checks_due(database) == [], "nothing changed since the deny"
     else:
         await setup.admin.revoke(BOB, subject(denied), Right.PII)
 
@@ -161,16 +158,16 @@ async def test_revoking_a_right_that_is_not_in_force_is_audited_and_changes_noth
         await setup.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
 
     assert await setup.codes() == [(BOSS.user_id, "revoke", "nothing_to_revoke")]
-    assert await setup.checks() == []
+    assert await checks_due(database) == []
 
 
 async def test_a_change_is_audited_and_schedules_a_check(database):
     setup = AdministrationSetup(database, BOSS.user_id)
 
     await setup.give(BOSS, ALICE.user_id)
-    assert await setup.checks() == [TEAM]
+    assert await checks_due(database) == [TEAM]
     await setup.admin.revoke(BOSS, subject(ALICE.user_id), Right.PII)
-    assert await setup.checks() == [TEAM]
+    assert await checks_due(database) == [TEAM]
 
     assert await setup.audit() == [
         ("admin:grant:added", BOSS.user_id),

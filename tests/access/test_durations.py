@@ -25,24 +25,24 @@ def test_a_duration_is_a_number_with_its_unit(text, length):
     assert parse_duration(text) == length
 
 
-@each_row(
-    "text",
-    [
-        pytest.param("", id="nothing"),
-        pytest.param("8", id="no unit"),
-        pytest.param("h", id="no number"),
-        pytest.param("8H", id="an unknown unit"),
-        pytest.param("8 h", id="a space between"),
-        pytest.param("0h", id="zero"),
-        pytest.param("08h", id="a zero in front"),
-        pytest.param("-8h", id="a negative number"),
-        pytest.param("1.5h", id="a fraction"),
-        pytest.param("8h30m", id="two units"),
-        pytest.param("3651d", id="longer than ten years"),
-        pytest.param("5256001m", id="a minute longer than ten years"),
-        pytest.param("10000000m", id="more than seven digits"),
-    ],
-)
+REFUSED = {
+    "nothing": "",
+    "no unit": "8",
+    "no number": "h",
+    "an unknown unit": "8H",
+    "a space between": "8 h",
+    "zero": "0h",
+    "a zero in front": "08h",
+    "a negative number": "-8h",
+    "a fraction": "1.5h",
+    "two units": "8h30m",
+    "longer than ten years": "3651d",
+    "a minute longer than ten years": "5256001m",
+    "more than seven digits": "10000000m",
+}
+
+
+@each_row("text", REFUSED.values(), ids=REFUSED)
 def test_everything_else_is_refused_with_its_words_and_an_example(text):
     with pytest.raises(UsageError) as refused:
         parse_duration(text)

@@ -4,9 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from bot.access.group_changes import GroupChanges
-from bot.store.due_work import DueWork
-from bot.store.due_work_kinds import DueWorkKind
-from tests.access.builders import GROUP, OTHER_TEAM, TEAM
+from tests.access.builders import GROUP, OTHER_TEAM, TEAM, checks_due
 from tests.conftest import NOON
 
 LATER = NOON + timedelta(minutes=1)
@@ -33,6 +31,4 @@ async def test_two_events_at_once_are_both_accepted(database):
 
 async def test_a_change_schedules_a_check_of_what_its_rights_allowed(sqlite_store):
     await GroupChanges(sqlite_store).note(TEAM, GROUP, NOON)
-    work = DueWork(database=sqlite_store, clock=lambda: NOON, lease=timedelta(minutes=1))
-    due = await work.claim(DueWorkKind.RECHECK_RIGHTS, 9, takes_over=False)
-    assert [each.key for each in due] == [TEAM]
+    assert await checks_due(sqlite_store) == [TEAM]

@@ -1,24 +1,9 @@
-"""Unknown facts: each is logged; their errors are collected for deliveries."""
+"""The errors of unknown facts are collected for deliveries; their logs: test_policy_evaluation."""
 
 from structlog.testing import capture_logs
 
 from bot.access.unknown_facts import collect_unknown_facts, note_unknown_fact
 from tests.access.builders import Passing, Silent
-
-
-def test_each_unknown_fact_is_logged_with_its_code():
-    with capture_logs() as logs:
-        note_unknown_fact("group", Silent(), group_id="S1")
-
-    assert logs == [
-        {
-            "event": "fact_unknown",
-            "fact": "group",
-            "group_id": "S1",
-            "code": "silent",
-            "log_level": "warning",
-        }
-    ]
 
 
 def test_errors_are_collected_by_the_innermost_block():

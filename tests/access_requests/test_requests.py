@@ -28,7 +28,7 @@ from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, GrantRow
-from tests.access.builders import Workspace, readers_on
+from tests.access.builders import Workspace, events_on, readers_on
 from tests.conftest import NOON
 
 TEAM, ASKER, BOSS, CHIEF = "T0CALLAUDIO", "U0ALICE00", "U0BOSS000", "U0CHIEF00"
@@ -87,14 +87,10 @@ class AccessRequestsSetup:
     async def approve(self, request: AccessRequest, by: str) -> AccessRequest:
         return await self.decide("approve", request.id, by)
 
-    async def events(self) -> list[AuditEventRow]:
-        async with self.database.read() as session:
-            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq)))
-
     async def refusals(self) -> list[tuple[object, ...]]:
         return [
             (row.tag, row.team_id, row.actor_id, row.delivery_id, row.payload)
-            for row in await self.events()
+            for row in await events_on(self.database)
             if row.tag.endswith(":refused")
         ]
 
@@ -219,7 +215,7 @@ async def test_a_request_expires_once_and_cannot_be_approved_afterwards(setup):
         await setup.approve(request, BOSS)
     for _ in range(2):
         assert (await setup.requests.expire(request)).state is AccessState.EXPIRED
-    tags = [row.tag for row in await setup.events()]
+    tags = [row.tag for row in await events_on(setup.database)]
     assert tags == ["slack:access:requested", "slack:admin:refused", "worker:access:expired"]
 
 
@@ -272,7 +268,7 @@ async def test_a_second_request_joins_the_pending_one_and_is_audited(setup):
     assert second.request.hours == 4
     assert [
         (row.tag, row.delivery_id, row.payload["request_id"], row.payload["hours"])
-        for row in await setup.events()
+        for row in await events_on(setup.database)
     ] == [("slack:access:requested", "d0", "a1", 4), ("slack:access:joined", "d1", "a1", 8)]
 
 
@@ -283,5 +279,7 @@ async def test_the_same_submission_again_is_the_same_request_and_audited_once(se
     again = await setup.requests.store(new_request(1))
     assert (again.is_new, again.request.state) == (False, AccessState.APPROVED)
 
-    tags = [row.tag for row in await setup.events() if row.tag.startswith("slack:access")]
+    tags = [
+        row.tag for row in await events_on(setup.database) if row.tag.startswith("slack:access")
+    ]
     assert tags == ["slack:access:requested"]

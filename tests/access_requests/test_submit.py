@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from bot.access.administration import Actor
 from bot.access.policy import Standing
@@ -20,7 +20,7 @@ from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.authorization import WorkspaceMembership
 from bot.recordings.requests.request_store import RequestStore
 from bot.store.database import Database
-from bot.store.tables import AuditEventRow, DeliveryRow
+from bot.store.tables import DeliveryRow
 from tests.access.builders import (
     ALICE,
     BOB,
@@ -30,6 +30,7 @@ from tests.access.builders import (
     Silent,
     Workspace,
     deny,
+    events_on,
     give,
     readers_on,
 )
@@ -79,11 +80,11 @@ async def offer(
 
 
 async def refusals(database: Database) -> list[tuple[str, str, str | None, object]]:
-    async with database.read() as session:
-        rows = await session.scalars(
-            select(AuditEventRow).where(AuditEventRow.tag == "slack:button:refused")
-        )
-        return [(row.team_id, row.actor_id, row.delivery_id, row.payload) for row in rows]
+    return [
+        (each.team_id, each.actor_id, each.delivery_id, each.payload)
+        for each in await events_on(database)
+        if each.tag == "slack:button:refused"
+    ]
 
 
 async def test_a_requester_without_the_right_may_request_access(database):
