@@ -1,7 +1,7 @@
 """Verifies every chain, and compares rights, deliveries and redaction checks with it."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import func, select
@@ -13,7 +13,7 @@ from bot.audit.stored import checkpoint_of, checkpoint_rows, events, head_rows, 
 from bot.audit.triggers import missing_triggers
 from bot.audit.verify_deliveries import contradicted_deliveries, unaudited_deliveries, without_chain
 from bot.audit.verify_redaction_checks import contradicted_checks
-from bot.audit.verify_rights import Chain, contradicted_rights, unaudited_rights
+from bot.audit.verify_rights import contradicted_rights, unaudited_rights
 from bot.audit.walk import Walk
 from bot.store.tables import AuditEventRow
 
@@ -109,7 +109,7 @@ async def _findings_beside(session: AsyncSession, chains: "_Chains") -> AsyncIte
         yield finding
     without = {each.team_id for each in lost}
     for part in (
-        unaudited_rights(session, chains.known(without)),
+        unaudited_rights(session, chains.walks, without),
         contradicted_rights(session),
         unaudited_deliveries(session, without),
         contradicted_deliveries(session),
@@ -128,7 +128,7 @@ class _Chains:
         self._anchors: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
         for anchor in anchors:
             self._anchors[anchor.team_id].add((anchor.seq, anchor.hash))
-        self._walks: dict[str, Walk] = {}
+        self.walks: dict[str, Walk] = {}
 
     async def read_heads(self, session: AsyncSession) -> list[ChainFinding]:
         found = []
@@ -151,25 +151,16 @@ class _Chains:
         return found
 
     def walk(self, team_id: str) -> Walk:
-        self._walks[team_id] = Walk(
+        self.walks[team_id] = Walk(
             team_id,
             seals=self._seals[team_id],
             heads=self._heads[team_id],
             anchors=frozenset(self._anchors[team_id]),
         )
-        return self._walks[team_id]
+        return self.walks[team_id]
 
     def without_events(self) -> Iterator[ChainFinding]:
         """End the chains that have a head, a checkpoint or an anchor, but no event."""
         known = set(self._heads) | set(self._seals) | set(self._anchors)
-        for team_id in sorted(known - set(self._walks)):
+        for team_id in sorted(known - set(self.walks)):
             yield from self.walk(team_id).end()
-
-    def known(self, without_events: Collection[str]) -> dict[str, Chain]:
-        """Return the facts about each chain after all were read."""
-        chains = {
-            team_id: Chain(seals[-1], self._walks[team_id].sealed_rights)
-            for team_id, seals in self._seals.items()
-            if seals
-        }
-        return chains | {team_id: Chain(is_empty=True) for team_id in without_events}

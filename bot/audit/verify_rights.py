@@ -2,18 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Row, Subquery, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.chain import Checkpoint, SealedRights
+from bot.audit.chain import SealedRights
 from bot.audit.events import AuditTag
 from bot.audit.findings import ChainFault, ChainFinding, at_event, has_instead, plain, refers_to
 from bot.audit.stored import EVENTS, mapping_of, moment_of, readable, streamed, untyped
+from bot.audit.walk import Walk
 from bot.store.inserts import is_on_sqlite
 
 _GIVING: Final = (AuditTag.GRANT_ADDED, AuditTag.GRANT_DENIED)
@@ -22,40 +22,30 @@ _COLUMNS: Final = (*_IDS, "id", "given_by", "revoked_by", "starts_at", "expires_
 _GRANTS: Final = untyped("grants", "team_id", *_COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The facts about a workspace's chain after its verification."""
-
-    newest_seal: Checkpoint | None = None
-    rights: SealedRights | None = None
-    """Rights whose events were sealed away; None: the seal is older than this record."""
-    is_empty: bool = False
-
-
 async def unaudited_rights(
-    session: AsyncSession, chains: Mapping[str, Chain]
+    session: AsyncSession, walks: Mapping[str, Walk], without_chain: Collection[str]
 ) -> AsyncIterator[ChainFinding]:
     """Find grants and denies without an event for their start or end, in bounded memory.
 
     Rights whose events were sealed away are compared with the digest in the seal. Older seals have
     no digest: any right that began before them may be covered.
     """
-    digests = {team: _Digest() for team, chain in chains.items() if chain.rights}
+    recorded = {team: walk.sealed_rights for team, walk in walks.items() if walk.sealed_rights}
+    digests = {team: _Digest() for team in recorded}
     async for row in _without_events(session):
-        chain = chains.get(row.team_id, Chain()) if isinstance(row.team_id, str) else Chain()
-        if chain.is_empty:
+        if plain(row.team_id) in without_chain:
             continue
         if row.given:
             yield _finding(row, ChainFault.GRANT_ALTERED, "was revoked without an event")
-        elif chain.rights:
+        elif row.team_id in digests:
             digests[row.team_id].add(row)
-        elif not _is_covered(row, chain.newest_seal):
+        elif not _is_covered(row, walks.get(row.team_id)):
             yield _finding(row, ChainFault.GRANT_UNAUDITED, "exists without an event")
     for team, digest in digests.items():
-        if digest.sealed() != chains[team].rights:
+        if digest.sealed() != recorded[team]:
             says = (
                 "the rights whose events were sealed away differ from those recorded in the seal: "
-                f"{digest.count} now, {_count(chains[team].rights)} then"
+                f"{digest.count} now, {recorded[team].count} then"
             )
             yield ChainFinding(plain(team), None, ChainFault.GRANT_UNAUDITED, says)
 
@@ -174,9 +164,9 @@ def _differences(row: Row[Any]) -> Iterator[str]:
             yield has_instead(name, is_now, was)
 
 
-def _is_covered(row: Row[Any], newest_seal: Checkpoint | None) -> bool:
-    began = moment_of(row.starts_at)
-    return bool(newest_seal and began and began <= newest_seal.sealed_at)
+def _is_covered(row: Row[Any], walk: Walk | None) -> bool:
+    began, seal = moment_of(row.starts_at), walk.newest_seal if walk else None
+    return bool(seal and began and began <= seal.sealed_at)
 
 
 def _grant_id(session: AsyncSession) -> ColumnElement[Any]:
@@ -206,10 +196,6 @@ def _recorded(value: object) -> object:
         return at.astimezone(UTC).isoformat(timespec="microseconds") if at else value
     except (ValueError, OverflowError):
         return value
-
-
-def _count(rights: SealedRights | None) -> object:
-    return rights.count if rights else "none"
 
 
 def _finding(row: Row[Any], fault: ChainFault, says: str) -> ChainFinding:

@@ -39,8 +39,8 @@ class Walk:
         self.team_id = team_id
         self.sealed_rights: SealedRights | None = None
         """The rights recorded by the newest seal, after its event was read."""
+        self.newest_seal = newest = seals[-1] if seals else None
         self._seals, self._heads, self._anchors = seals, heads, anchors
-        newest = seals[-1] if seals else None
         self._start_seq = newest.seq if newest else 0
         self._seq, self._hash = self._start_seq, newest.hash if newest else FIRST_PREVIOUS
         self._id: object = None

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from bot.errors import CallAudioError
@@ -64,21 +65,18 @@ class RedactionChecks:
             raise NoRawKey
         from bot.recordings.redaction.comparator import compare_streams  # noqa: PLC0415 - loads numpy
 
+        opened = partial(
+            self._polyai.open_audio, agent, check.conversation_id, direction=check.direction
+        )
         await self._store.note_raw_requested(check)
         try:
-            async with asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
-                raw, redacted = [
-                    await stack.enter_async_context(
-                        self._polyai.open_audio(
-                            agent, check.conversation_id, direction=check.direction, raw=is_raw
-                        )
-                    )
-                    for is_raw in (True, False)
-                ]
-                spoken, muted = [
-                    await stack.enter_async_context(aclosing(each.chunks()))
-                    for each in (raw, redacted)
-                ]
+            async with (
+                asyncio.timeout(LONGEST_SECONDS),
+                opened(raw=True) as raw,
+                opened(raw=False) as redacted,
+                aclosing(raw.chunks()) as spoken,
+                aclosing(redacted.chunks()) as muted,
+            ):
                 found = await compare_streams(spoken, muted, must_be_muted)
         except (TimeoutError, RecordingCutShort):
             found = inconclusive(Uncertainty.BROKEN_OFF)

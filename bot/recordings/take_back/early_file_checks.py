@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, case, cast, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
 from bot.audit.events import SYSTEM_ACTOR, AuditEvent, AuditTag
@@ -60,12 +61,9 @@ class EarlyFileChecks:
                     enqueue(session, DueWorkKind.DELIVER, delivery_id, now=now)
             for channel, delivery_id in await session.execute(holding):
                 if channel:
-                    key = conversation_key(team_id, channel)
-                    enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+                    _check_audience(session, team_id, channel, now)
                 if delivery_id:
-                    enqueue(
-                        session, DueWorkKind.CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD
-                    )
+                    _check_shares(session, delivery_id, now)
 
     async def check_file(self, team_id: str, file_id: str, channel_id: str | None = None) -> None:
         """Handle an event about a file: check its shares before all other files.
@@ -91,7 +89,7 @@ class EarlyFileChecks:
                 row.reported_channels = [*reported, channel_id]
             now = self._clock()
             if row.state in ENDED:
-                enqueue(session, DueWorkKind.CHECK_SHARES, row.id, now=now, due_at=now - AHEAD)
+                _check_shares(session, row.id, now)
             else:
                 row.recheck_at = now
 
@@ -119,25 +117,26 @@ class EarlyFileChecks:
             if not moved:
                 return
             await session.execute(orphaned.values(channel_id=new_channel_id))
-            key = conversation_key(team_id, new_channel_id)
-            enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+            _check_audience(session, team_id, new_channel_id, now)
             for delivery_id, places in moved:
                 if not places or old_channel_id not in places:
                     continue
                 renamed = [new_channel_id if each == old_channel_id else each for each in places]
                 forwarded = update(row).where(row.id == delivery_id)
                 await session.execute(forwarded.values(reported_channels=renamed))
-                enqueue(session, DueWorkKind.CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
-            await record(
-                session,
-                AuditEvent(
-                    tag=AuditTag.CHANNEL_MOVED,
-                    team_id=team_id,
-                    actor_id=SYSTEM_ACTOR,
-                    occurred_at=now,
-                    payload={"from": old_channel_id, "to": new_channel_id},
-                ),
-            )
+                _check_shares(session, delivery_id, now)
+            moves = {"from": old_channel_id, "to": new_channel_id}
+            tag = AuditTag.CHANNEL_MOVED
+            await record(session, AuditEvent(tag, team_id, SYSTEM_ACTOR, now, payload=moves))
+
+
+def _check_audience(session: AsyncSession, team_id: str, channel_id: str, now: datetime) -> None:
+    key = conversation_key(team_id, channel_id)
+    enqueue(session, DueWorkKind.CHECK_AUDIENCE, key, now=now, due_at=now - AHEAD)
+
+
+def _check_shares(session: AsyncSession, delivery_id: str, now: datetime) -> None:
+    enqueue(session, DueWorkKind.CHECK_SHARES, delivery_id, now=now, due_at=now - AHEAD)
 
 
 def _is_forwarded(channel_id: str | None) -> ColumnElement[bool]:

@@ -6,7 +6,6 @@ A raw file may be taken back at any time; a redacted one is deleted on request, 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Update, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,13 +44,13 @@ class TakeBackStore:
     async def mark_unverified(self, delivery: Delivery, subject: UnverifiedFact) -> datetime:
         """Store that Slack does not confirm the fact; returns since when it has not."""
         since: datetime = getattr(delivery, subject) or self.clock()
-        await self._set(delivery, **{subject: since})
+        await self._set(delivery, subject, since)
         return since
 
     async def mark_verified(self, delivery: Delivery, subject: UnverifiedFact) -> None:
         """Store that Slack confirms the fact again."""
         if getattr(delivery, subject):
-            await self._set(delivery, **{subject: None})
+            await self._set(delivery, subject, None)
 
     async def note_places(self, delivery: Delivery, found: FileShares) -> None:
         """Store where the files were found, so that a change there has them checked at once."""
@@ -211,28 +210,18 @@ class TakeBackStore:
         """Record once that the bot does not see a file that it has to delete."""
         tag, event = AuditTag.FILE_OUT_OF_REACH, AuditEventRow
         held = select(DeliveryRow.id).where(DeliveryRow.id == delivery_id).with_for_update()
-        earlier = select(event.payload).where(
-            event.delivery_id == delivery_id, event.tag == tag.value
-        )
+        earlier = select(event.payload).where(event.delivery_id == delivery_id, event.tag == tag)
         async with self._database.write() as session:
             await session.execute(held)
             recorded = [each["file_id"] for each in await session.scalars(earlier)]
-            if payload["file_id"] in recorded:
-                return
-            await record(
-                session,
-                AuditEvent(
-                    tag=tag,
-                    team_id=team_id,
-                    actor_id=SYSTEM_ACTOR,
-                    occurred_at=self.clock(),
-                    delivery_id=delivery_id,
-                    payload=payload,
-                ),
-            )
+            if payload["file_id"] not in recorded:
+                now = self.clock()
+                unseen = AuditEvent(tag, team_id, SYSTEM_ACTOR, now, delivery_id, payload)
+                await record(session, unseen)
 
-    async def _set(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 - columns
+    async def _set(
+        self, delivery: Delivery, subject: UnverifiedFact, since: datetime | None
+    ) -> None:
+        change = update(DeliveryRow).where(DeliveryRow.id == delivery.id)
         async with self._database.write() as session:
-            await session.execute(
-                update(DeliveryRow).where(DeliveryRow.id == delivery.id).values(**values)
-            )
+            await session.execute(change.values({subject.value: since}))
