@@ -10,7 +10,7 @@ import math
 from array import array
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.digests.notable import MostNotable, NotableCall, is_cut_short, is_silent
@@ -28,7 +28,7 @@ class Summary:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()  # by the names of the figures
         self._total_seconds = 0
         self._by_length = array("L", bytes(array("L").itemsize * (LONGEST_SECONDS + 1)))
         self._reasons: Counter[str] = Counter()
@@ -67,25 +67,15 @@ class Summary:
 
     def figures(self) -> Figures:
         """Return the figures of everything added so far."""
-        counts = self._counts
+        counted: dict[str, Any] = dict(self._counts)
         return Figures(
-            conversations=counts["conversations"],
-            chats=counts["chats"],
-            in_progress=counts["in_progress"],
-            timed=counts["timed"],
+            **counted,
             total_seconds=self._total_seconds,
             median_seconds=self._median(),
             longest=self._longest,
             shortest=self._shortest,
-            inbound=counts["inbound"],
-            outbound=counts["outbound"],
-            handoff_known=counts["handoff_known"],
-            handoffs=counts["handoffs"],
             reasons=_ranked(self._reasons),
-            other_handoffs=counts["handoffs"] - self._reasons.total(),
-            turns_known=counts["turns_known"],
-            silent=counts["silent"],
-            cut_short=counts["cut_short"],
+            other_handoffs=self._counts["handoffs"] - self._reasons.total(),
             hours=self._hours_of_day(),
             busiest=self._busiest(),
         )
