@@ -4,6 +4,7 @@ Lines break between words; a command to paste is never broken.
 """
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -22,6 +23,8 @@ TO_SET_UP: Final = "to set up"
 INFORMATION: Final = "info"
 _ORDER: Final = (Status.WRONG, TO_SET_UP, Status.OK, INFORMATION, Status.UNCHECKED)
 """The labels, in the order in which findings are printed."""
+_WITHIN: Final = "\0"
+"""In place of a space at which no line may break."""
 _WORD: Final = re.compile(r"`[^`]*`\S*|\S+")
 
 
@@ -102,11 +105,7 @@ def _words_of_fix(fix: str) -> list[str]:
 
 def _fold(words: Iterable[str], width: int | None) -> str:
     """Join words to lines of at most that width; a longer word has a line of its own."""
-    lines = [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        if width is None or len(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return "\n".join(lines)
+    text = " ".join(word.replace(" ", _WITHIN) for word in words)
+    if width is not None:
+        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    return text.replace(_WITHIN, " ")
