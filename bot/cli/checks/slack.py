@@ -22,6 +22,7 @@ from bot.slack.web_api.errors import (
 )
 from bot.slack.web_api.identity import Identity
 from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+from bot.slack.wording import counted
 
 REQUESTS: Final = "requests from Slack"
 MOST_CONVERSATIONS: Final = 200
@@ -100,8 +101,7 @@ async def check_slack(
             app = SlackApi(build_client(app_token, settings.slack_api_url, session))
             found.append(await checked(REQUESTS, lambda: _socket_mode(app)))
         else:
-            says = f"HTTP on port {settings.port}"
-            found.append(Finding(REQUESTS, Status.SET, says))
+            found.append(Finding(REQUESTS, Status.SET, f"HTTP on port {settings.port}"))
     return SlackChecked(found, team_id, first_admins)
 
 
@@ -110,15 +110,11 @@ def _fixes(settings: Settings) -> dict[type[CallAudioError], str]:
         "At https://api.slack.com/apps install the app again (Install App), and set "
         "SLACK_BOT_TOKEN to the token shown there, xoxb-…"
     )
-    if settings.slack_api_url is None:
-        return {SlackTokenRejected: install}
-    elsewhere = "Remove SLACK_API_URL, or correct it: no Slack answers there."
-    return {
-        SlackTokenRejected: install,
-        SlackError: elsewhere,
-        SlackUnclear: elsewhere,
-        SlackAnswerLost: elsewhere,
-    }
+    fixes: dict[type[CallAudioError], str] = {SlackTokenRejected: install}
+    if settings.slack_api_url is not None:
+        elsewhere = "Remove SLACK_API_URL, or correct it: no Slack answers there."
+        fixes |= dict.fromkeys((SlackError, SlackUnclear, SlackAnswerLost), elsewhere)
+    return fixes
 
 
 def _scopes(scopes: frozenset[str]) -> Finding:
@@ -156,8 +152,8 @@ async def _conversations(api: SlackApi) -> Finding:
     number = len(answer.get("channels") or ())
     if number:
         more = "at least " if next_cursor(answer) else ""
-        channels = "channel" if number == 1 else "channels"
-        return Finding("conversations", Status.OK, f"the bot is in {more}{number} {channels}")
+        says = f"the bot is in {more}{counted(number, 'channel')}"
+        return Finding("conversations", Status.OK, says)
     fix = "Type `/invite @callaudio` in the private channel that recordings should go to."
     return Finding("conversations", Status.SET, "the bot is in no channel yet", fix)
 
