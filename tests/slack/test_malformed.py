@@ -31,12 +31,10 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 CALL = "CA" + "0123456789abcdef" * 2
 
 INTERACTION = {
-    "user": {"id": ALICE, "name": "alice", "team_id": TEAM},
-    "team": {"id": TEAM, "domain": "sandbox"},
+    "user": {"id": ALICE, "team_id": TEAM},
+    "team": {"id": TEAM},
     "enterprise": None,
-    "api_app_id": "A0SANDBOX0",
     "trigger_id": "1.2.a",
-    "is_enterprise_install": False,
 }
 PLACE = {"channel": {"id": CHANNEL, "name": "quality"}}
 VALUES = {

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,32 +41,15 @@ def test_every_conversation_is_listed_once_with_its_first_message():
 @each_row(
     ("file", "found"),
     [
-        pytest.param(WHOLE, FileShares(), id="it is nowhere yet"),
-        pytest.param({}, FileShares(has_public_link=None), id="without a field about a link"),
-        pytest.param(None, FileShares((), None, is_complete=False), id="there is no file"),
-        pytest.param(
-            {**WHOLE, "public_url_shared": True},
-            FileShares(has_public_link=True),
-            id="anybody can open it",
-        ),
-        pytest.param(
-            {**WHOLE, "public_url_shared": "no"},
-            FileShares(has_public_link=None),
-            id="a word is no flag",
-        ),
-        pytest.param(
-            {**WHOLE, "has_more_shares": True},
-            FileShares(is_complete=False),
-            id="there are more shares than it names",
-        ),
-        pytest.param(
-            {**WHOLE, "skipped_shares": True}, FileShares(is_complete=False), id="it left some out"
-        ),
-        pytest.param(
-            {**WHOLE, "shares": {"private": {ONE: []}}},
-            FileShares((SharedIn(ONE),)),
-            id="a conversation without a message",
-        ),
+        (WHOLE, FileShares()),
+        ({}, FileShares(has_public_link=None)),
+        (None, FileShares((), None, is_complete=False)),
+        ({**WHOLE, "public_url_shared": True}, FileShares(has_public_link=True)),
+        ({**WHOLE, "public_url_shared": "no"}, FileShares(has_public_link=None)),
+        ({**WHOLE, "has_more_shares": True}, FileShares(is_complete=False)),
+        ({**WHOLE, "skipped_shares": True}, FileShares(is_complete=False)),
+        # A conversation without a message.
+        ({**WHOLE, "shares": {"private": {ONE: []}}}, FileShares((SharedIn(ONE),))),
     ],
 )
 def test_a_missing_field_is_unknown_and_not_false(file, found):
