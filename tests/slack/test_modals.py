@@ -156,18 +156,6 @@ async def test_a_long_retry_after_is_awaited_before_the_error_is_shown(
     assert waits == [45]
 
 
-async def test_a_picture_that_slack_refuses_is_reported(modals, workspace):
-    picture = {"type": "image", "slack_file": {"id": "F0GONE"}, "alt_text": "Waveform"}
-
-    async def with_picture() -> View:
-        return {**HERE, "blocks": [picture]}
-
-    await modals.open(workspace.issue_trigger(ALICE), "Waveform", with_picture)
-    await until_shown(workspace, "does not show what I tried to show")
-    assert "a picture is still being prepared" in shown(workspace)
-    assert "Reference" in shown(workspace)
-
-
 async def test_a_closed_modal_is_left_alone(modals, workspace):
     known = asyncio.Event()
 

@@ -26,6 +26,11 @@ def virtual() -> VirtualTime:
     return VirtualTime()
 
 
+@pytest.fixture
+def limiter(virtual: VirtualTime) -> RateLimiter:
+    return limiter_on(virtual)
+
+
 def limiter_on(
     virtual: VirtualTime, store: MemoryRateLimitStore | None = None, **more: bool
 ) -> RateLimiter:
@@ -46,14 +51,13 @@ async def spend_all(limiter: RateLimiter) -> None:
         await enter(limiter, Urgency.DELIVERY)
 
 
-async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual):
-    limiter = limiter_on(virtual)
+async def test_a_call_beyond_the_limit_waits_until_one_of_the_last_minute_is_over(virtual, limiter):
     await virtual.until_done(spend_all(limiter))
     assert 59 < await virtual.seconds_of(enter(limiter, Urgency.DELIVERY)) < 63
 
 
-async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual):
-    limiter, order = limiter_on(virtual), []
+async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual, limiter):
+    order = []
 
     async def ask(name: str, urgency: Urgency) -> None:
         await enter(limiter, urgency)
@@ -73,8 +77,7 @@ async def test_waiting_calls_continue_by_urgency_and_then_by_arrival(virtual):
     assert order == ["check", "first", "second", "upkeep"]
 
 
-async def test_a_look_up_that_began_to_list_members_lists_all_of_them(virtual):
-    limiter = limiter_on(virtual)
+async def test_a_look_up_that_began_to_list_members_lists_all_of_them(limiter):
     await enter(limiter, Urgency.LOOKUP, MEMBERS)
     for page in range(75):  # of a channel of fifteen thousand
         await enter(limiter, Urgency.LOOKUP, MEMBERS, cursor=f"page {page}")
@@ -112,8 +115,7 @@ async def test_one_member_look_up_of_each_process_exceeds_the_share_of_look_ups(
     assert results["answered"] >= 1, "and people are still answered"
 
 
-async def test_look_ups_of_many_people_do_not_delay_admins(virtual):
-    limiter = limiter_on(virtual)
+async def test_look_ups_of_many_people_do_not_delay_admins(limiter):
     for _ in range(60):
         await enter(limiter, Urgency.LOOKUP, USER)
     with pytest.raises(TooManyLookups):
@@ -123,8 +125,7 @@ async def test_look_ups_of_many_people_do_not_delay_admins(virtual):
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.LOOKUP, Urgency.TAKE_BACK])
-async def test_answers_and_take_backs_never_wait_for_a_turn(virtual, urgency):
-    limiter = limiter_on(virtual)
+async def test_answers_and_take_backs_never_wait_for_a_turn(virtual, limiter, urgency):
     await virtual.until_done(spend_all(limiter))
     assert await virtual.seconds_of(enter(limiter, urgency)) == 0
 
@@ -173,8 +174,7 @@ async def test_a_person_who_presses_rarely_is_never_refused_and_costs_no_query(v
         virtual.now += 30
 
 
-async def test_progress_is_not_shown_if_other_work_needs_the_calls(virtual):
-    limiter = limiter_on(virtual)
+async def test_progress_is_not_shown_if_other_work_needs_the_calls(limiter):
     for _ in range(25):
         await enter(limiter, Urgency.PROGRESS, UPDATE)
 
@@ -213,8 +213,9 @@ async def test_calls_of_a_process_that_never_waits_are_counted_by_the_others(vir
 
 
 @pytest.mark.parametrize(("seconds", "waits"), [(5.0, True), (31.0, False), (600.0, False)])
-async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(virtual, seconds, waits):
-    limiter = limiter_on(virtual)
+async def test_a_long_retry_after_postpones_the_work_instead_of_waiting(
+    virtual, limiter, seconds, waits
+):
     await limiter.hold(INFO, {}, seconds)
     if waits:
         await virtual.until_done(enter(limiter, Urgency.DELIVERY))

@@ -69,13 +69,6 @@ async def test_a_failed_write_is_not_repeated_and_reported_as_unclear(
     assert waits == []
 
 
-async def test_a_read_gives_up_after_four_tries(api, slack, workspace):
-    slack.faults.add(Fault("users.info", status=500, times=9))
-    with pytest.raises(SlackUnclear):
-        await api.call_with_retries("users.info", user=ALICE)
-    assert len(workspace.called("users.info")) == 4
-
-
 async def test_a_refusal_is_not_retried(api, workspace, waits):
     with pytest.raises(ConversationUnseen):
         await api.call_with_retries("conversations.info", channel="C0NOWHERE0")

@@ -1,6 +1,5 @@
 """The texts for Slack's errors."""
 
-import inspect
 import re
 
 from hypothesis import given
@@ -8,7 +7,6 @@ from hypothesis import strategies as st
 
 from bot.errors import Unexpected
 from bot.recordings.deliveries.slack_errors import FileDeleted, UploadGone
-from bot.slack.web_api import errors
 from bot.slack.web_api.errors import (
     BY_CODE,
     SlackCallInvalid,
@@ -86,20 +84,6 @@ def test_any_answer_becomes_an_error_with_harmless_words(code, status):
     error = translated(code, status)
     shown = error.what + error.likely_cause + error.fix
     assert re.fullmatch(r"[A-Za-z0-9 _.,;:`'()/@-]*", shown), shown
-
-
-KINDS = {
-    kind
-    for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, SlackError) and kind is not SlackError
-} | set(BY_CODE.values())
-
-
-@each_row("kind", sorted(KINDS, key=lambda kind: kind.__name__))
-def test_every_error_has_its_own_text_and_code(kind):
-    assert kind.what != SlackError.what
-    assert re.fullmatch(r"[a-z_]{1,64}", kind.code)
-    assert [each for each in KINDS if each.code == kind.code] == [kind]
 
 
 def test_a_code_after_which_the_call_may_have_taken_effect_is_unclear():
