@@ -114,22 +114,19 @@ class ErrorAnswers:
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
         reference = new_reference()
-        if isinstance(error, TooManyWaiting):
+        known = error if isinstance(error, CallAudioError) else for_people(error) or Unexpected()
+        if isinstance(known, TooManyWaiting):
             # Hundreds may come from one person; each is audited.
-            unlogged = self._log_throttle.due(error.code)
+            unlogged = self._log_throttle.due(known.code)
             if unlogged is not None:
-                log.info("request_refused", code=error.code, unlogged_before=unlogged)
-            known: CallAudioError = error
-        elif isinstance(error, CallAudioError):
-            log.info("request_refused", reference=reference, code=error.code)
-            known = error
-        elif store_failure := for_people(error):
-            # Hundreds of requests may fail while the database is away; a traceback adds nothing.
-            log.warning("request_not_stored", reference=reference, code=store_failure.code)
-            known = store_failure
-        else:
+                log.info("request_refused", code=known.code, unlogged_before=unlogged)
+        elif known is error:
+            log.info("request_refused", reference=reference, code=known.code)
+        elif isinstance(known, Unexpected):
             log.error("request_broke", reference=reference, exc_info=error)
-            known = Unexpected()
+        else:
+            # Hundreds of requests may fail while the database is away; a traceback adds nothing.
+            log.warning("request_not_stored", reference=reference, code=known.code)
         self._metrics.errors.labels(code=known.code).inc()
         return known, reference
 
