@@ -62,7 +62,6 @@ class Digest:
     timetable: str
     zone: str
     owner_id: str
-    created_at: datetime
     paused_because: str | None
     revision: int
 

@@ -204,7 +204,6 @@ def digest_of(row: DigestRow) -> Digest:
         timetable=row.timetable,
         zone=row.zone,
         owner_id=row.owner_id,
-        created_at=row.created_at,
         paused_because=row.paused_because,
         revision=row.revision,
     )

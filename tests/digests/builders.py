@@ -55,7 +55,6 @@ def digest(**changes) -> Digest:
             timetable="09:00",
             zone="Europe/London",
             owner_id="U0ALICE00",
-            created_at=SINCE,
             paused_because=None,
             revision=1,
         ),

@@ -94,12 +94,6 @@ WORDS = ["*", "0", "9", "1-5", "mon", "fri-mon", "*/2", "*/15", "09:00", "7", "L
 
 
 @UNHURRIED
-@given(st.text(max_size=40))
-def test_any_text_is_a_timetable_or_a_usage_error(typed):
-    assert said_of(typed)
-
-
-@UNHURRIED
 @given(st.lists(st.sampled_from(WORDS)))
 def test_timetable_words_in_any_order_are_a_timetable_or_a_usage_error(words):
     assert said_of(" ".join(words))

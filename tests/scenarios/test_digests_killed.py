@@ -15,7 +15,15 @@ from bot.store.tables import DigestRow, DigestRunRow
 from bot.wiring.clock import utc_now
 from tests.polling import until
 from tests.scenarios.conftest import street_on_postgresql
-from tests.scenarios.digest_scene import EVERY_SECOND, add_digest, ask_for, ended, posts, runs
+from tests.scenarios.digest_scene import (
+    EVERY_SECOND,
+    add_digest,
+    ask_for,
+    ended,
+    posts,
+    read_digest,
+    runs,
+)
 from tests.scenarios.killed_bot import WORKER, Bot, Street
 
 HISTORY = "groups:history"
@@ -133,7 +141,8 @@ async def kill_at_random(street: Street, *, workers: int, slots: int) -> None:
     assert {run.state for run in found} == {"posted"}
     for digest in digests:
         due = [run.due_at for run in found if run.digest_id == digest.id]
-        assert due == list(timetable_of(digest).between(digest.created_at, due[-1]))
+        since = (await read_digest(database, digest.id)).created_at
+        assert due == list(timetable_of(digest).between(since, due[-1]))
     assert posts(street.scene.workspace) == {(run.digest_id, run.slot_local): 1 for run in found}
 
 

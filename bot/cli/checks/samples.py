@@ -164,7 +164,6 @@ def _post(kind: DigestKind) -> DigestPost:
         timetable="09:00",
         zone=ZONE.key,
         owner_id=PERSON,
-        created_at=AT,
         paused_because=None,
         revision=1,
     )
