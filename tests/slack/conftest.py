@@ -1,11 +1,13 @@
 """A Slack workspace on loopback, and the bot's ways to speak to it."""
 
+import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from bot.polyai.transport import build_http_client
+from bot.sandbox.faults import Fault
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from bot.slack.recordings.gateway import SlackGateway
@@ -14,6 +16,12 @@ from bot.slack.web_api.identity import Identity
 from tests.conftest import NOON
 
 ALICE, BOB, CHANNEL = "U0ALICE00", "U0BOB0000", "C0QUALITY0"
+
+
+def answering(route: str, times: int = 1, **fields: object) -> Fault:
+    """Make the stand-in answer with these fields."""
+    body = json.dumps({"ok": True, **fields}).encode()
+    return Fault(route, body=body, headers={"Content-Type": "application/json"}, times=times)
 
 
 @pytest.fixture

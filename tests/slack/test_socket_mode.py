@@ -18,6 +18,7 @@ from bot.slack.socket_mode import CLOSE_SECONDS, ELSEWHERE, SocketMode
 from bot.slack.web_api.api import build_client, build_session
 from tests.polling import until
 from tests.polyai.scripted_server import ScriptedServer, answer
+from tests.slack.conftest import answering
 from tests.tcp_relay import LOOPBACK, TcpRelay
 
 pytestmark = pytest.mark.usefixtures("api")
@@ -35,10 +36,8 @@ async def socket_mode(slack: SlackSandbox) -> AsyncIterator[SocketMode]:
 async def test_a_connection_to_another_host_is_not_opened(slack, caplog):
     caplog.set_level(logging.ERROR)
     async with ScriptedServer(answers=[answer()]) as stranger, socket_mode(slack) as socket:
-        url = stranger.url.replace("http://127.0.0.1", "ws://localhost").encode()
-        body = b'{"ok": true, "url": "%s/link"}' % url
-        json_type = {"Content-Type": "application/json"}
-        slack.faults.add(Fault("apps.connections.open", body=body, headers=json_type))
+        url = stranger.url.replace("http://127.0.0.1", "ws://localhost")
+        slack.faults.add(answering("apps.connections.open", url=f"{url}/link"))
         opening = asyncio.create_task(socket.open())
 
         await until(lambda: ELSEWHERE in caplog.text)

@@ -1,7 +1,6 @@
 """A delivery's calls to Slack, against a workspace on loopback and its failures."""
 
 import asyncio
-import json
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,7 @@ from bot.slack.web_api import messages
 from bot.slack.web_api.errors import SlackRateLimited, SlackUnclear, ThreadGone, UploadRefused
 from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
-from tests.slack.conftest import ALICE, BOB, CHANNEL
+from tests.slack.conftest import ALICE, BOB, CHANNEL, answering
 from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -51,14 +50,16 @@ async def uploaded(gateway) -> str:
     return ticket.file_id
 
 
-async def test_a_card_is_marked_and_found_by_its_metadata(gateway, workspace):
-    workspace.scopes |= {"channels:history"}
+async def test_a_card_is_marked_and_found_by_its_metadata_with_the_history_scope(
+    gateway, workspace
+):
     began = datetime.now(UTC)
     other = replace(ANNOUNCEMENT, delivery_id="danother")
-    assert await gateway.find_announcement(ANNOUNCEMENT, began) is None
     ts = await gateway.announce(ANNOUNCEMENT)
+    assert await gateway.find_announcement(ANNOUNCEMENT, began) is None
+    workspace.scopes |= {"channels:history"}
     await gateway.announce(other)
-    workspace.say(CHANNEL, ALICE, "d0123456789abcdef0123")
+    workspace.say(CHANNEL, ALICE, ANNOUNCEMENT.delivery_id)
     assert await gateway.find_announcement(ANNOUNCEMENT, began) == ts
     (message, *_) = workspace.messages(CHANNEL)
     assert message.metadata["event_payload"] == {"delivery_id": ANNOUNCEMENT.delivery_id}
@@ -80,9 +81,9 @@ async def test_a_card_is_searched_on_every_page_and_not_among_older_messages(
 
 async def test_a_history_with_a_repeating_cursor_ends_the_search(gateway, workspace, slack):
     workspace.scopes |= {"channels:history"}
-    page = {"ok": True, "messages": [], "response_metadata": {"next_cursor": "again"}}
-    body, headers = json.dumps(page).encode(), {"Content-Type": "application/json"}
-    slack.faults.add(Fault("conversations.history", body=body, headers=headers, times=100))
+    following = {"next_cursor": "again"}
+    page = answering("conversations.history", 100, messages=[], response_metadata=following)
+    slack.faults.add(page)
     assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
     assert len(workspace.called("conversations.history")) == 2
 
@@ -116,11 +117,6 @@ async def test_progress_is_shown_once_and_a_refused_update_is_not_repeated(
     with pytest.raises(SlackUnclear):
         await gateway.show_progress(ts, ANNOUNCEMENT, 43)
     assert len(workspace.called("chat.update")) == 2
-
-
-async def test_without_the_history_scope_nothing_is_found_and_nothing_fails(gateway):
-    await gateway.announce(ANNOUNCEMENT)
-    assert await gateway.find_announcement(ANNOUNCEMENT, datetime.now(UTC)) is None
 
 
 async def test_the_card_is_updated_and_withdrawn(gateway, workspace):
@@ -262,9 +258,7 @@ async def test_a_file_that_slack_has_processed_and_shows_nowhere_is_hidden(gatew
 async def test_a_file_is_hidden_only_if_slack_names_no_conversation_with_it(
     gateway, slack, file, is_left_out
 ):
-    body = json.dumps({"ok": True, "file": file}).encode()
-    headers = {"Content-Type": "application/json"}
-    slack.faults.add(Fault("files.info", status=200, body=body, headers=headers))
+    slack.faults.add(answering("files.info", file=file))
     assert await gateway.is_left_out("F0HIDDEN00", CHANNEL) is is_left_out
 
 

@@ -1,7 +1,5 @@
 """Slack's people and conversations: a missing flag is never read as a favourable one."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,7 @@ from bot.errors import CallAudioError
 from bot.sandbox.faults import Fault
 from bot.slack.web_api import directory
 from bot.slack.web_api.directory import SlackDirectory, standing_of, zone_named
-from tests.slack.conftest import ALICE, CHANNEL
+from tests.slack.conftest import ALICE, CHANNEL, answering
 from tests.tables import each_row
 
 TEAM, ORG = "T0CALLAUDIO", "E0ORG"
@@ -102,11 +100,6 @@ def test_only_a_complete_object_makes_a_member(odd):
 
 
 NOT_SHARED = {"is_ext_shared": False, "is_pending_ext_shared": False}
-
-
-def answering(method: str, **fields) -> Fault:
-    body = json.dumps({"ok": True, **fields}).encode()
-    return Fault(method, body=body, headers={"Content-Type": "application/json"})
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Members of user groups: cached for a minute, and read again after a change."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -15,7 +14,7 @@ from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.usergroups import SlackGroups
 from bot.store.database import Database
 from tests.conftest import NOON
-from tests.slack.conftest import ALICE, BOB
+from tests.slack.conftest import ALICE, BOB, answering
 
 METHOD = "usergroups.users.list"
 ONE, TWO = "S0ONE00000", "S0TWO00000"
@@ -140,9 +139,7 @@ async def test_a_failure_is_raised_and_not_cached_also_after_the_minute(setup, i
 
 
 def page(users: list[str], cursor: str, times: int = 1) -> Fault:
-    body = {"ok": True, "users": users, "response_metadata": {"next_cursor": cursor}}
-    headers = {"Content-Type": "application/json"}
-    return Fault(METHOD, body=json.dumps(body).encode(), headers=headers, times=times)
+    return answering(METHOD, times, users=users, response_metadata={"next_cursor": cursor})
 
 
 async def test_a_group_of_several_pages_is_read_completely(setup):
