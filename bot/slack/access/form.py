@@ -3,7 +3,7 @@
 from bot.access_requests.store import StoredAccessRequest
 from bot.access_requests.submit import LONGEST_REASON, Offer
 from bot.slack import wording
-from bot.slack.blocks import View, modal, notice, option, plain, section
+from bot.slack.blocks import View, field, modal, notice, option, plain, section
 from bot.slack.identifiers import Input, ModalCallback
 
 
@@ -18,30 +18,22 @@ def form(offer: Offer) -> View:
         "Request access",
         [
             section(about),
-            {
-                "type": "input",
-                "block_id": Input.REASON.value,
-                "label": plain("Why do you need access?"),
-                "hint": plain("Kept as you type it. Write no names or numbers of callers."),
-                "element": {
+            field(
+                Input.REASON,
+                "Why do you need access?",
+                {
                     "type": "plain_text_input",
-                    "action_id": Input.REASON.value,
                     "multiline": True,
                     "min_length": 1,
                     "max_length": LONGEST_REASON,
                 },
-            },
-            {
-                "type": "input",
-                "block_id": Input.HOURS.value,
-                "label": plain("For how long, starting with the approval?"),
-                "element": {
-                    "type": "static_select",
-                    "action_id": Input.HOURS.value,
-                    "options": options,
-                    "initial_option": options[0],
-                },
-            },
+                hint=plain("Kept as you type it. Write no names or numbers of callers."),
+            ),
+            field(
+                Input.HOURS,
+                "For how long, starting with the approval?",
+                {"type": "static_select", "options": options, "initial_option": options[0]},
+            ),
         ],
         close="Cancel",
         submit=plain("Send"),

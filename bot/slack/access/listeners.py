@@ -11,7 +11,7 @@ from bot.access_requests.submit import AccessRequestSubmission, AccessWanted
 from bot.slack.access import form
 from bot.slack.ack_window import within_ack_window
 from bot.slack.identifiers import Action, Input, ModalCallback
-from bot.slack.payloads import actor_of, field_of, submission_id_of
+from bot.slack.payloads import actor_of, chosen, field_of, submission_id_of
 from bot.slack.web_api.api import SlackApi
 
 
@@ -75,5 +75,5 @@ class AccessListeners:
 
 def _hours(field: Mapping[str, Any]) -> int:
     """Read the chosen hours; 0, which is never offered, if there are none."""
-    value = str((field.get("selected_option") or {}).get("value") or "")
+    value = chosen(field)
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 6 else 0  # noqa: PLR2004 - more digits than any choice has

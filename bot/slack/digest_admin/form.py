@@ -11,11 +11,11 @@ from bot.digests.digest_draft import (
     new_draft_id,
     usual_agent,
 )
-from bot.slack.blocks import Block, View, button, context, modal, option, plain, section
+from bot.slack.blocks import Block, View, button, context, field, modal, option, plain, section
 from bot.slack.digest_admin import replies
 from bot.slack.digest_admin.drafts import pack
 from bot.slack.identifiers import Action, Input, ModalCallback
-from bot.slack.payloads import field_of
+from bot.slack.payloads import chosen, field_of
 
 KINDS = {DigestKind.CALLS: "Calls of an agent", DigestKind.ACCESS: "Access to recordings"}
 TITLE = "New digest"
@@ -36,8 +36,8 @@ def form(agents: Sequence[str]) -> View:
     return modal(
         TITLE,
         [
-            _input(Input.KIND, "What should it report?", _menu(kinds)),
-            _input(
+            field(Input.KIND, "What should it report?", _menu(kinds)),
+            field(
                 Input.CHANNEL,
                 "In which channel?",
                 {
@@ -48,14 +48,14 @@ def form(agents: Sequence[str]) -> View:
                     },
                 },
             ),
-            _input(
+            field(
                 Input.TIMETABLE,
                 "When?",
                 _text("09:00 mon-fri", LONGEST_TIMETABLE),
-                hint="A time and days, such as 09:00 mon-fri, or five fields of cron.",
+                hint=plain("A time and days, such as 09:00 mon-fri, or five fields of cron."),
             ),
-            _input(Input.ZONE, "In which time zone?", _text("Europe/London", LONGEST_ZONE)),
-            {**_input(Input.AGENT, "Of which agent?", _menu(names)), "optional": True},
+            field(Input.ZONE, "In which time zone?", _text("Europe/London", LONGEST_ZONE)),
+            field(Input.AGENT, "Of which agent?", _menu(names), optional=True),
         ],
         close="Cancel",
         submit=plain("Continue"),
@@ -65,11 +65,11 @@ def form(agents: Sequence[str]) -> View:
 
 def draft_of(view: Mapping[str, Any]) -> Draft:
     """Read the filled-in form."""
-    chosen = (field_of(view, Input.KIND).get("selected_option") or {}).get("value")
-    kind = DigestKind.ACCESS if chosen == DigestKind.ACCESS else DigestKind.CALLS
-    agent = (field_of(view, Input.AGENT).get("selected_option") or {}).get("value")
+    is_of_access = chosen(field_of(view, Input.KIND)) == DigestKind.ACCESS
+    kind = DigestKind.ACCESS if is_of_access else DigestKind.CALLS
+    agent = chosen(field_of(view, Input.AGENT))
     # A digest of access covers all agents, so the agent chosen in the menu is ignored.
-    named = str(agent) if agent and kind is DigestKind.CALLS else usual_agent(kind)
+    named = agent if agent and kind is DigestKind.CALLS else usual_agent(kind)
     return Draft(
         id=new_draft_id(),
         kind=kind,
@@ -90,16 +90,6 @@ def confirmation(preview: DigestPreview) -> View:
         callback_id=ModalCallback.SAVE_DIGEST.value,
         private_metadata=pack(preview.draft),
     )
-
-
-def _input(name: Input, label: str, element: Block, hint: str | None = None) -> Block:
-    return {
-        "type": "input",
-        "block_id": name.value,
-        "label": plain(label),
-        "element": {**element, "action_id": name.value},
-        **({"hint": plain(hint)} if hint else {}),
-    }
 
 
 def _menu(options: Sequence[Block]) -> Block:
