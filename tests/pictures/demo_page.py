@@ -11,9 +11,9 @@ from bot.sandbox.delivery import SignedPosts
 from bot.sandbox.page.document import Shown, document
 from bot.sandbox.page.scene import Names, Viewpoint, World
 from bot.sandbox.page.server import STYLES
-from bot.sandbox.page.story import Story as PlayedStory
 from bot.sandbox.page.traffic import WatchedDelivery
-from bot.sandbox.page.versions import Versions
+from bot.sandbox.page.trials import Story as PlayedStory
+from bot.sandbox.page.why import Versions
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.render.markup import Html
 from tests.pictures.story import ADMIN, AGENT, ANALYST, QUALITY, SUPPORT, Story

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from bot.sandbox.objects import Ephemeral, Message, View
-from bot.sandbox.page.scene import Viewpoint, World
+from bot.sandbox.page.scene import Viewpoint, World, fields_of
 from bot.sandbox.render.blocks import blocks
-from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
+from bot.sandbox.render.markup import Html, UnrenderableError, hidden, join, tag
 from bot.sandbox.render.messages import ephemeral, message
 from bot.sandbox.render.mrkdwn import text_object
 from bot.sandbox.render.reader import Reader
@@ -121,7 +121,7 @@ def modal(view: View | None, errors: Mapping[str, str], world: World, place: Vie
     form = tag(
         "form",
         *_place(place),
-        _hidden("view", view.id),
+        hidden("view", view.id),
         title,
         *wrong,
         blocks(view.body["blocks"], reader),
@@ -143,7 +143,7 @@ def home(world: World, place: Viewpoint) -> Html:
     form = tag(
         "form",
         *_place(place),
-        _hidden("view", view.id),
+        hidden("view", view.id),
         blocks(view.body["blocks"], reader),
         action="/press",
         method="post",
@@ -181,19 +181,14 @@ def _row(drawn: Html, shown: Message | Ephemeral, place: Viewpoint) -> Html:
     look = "row reply" if is_reply else "row"
     if shown.ts == place.asks_why:
         look += " selected"
-    hidden = [_hidden("ts", shown.ts), _hidden("private", "1" if is_private else "")]
-    parts = [*_place(place), *hidden, drawn, tag("div", *tools, class_="tools")]
+    which = [hidden("ts", shown.ts), hidden("private", "1" if is_private else "")]
+    parts = [*_place(place), *which, drawn, tag("div", *tools, class_="tools")]
     key = f"m{shown.ts.replace('.', '-')}"
     return tag("form", *parts, action="/press", method="post", class_=look, id=key)
 
 
 def _place(place: Viewpoint) -> list[Html]:
-    home_ = [_hidden("home", "1")] if place.is_home else []
-    return [_hidden("as", place.user_id), _hidden("in", place.channel_id), *home_]
-
-
-def _hidden(name: str, value: str) -> Html:
-    return tag("input", type="hidden", name=name, value=value)
+    return [*fields_of(place), *([hidden("home", "1")] if place.is_home else [])]
 
 
 def _link(words: str, href: str, beside: Html, *, now: bool) -> Html:

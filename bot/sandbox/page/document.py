@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from bot.sandbox.objects import View
 from bot.sandbox.page import chat
 from bot.sandbox.page.product import ChainCheck, Product
-from bot.sandbox.page.proof import proof
 from bot.sandbox.page.scene import Viewpoint, World
-from bot.sandbox.page.story import Story
 from bot.sandbox.page.tools import guide, own_recording, tools
 from bot.sandbox.page.traffic import WatchedDelivery, traffic
-from bot.sandbox.page.trials import TrialEnd
-from bot.sandbox.page.versions import Versions
-from bot.sandbox.page.wall import NEWEST, wall, within
-from bot.sandbox.page.why import why
+from bot.sandbox.page.trials import Story, TrialEnd
+from bot.sandbox.page.wall import NEWEST, proof, wall, within
+from bot.sandbox.page.why import Versions, why
 from bot.sandbox.render.markup import Html, join, tag
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.render.markup import Html, hidden
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
 
@@ -43,6 +44,11 @@ class Viewpoint:
         """Return the URL of another place, with some changes."""
         now = {"as": self.user_id, "in": self.channel_id, **changes}
         return "/?" + "&".join(f"{key}={value}" for key, value in now.items() if value)
+
+
+def fields_of(place: Viewpoint) -> list[Html]:
+    """Draw the hidden fields by which a form returns to the place, in a conversation."""
+    return [hidden("as", place.user_id), hidden("in", place.channel_id)]
 
 
 @dataclass(frozen=True, slots=True)

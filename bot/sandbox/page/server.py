@@ -1,4 +1,4 @@
-"""The page as an ASGI application; the caller serves it."""
+"""The page as an ASGI application, served by its caller; other machines and pages are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,17 +20,22 @@ from starlette.routing import Route
 from bot.sandbox.faults import Faults
 from bot.sandbox.page.changes import Changes
 from bot.sandbox.page.document import Shown, document
-from bot.sandbox.page.guard import HEADERS, is_here, is_own
 from bot.sandbox.page.own_call import MOST_BYTES, NoRecordingError, OwnCalls
 from bot.sandbox.page.people import Acting, Form
 from bot.sandbox.page.product import ChainCheck, Product
 from bot.sandbox.page.scene import Viewpoint, World
-from bot.sandbox.page.story import Story
 from bot.sandbox.page.traffic import WatchedDelivery
-from bot.sandbox.page.trials import TRIALS, Trials
-from bot.sandbox.page.versions import Versions
+from bot.sandbox.page.trials import TRIALS, Story, Trials
+from bot.sandbox.page.why import Versions
 from bot.sandbox.person import SlackPerson
 
+HOSTS: Final = ("127.0.0.1", "localhost")
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
 HERE: Final = Path(__file__).parent
 STYLES: Final = (HERE.parent / "render" / "style.css", HERE / "page.css")
 TRIAL_NAMES: Final = frozenset(trial.name for trial in TRIALS)
@@ -84,7 +89,7 @@ class SandboxPage:
         self._changes.close()
 
     async def _show(self, request: Request) -> Response:
-        if not is_here(request):
+        if not _is_here(request):
             return PlainTextResponse("This page is only for this machine.", status_code=403)
         place = self._place({key: [value] for key, value in request.query_params.items()})
         if place.is_home and REDRAWS not in request.headers:
@@ -106,7 +111,7 @@ class SandboxPage:
 
     def _acted(self, act: Act) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            if not is_own(request):
+            if not _is_own(request):
                 return PlainTextResponse("Not from this page.", status_code=403)
             form = parse_qs((await request.body()).decode(), keep_blank_values=True)
             place = self._place(form)
@@ -166,7 +171,7 @@ class SandboxPage:
     async def _audio(self, request: Request) -> Response:
         workspace = self._world.workspace
         file_id = request.path_params["file_id"]
-        if not is_here(request) or not workspace.sees_file(
+        if not _is_here(request) or not workspace.sees_file(
             request.query_params.get("as", ""), file_id
         ):
             return PlainTextResponse("They see no such file.", status_code=404)
@@ -174,7 +179,7 @@ class SandboxPage:
         return Response(content, media_type="audio/wav", headers=HEADERS)
 
     async def _changes_since(self, request: Request) -> Response:
-        if not is_here(request):
+        if not _is_here(request):
             return PlainTextResponse("Not here.", status_code=403)
         stream = self._changes.since(request.query_params.get("since", ""))
         return StreamingResponse(
@@ -183,7 +188,7 @@ class SandboxPage:
 
     async def _record(self, request: Request) -> Response:
         """Accept a WAV as a call's recording; answers with the call's id or an error."""
-        if not is_own(request):
+        if not _is_own(request):
             return PlainTextResponse("Not from this page.", status_code=403)
         wav = bytearray()
         async for piece in request.stream():
@@ -203,3 +208,14 @@ class SandboxPage:
     async def _script(self, _request: Request) -> Response:
         script = (HERE / "live.js").read_text()
         return Response(script, media_type="text/javascript", headers=HEADERS)
+
+
+def _is_own(request: Request) -> bool:
+    """Whether this page sent the request."""
+    own = f"http://{request.headers.get('host')}"
+    return _is_here(request) and request.headers.get("origin") in (None, own)
+
+
+def _is_here(request: Request) -> bool:
+    """Whether the request names this machine; other names that resolve to it are refused."""
+    return request.url.hostname in HOSTS

@@ -5,9 +5,8 @@ from typing import Final
 
 from bot.sandbox.page.own_call import MOST_BYTES
 from bot.sandbox.page.product import Scene
-from bot.sandbox.page.scene import Viewpoint
-from bot.sandbox.page.story import Story
-from bot.sandbox.page.trials import TRIALS, TrialEnd
+from bot.sandbox.page.scene import Viewpoint, fields_of
+from bot.sandbox.page.trials import TRIALS, Story, TrialEnd
 from bot.sandbox.render.markup import Html, join, tag
 
 UNDER_WAY: Final = "… under way"
@@ -75,7 +74,7 @@ def _story(story: Story, place: Viewpoint) -> Html:
     play = tag("button", "Play it", type="submit", class_="tool")
     about = "Each rule once, in these channels, held against what arrives byte for byte."
     form = tag(
-        "form", *_here(place), play, " ", tag("small", about), action="/story", method="post"
+        "form", *fields_of(place), play, " ", tag("small", about), action="/story", method="post"
     )
     is_open = "" if story.scenes or story.is_running else None
     summary = tag("summary", "Play the story of all rules")
@@ -96,7 +95,7 @@ def _faults(results: Mapping[str, TrialEnd | None], place: Viewpoint) -> Html:
         )
         ended = _ended(results[trial.name], place) if trial.name in results else []
         rows.append(tag("li", button, tag("small", trial.expects, " ", *ended)))
-    form = tag("form", *_here(place), tag("ul", *rows), action="/trial", method="post")
+    form = tag("form", *fields_of(place), tag("ul", *rows), action="/trial", method="post")
     is_open = "" if results else None
     return tag("details", tag("summary", "Throw a fault"), form, open=is_open, id="trials")
 
@@ -108,10 +107,3 @@ def _ended(end: TrialEnd | None, place: Viewpoint) -> list[Html]:
     said = "✓ as the rules say" if end.is_right else "✕ not as the rules say"
     there = tag("a", f"see #{end.channel_name}", href=place.link(**{"in": end.channel_id}))
     return [tag("b", said, class_=look), join(" · "), there]
-
-
-def _here(place: Viewpoint) -> list[Html]:
-    return [
-        tag("input", type="hidden", name=name, value=value)
-        for name, value in (("as", place.user_id), ("in", place.channel_id))
-    ]

@@ -1,4 +1,4 @@
-"""Fault trials: the expected outcome of each fault, and whether it came about."""
+"""Plays the story of the documents, and fault trials: whether each came out as expected."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.sandbox.faults import Fault, Faults
 from bot.sandbox.page.channel_recordings import ChannelRecordings, until
-from bot.sandbox.page.product import Product
+from bot.sandbox.page.product import Product, Scene
 from bot.sandbox.page.scene import World
 from bot.sandbox.person import SlackPerson
 
@@ -178,3 +178,25 @@ class Trials:
 
     async def _tampered(self, there: ChannelRecordings) -> bool:
         return await self._raw(there) and bool(await self._product.found_after_tampering())
+
+
+class Story:
+    """Plays the story, one scene at a time, and keeps the outcome of each."""
+
+    def __init__(self, product: Product, people: SlackPerson, turn: asyncio.Lock) -> None:
+        self._product = product
+        self._people = people
+        self._turn = turn
+        self.scenes: list[Scene] = []
+        self.is_running = False
+
+    async def play(self) -> None:
+        """Play it from the beginning; no fault trial runs meanwhile."""
+        async with self._turn:
+            self.scenes.clear()
+            self.is_running = True
+            try:
+                async for scene in self._product.story(self._people):
+                    self.scenes.append(scene)
+            finally:
+                self.is_running = False

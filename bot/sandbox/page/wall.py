@@ -1,15 +1,17 @@
-"""The log part of the page: the requests between Slack, bot and PolyAI, and the audit events."""
+"""The log part of the page: requests between Slack, bot and PolyAI, the audit and its head."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from bot.sandbox.page.product import AuditLine, DecisionShown
+from bot.sandbox.page.product import AuditLine, ChainCheck, DecisionShown
+from bot.sandbox.page.scene import Viewpoint, fields_of
 from bot.sandbox.page.traffic import Step
 from bot.sandbox.render.markup import Html, join, tag
 from bot.sandbox.render.reader import Reader
 
 NEWEST: Final = 60
+HEAD_SHOWN: Final = 20
 MARGIN_SECONDS: Final = 0.5
 """A request starts before its event, and ends after it."""
 
@@ -60,3 +62,24 @@ def _named(words: str, reader: Reader) -> str:
 
 def _clock(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
+
+
+def proof(audit: Sequence[AuditLine], check: ChainCheck | None, place: Viewpoint) -> Html:
+    """Draw the head, the button that verifies the chain, and the result of the last check."""
+    head = audit[-1] if audit else None
+    anchor = f"{head.seq}:{head.hash}" if head else ""
+    short = tag("code", f"{anchor[:HEAD_SHOWN]}…", title=anchor) if head else "nothing yet"
+    about = "Each event is hashed over the one before. Write the head down where nobody can change"
+    about = f"{about} it; an event altered later no longer leads to it."
+    button = tag("button", "Verify the chain", type="submit", class_="tool")
+    said = [] if check is None else [join(" "), tag("b", *_said(check))]
+    form = tag(
+        "form", *fields_of(place), button, *said, action="/verify", method="post", id="verify"
+    )
+    return tag("div", tag("p", "Head: ", short), tag("p", tag("small", about)), form)
+
+
+def _said(check: ChainCheck) -> list[str]:
+    if check.findings:
+        return ["✕ ", "; ".join(check.findings)]
+    return [f"✓ {check.events} events, none altered; head {check.head[:HEAD_SHOWN]}…"]

@@ -41,6 +41,11 @@ def lines(text: str) -> Html:
     return Html("<br>".join(escape(line) for line in text.split("\n")))
 
 
+def hidden(name: str, value: str) -> Html:
+    """A field of a form that nobody sees."""
+    return tag("input", type="hidden", name=name, value=value)
+
+
 def kind_of(thing: Any, what: str) -> str:  # noqa: ANN401 - whatever Block Kit's JSON holds
     """The ``type`` of a block or an element.
 
