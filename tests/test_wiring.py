@@ -6,8 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from bot.cli.stage import environment_of, serving
-from bot.polyai.agents import BUILD_HOSTS
-from bot.recordings.references.agents import build_agents
 from bot.sandbox.delivery import SocketEnvelopes
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.polyai_server import PolyAISandbox
@@ -20,46 +18,8 @@ from tests.loopback import http_client
 from tests.polling import until
 from tests.slack.conftest import ALICE, CHANNEL
 
-PLAIN, RAW = "plainKeyPlainKeyPlainKey00000001", "rawKeyRawKeyRawKeyRawKey00000002"
-SALES = (
-    '{"sales": {"agent_id": "PROJECT-SALES", "region": "eu", '
-    '"api_key": "salesKey1", "pii_api_key": "salesKey2"}}'
-)
-ENVIRONMENT = {
-    "SLACK_BOT_TOKEN": "xoxb-1",
-    "SLACK_SIGNING_SECRET": "signing",
-    "POLYAI_REGION": "uk",
-    "POLYAI_AGENT_ID": "PROJECT-MAIN",
-    "POLYAI_API_KEY": PLAIN,
-}
 CALL = "CA" + "0123456789abcdef" * 2
 LISTENS, WORKS = Roles(listens=True, works=False), Roles(listens=False, works=True)
-
-
-def agents(**environ):
-    return build_agents(load_settings({**ENVIRONMENT, **environ}))
-
-
-def test_the_default_agent_has_its_region_and_no_raw_key_unless_given():
-    (default,) = agents().values()
-    assert (default.name, default.agent_id, default.region) == ("default", "PROJECT-MAIN", "uk")
-    assert default.base_url == BUILD_HOSTS["uk"]
-    assert default.api_key.get_secret_value() == PLAIN
-    assert default.pii_api_key is None
-    assert agents(POLYAI_PII_API_KEY=RAW)["default"].pii_api_key.get_secret_value() == RAW
-
-
-def test_each_named_agent_has_its_own_region_and_keys():
-    sales = agents(POLYAI_AGENTS=SALES, POLYAI_PII_API_KEY=RAW)["sales"]
-    assert (sales.name, sales.agent_id, sales.region) == ("sales", "PROJECT-SALES", "eu")
-    assert sales.base_url == BUILD_HOSTS["eu"]
-    assert sales.api_key.get_secret_value() == "salesKey1"
-    assert sales.pii_api_key.get_secret_value() == "salesKey2"
-
-
-def test_one_base_url_is_used_for_every_region():
-    found = agents(POLYAI_AGENTS=SALES, POLYAI_API_URL="https://gateway.example")
-    assert {agent.base_url for agent in found.values()} == {"https://gateway.example"}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The configured agent of a reference: a link chooses one of them and adds none."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -97,11 +98,34 @@ REQUIRED = {
     "POLYAI_AGENTS": json.dumps(
         {
             "near": {"agent_id": "PROJECT-NEAR", "region": "eu", "api_key": "plainKey2"},
-            "far": {"agent_id": "PROJECT-FAR", "region": "us", "api_key": "plainKey3"},
+            "far": {
+                "agent_id": "PROJECT-FAR",
+                "region": "us",
+                "api_key": "plainKey3",
+                "pii_api_key": "rawKey3",
+            },
         }
     ),
 }
 ACCOUNT = {"POLYAI_ACCOUNT_ID": "ws-1", "POLYAI_PLATFORM_API_KEY": "platformKey"}
+
+
+def test_each_agent_has_its_own_region_and_keys_and_no_raw_key_unless_given():
+    def keyed(each, plain, raw=None):
+        return replace(each, api_key=SecretStr(plain), pii_api_key=raw and SecretStr(raw))
+
+    agents = {
+        "default": keyed(agent("default", "PROJECT-MAIN", "eu"), "plainKey1"),
+        "near": keyed(agent("near", "PROJECT-NEAR", "eu"), "plainKey2"),
+        "far": keyed(agent("far", "PROJECT-FAR"), "plainKey3", "rawKey3"),
+    }
+    assert build_agents(load_settings(REQUIRED)) == agents
+    default = keyed(agents["default"], "plainKey1", "rawKey1")
+    with_raw_key = build_agents(load_settings(REQUIRED | {"POLYAI_PII_API_KEY": "rawKey1"}))
+    assert with_raw_key == {**agents, "default": default}
+    url = "https://gateway.example"
+    elsewhere = build_agents(load_settings(REQUIRED | {"POLYAI_API_URL": url}))
+    assert {each.base_url for each in elsewhere.values()} == {url}
 
 
 def test_an_account_lists_the_agents_of_its_region_at_its_own_host_or_the_url_that_is_set():
