@@ -8,13 +8,14 @@ from pydantic import SecretStr
 
 from bot.access.policy import Outcome
 from bot.audit.events import AuditTag
-from bot.audit.log import AuditFilter, all_events, newest_events
+from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.deliveries.delivery import ENDED, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
+from tests.recordings.deliveries.rows import later_events, stored_delivery
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import CALL, REQUEST, RequestStoreSetup
+from tests.recordings.requests.test_request_store import CALL, REQUEST
 
 LATER = NOON + timedelta(minutes=1)
 DECIDED = {"state": "decided", "outcome": "raw", "reason": "cleared"}
@@ -26,14 +27,13 @@ def deliveries(database) -> DeliveryStore:
 
 
 @pytest.fixture
-async def delivery(database, deliveries):
-    return await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
+async def delivery(database):
+    return await stored_delivery(database)
 
 
 async def tags(database) -> list[str]:
     """Return the tags recorded after the request."""
-    async with database.read() as session:
-        return [event.tag async for event in all_events(session, AuditFilter())][1:]
+    return [tag for tag, _ in await later_events(database)]
 
 
 def end(deliveries, delivery, state=State.DELIVERED, tag=AuditTag.DELIVERY_DELIVERED):
@@ -122,10 +122,8 @@ async def test_only_one_of_two_simultaneous_ends_counts(deliveries, delivery, da
 
 async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(deliveries, database):
     url = "https://hooks.slack.com/commands/T1/secret"
-    stored = await RequestStoreSetup(database).store(
-        changed_request(REQUEST, response_url=SecretStr(url))
-    )
-    delivery = await deliveries.read(stored.delivery_id)
+    request = changed_request(REQUEST, response_url=SecretStr(url))
+    delivery = await stored_delivery(database, request)
     assert delivery.response_url.get_secret_value() == url
     assert url not in repr(delivery)
     assert await end(deliveries, delivery)
@@ -136,28 +134,23 @@ async def test_the_response_url_is_a_secret_and_is_removed_when_forgotten(delive
 
 
 async def test_giving_up_the_note_is_recorded_once_and_forgets_the_response_url(
-    deliveries, database
+    deliveries, delivery, database
 ):
-    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
     assert await end(deliveries, delivery)
 
     await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
     await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
+    assert (await tags(database)).count("worker:delivery:untold") == 1
     async with database.read() as session:
-        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
         found = await session.get(DeliveryRow, delivery.id)
-    assert tags.count("worker:delivery:untold") == 1
     assert (found.notify_failed_at, found.notified_at, found.response_url) == (LATER, None, None)
 
 
-async def test_a_delivered_note_is_never_recorded_as_given_up(deliveries, database):
-    delivery = await deliveries.read((await RequestStoreSetup(database).store()).delivery_id)
+async def test_a_delivered_note_is_never_recorded_as_given_up(deliveries, delivery, database):
     assert await end(deliveries, delivery)
     await deliveries.note_notified(delivery, is_all=False)
 
     await deliveries.note_notify_failed(delivery, {"code": "slack_unreachable"})
 
-    async with database.read() as session:
-        tags = [event.tag for event in await newest_events(session, AuditFilter(), 100)]
-    assert "worker:delivery:untold" not in tags
+    assert "worker:delivery:untold" not in await tags(database)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bot.audit.log import AuditFilter, newest_events
 from bot.recordings.deliveries.delivery import Delivery, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.naming import announcement_of
@@ -15,7 +14,7 @@ from bot.recordings.deliveries.slack_port import Announcement
 from bot.recordings.steps.announcing import Announcing
 from bot.store.database import Database
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import RequestStoreSetup
+from tests.recordings.deliveries.rows import later_events, stored_delivery
 
 PLACE = object()
 EARLIER = NOON - timedelta(minutes=1)
@@ -53,21 +52,11 @@ class AnnouncingSetup:
         self.calls.append(("withdraw", channel_id, ts))
 
     async def decided(self, **changes: Any) -> Delivery:
-        stored = await RequestStoreSetup(self.database).store()
-        delivery = await self.deliveries.read(stored.delivery_id)
-        await self.deliveries.change(
-            delivery, {"destination_channel_id": "C1", "state": State.DECIDED.value, **changes}
-        )
-        return await self.deliveries.read(delivery.id)
+        usual = {"destination_channel_id": "C1", "state": State.DECIDED.value}
+        return await stored_delivery(self.database, **{**usual, **changes})
 
     async def announce_it(self, delivery: Delivery) -> str:
         return await self.announcing.announce(delivery, PLACE)
-
-    async def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Read the events about cards."""
-        async with self.database.read() as session:
-            newest = await newest_events(session, AuditFilter(), 9)
-        return [(each.tag, each.payload) for each in newest if each.payload.get("ts")]
 
 
 @pytest.fixture
@@ -91,7 +80,7 @@ async def test_a_card_is_posted_and_stored_with_its_event(setup, asked_thread_ts
     assert setup.calls == [("enter", "C1"), ("post", announcement_of(delivery))]
     now = await setup.deliveries.read(delivery.id)
     assert (now.card_ts, now.parent_ts, now.state) == ("2.0", parent_ts, State.ANNOUNCED)
-    assert await setup.events() == [
+    assert await later_events(setup.database) == [
         ("worker:delivery:announced", {"channel_id": "C1", "ts": "2.0"})
     ]
 
@@ -135,7 +124,7 @@ async def test_the_card_or_the_end_stored_by_a_faster_worker_counts(
     assert await setup.announce_it(delivery) == ts
     assert setup.calls[2:] == withdrawn
     assert (await setup.deliveries.read(delivery.id)).card_ts == meanwhile.get("card_ts")
-    assert await setup.events() == []
+    assert await later_events(setup.database) == []
 
 
 async def test_a_card_posted_during_a_shutdown_is_stored(setup):

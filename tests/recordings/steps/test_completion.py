@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.audit.log import AuditFilter, all_events
 from bot.observability.metrics import Metrics
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
@@ -17,8 +16,8 @@ from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.store.database import Database
 from bot.store.tables import DeliveryRow, DueWorkRow, OrphanedFileRow
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import CALL, RequestStoreSetup
-from tests.recordings.steps.test_notification import REQUEST
+from tests.recordings.deliveries.rows import later_events, stored_delivery
+from tests.recordings.requests.test_request_store import CALL
 from tests.recordings.steps.test_sharing import SharingSetup
 
 PROBLEM = Problem(code="busy", what="It cannot be done.", likely_cause="", fix="")
@@ -54,15 +53,15 @@ class Overtaken(DeliveryStore):
 async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     database, meanwhile, left
 ):
-    stored = await RequestStoreSetup(database).store(replace(REQUEST))
+    delivery = await stored_delivery(database)
     log = Overtaken(database, **meanwhile)
     check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
     completion = Completion(
         deliveries=log, sharing=None, metrics=Metrics(), check_schedule=check_schedule
     )
 
-    await completion.fail(stored.delivery_id, PROBLEM)
-    assert (await log.read(stored.delivery_id)).state is State.FAILED
+    await completion.fail(delivery.id, PROBLEM)
+    assert (await log.read(delivery.id)).state is State.FAILED
 
     async with database.read() as session:
         found = await session.scalars(
@@ -138,12 +137,6 @@ class Ending(SharingSetup):
             rows = await session.scalars(select(DueWorkRow).where(DueWorkRow.kind != "deliver"))
             return {each.kind: each.due_at for each in rows}
 
-    async def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the events after the request."""
-        async with self.database.read() as session:
-            events = [(e.tag, dict(e.payload)) async for e in all_events(session, AuditFilter())]
-        return events[1:]
-
 
 @pytest.fixture
 def ending(sqlite_store: Database) -> Ending:
@@ -181,7 +174,7 @@ async def test_a_shared_file_ends_with_its_event_and_the_work_that_follows(
         "file_id": "F1",
         "size_bytes": 42,
     }
-    assert await ending.events() == [(f"worker:delivery:{state}", payload)]
+    assert await later_events(ending.database) == [(f"worker:delivery:{state}", payload)]
     work = await ending.work()
     assert set(work) == (WATCHED if is_raw else set())
     if is_raw:
@@ -220,7 +213,7 @@ async def test_an_accepted_share_has_one_event_before_its_end_or_its_drop(
     assert await completion.confirm(delivery.id, was_shared=True) == ends_as
 
     shared = [] if before is State.SHARED else [("worker:delivery:shared", {"file_id": "F1"})]
-    events = await ending.events()
+    events = await later_events(ending.database)
     assert events[: len(shared)] == shared
     ends = [] if drops else [f"worker:delivery:{ends_as}"]
     assert [tag for tag, _ in events[len(shared) :]] == ends
@@ -242,7 +235,7 @@ async def test_an_end_that_another_worker_stored_meanwhile_is_not_counted(ending
     else:
         await completion.fail(delivery.id, PROBLEM)
 
-    assert (await ending.events(), await ending.work()) == ([], {})
+    assert (await later_events(ending.database), await ending.work()) == ([], {})
     assert ending.figures() == {("delivery_seconds_sum",): 0}
 
 
@@ -256,7 +249,7 @@ async def test_a_refusal_ends_with_its_reason(ending):
     row = await ending.row()
     assert (row.state, row.recheck_at) == ("refused", None)
     payload = {"reason": "external", "conversation_id": CALL}
-    assert await ending.events() == [("policy:delivery:refused", payload)]
+    assert await later_events(ending.database) == [("policy:delivery:refused", payload)]
     seconds = TOOK.total_seconds()
     expected = {("deliveries_total", "refused", "external"): 1, ("delivery_seconds_sum",): seconds}
     assert ending.figures() == expected
@@ -278,7 +271,7 @@ async def test_a_failure_ends_with_its_problem(ending):
         "correlation_id": "0123456789ab",
         "file_id": "F1",
     }
-    assert await ending.events() == [("worker:delivery:failed", payload)]
+    assert await later_events(ending.database) == [("worker:delivery:failed", payload)]
     assert ending.figures() == {
         ("deliveries_total", "failed", "busy"): 1,
         ("errors_total", "busy"): 1,

@@ -10,13 +10,12 @@ from bot.access.policy_evaluation import Evaluation
 from bot.access.unknown_facts import note_unknown_fact
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.destination import ConversationUnseen
 from bot.recordings.deliveries.redaction_safety import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
-from tests.recordings.requests.test_request_store import RequestStoreSetup
+from tests.recordings.deliveries.rows import stored_delivery
 from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
@@ -61,8 +60,7 @@ class Safety:
 
 @pytest.fixture
 async def delivery(sqlite_store) -> Delivery:
-    stored = await RequestStoreSetup(sqlite_store).store()
-    return await DeliveryStore(database=sqlite_store, clock=lambda: NOON).read(stored.delivery_id)
+    return await stored_delivery(sqlite_store)
 
 
 def decider_of(evaluator: Evaluator, safety: Safety | None = None) -> DeliveryDecider:

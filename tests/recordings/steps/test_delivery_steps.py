@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from bot.access.directory import Conversation
 from bot.access.policy import Decision, Outcome, Reason, audited_facts
 from bot.access.policy_evaluation import Evaluation, Question
-from bot.audit.log import AuditFilter, newest_events
 from bot.errors import CallAudioError
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.spans import Span, SpanSummary
@@ -40,15 +39,10 @@ from bot.store.database import Database
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
 from tests.polling import DEADLINE_SECONDS
+from tests.recordings.deliveries.rows import later_events, stored_delivery
 from tests.recordings.references.test_agents import AGENTS
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import (
-    ALICE,
-    CALL,
-    CHANNEL,
-    REQUEST,
-    RequestStoreSetup,
-)
+from tests.recordings.requests.test_request_store import ALICE, CALL, CHANNEL, REQUEST
 
 TEAM = REQUEST.requester.actor.team_id
 OWN_DM, OF_TWO = "D0ALICE00", "D0ALICEBOB"
@@ -163,11 +157,8 @@ class StepsSetup:
         of_request = {
             name: changes.pop(name) for name in ("channel_id", "thread_ts") if name in changes
         }
-        stored = await RequestStoreSetup(self.database).store(
-            changed_request(REQUEST, **of_request)
-        )
-        delivery = await self.deliveries.read(stored.delivery_id)
-        return await self.changed(delivery, **changes) if changes else delivery
+        request = changed_request(REQUEST, **of_request)
+        return await stored_delivery(self.database, request, **changes)
 
     async def decided(self, **changes: Any) -> Delivery:
         usual = {
@@ -187,14 +178,8 @@ class StepsSetup:
         self.picture = Picture(id=file_id, is_late=is_late, meanwhile=nothing, waits=[])
         return self.picture
 
-    async def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Read the events after the request's, oldest first."""
-        async with self.database.read() as session:
-            newest = await newest_events(session, AuditFilter(), 9)
-        return [(each.tag, each.payload) for each in newest][1:]
-
     async def tags(self) -> list[str]:
-        return [tag.rpartition(":")[2] for tag, _ in await self.events()]
+        return [tag.rpartition(":")[2] for tag, _ in await later_events(self.database)]
 
 
 @pytest.fixture
@@ -217,7 +202,7 @@ async def test_a_decision_is_stored_with_its_destination_and_the_facts_behind_it
     assert setup.asked == [(QUESTION, delivery)]
     facts = audited_facts(EVERYTHING_SPEAKS_FOR_RAW)
     payload = {"outcome": "raw", "reason": "cleared", **facts}
-    assert await setup.events() == [("policy:delivery:decided", payload)]
+    assert await later_events(setup.database) == [("policy:delivery:decided", payload)]
 
 
 @pytest.mark.parametrize(
@@ -357,7 +342,7 @@ async def test_the_decided_variant_is_fetched_stored_and_decided_about_again(
     assert evaluation.decision == RAW
     question = replace(QUESTION, raw_only=what == "transcript")
     assert setup.asked == [(question, replace(delivery, waiting_since=None))]
-    assert (await setup.events())[1:] == [
+    assert (await later_events(setup.database))[1:] == [
         ("worker:delivery:uploaded", {"file_id": "F1", "outcome": delivery.outcome})
     ]
 

@@ -1,7 +1,6 @@
 """What the card of a delivery shows after its end, and when it is left alone."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -30,9 +29,7 @@ def setup(sqlite_store: Database) -> NotificationSetup:
     return NotificationSetup(sqlite_store)
 
 
-async def test_the_card_of_a_raw_recording_shows_its_facts_and_when_it_is_deleted(
-    setup: NotificationSetup,
-) -> None:
+async def test_the_card_of_a_raw_recording_shows_its_facts_and_when_it_is_deleted(setup):
     delivery = await setup.ended(
         direction="user",
         size_bytes=1044,
@@ -76,9 +73,7 @@ async def test_the_card_of_a_raw_recording_shows_its_facts_and_when_it_is_delete
         pytest.param(TRANSCRIPT, {"call": None, "is_follow_up": True}, id="a transcript"),
     ],
 )
-async def test_the_card_shows_what_differs(
-    setup: NotificationSetup, changes: dict[str, Any], shown: dict[str, Any]
-) -> None:
+async def test_the_card_shows_what_differs(setup, changes, shown):
     await setup.notify(usual := await setup.ended())
     delivery = await setup.ended("d2", card_ts="2.0", parent_ts="2.0", **changes)
     await setup.notify(delivery)
@@ -88,9 +83,7 @@ async def test_the_card_shows_what_differs(
     assert card.announcement == announcement_of(usual)
 
 
-async def test_a_file_that_slack_does_not_show_yet_is_said_to_be_unconfirmed(
-    setup: NotificationSetup,
-) -> None:
+async def test_a_file_that_slack_does_not_show_yet_is_said_to_be_unconfirmed(setup):
     await setup.notify(await setup.ended(state="unconfirmed"))
     ((_, card),) = setup.gateway.shown
     assert not card.is_confirmed
@@ -102,22 +95,22 @@ async def test_a_file_that_slack_does_not_show_yet_is_said_to_be_unconfirmed(
     ids=["a recording", "a transcript", "redacted"],
 )
 async def test_under_the_requester_rule_only_the_card_of_a_transcript_says_that_all_may_hear(
-    sqlite_store: Database, changes: dict[str, Any], is_for_all: bool
-) -> None:
+    sqlite_store, changes, is_for_all
+):
     setup = NotificationSetup(sqlite_store, audience_must_be_cleared=False)
     await setup.notify(await setup.ended(**changes))
     ((_, card),) = setup.gateway.shown
     assert card.is_for_all_here is is_for_all
 
 
-async def test_without_retention_no_deletion_is_announced(sqlite_store: Database) -> None:
+async def test_without_retention_no_deletion_is_announced(sqlite_store):
     setup = NotificationSetup(sqlite_store, keep_raw=None)
     await setup.notify(await setup.ended())
     ((_, card),) = setup.gateway.shown
     assert card.deleted_at is None
 
 
-async def test_the_facts_of_a_call_are_shown_once_in_a_thread(setup: NotificationSetup) -> None:
+async def test_the_facts_of_a_call_are_shown_once_in_a_thread(setup):
     await setup.notify(await setup.ended())
     await setup.notify(await setup.ended("d2", card_ts="2.0"))
     first, second = (card for _, card in setup.gateway.shown)
@@ -125,9 +118,7 @@ async def test_the_facts_of_a_call_are_shown_once_in_a_thread(setup: Notificatio
     assert (second.is_follow_up, second.call) == (True, None)
 
 
-async def test_the_redacted_recording_that_follows_says_why_it_replaces_the_raw_one(
-    setup: NotificationSetup,
-) -> None:
+async def test_the_redacted_recording_that_follows_says_why_it_replaces_the_raw_one(setup):
     raw = await setup.ended(taken_back_at=NOON, taken_back_cause="audience")
     follower = await setup.ended("d2", replaces_id=raw.id, **REDACTED)
     await setup.notify(follower)
@@ -135,9 +126,7 @@ async def test_the_redacted_recording_that_follows_says_why_it_replaces_the_raw_
     assert card.replaced_because == "audience"
 
 
-async def test_the_card_of_a_take_back_is_not_changed_if_no_redacted_recording_can_follow(
-    setup: NotificationSetup,
-) -> None:
+async def test_the_card_of_a_take_back_is_not_changed_if_no_redacted_recording_can_follow(setup):
     raw = await setup.ended(taken_back_at=NOON, taken_back_cause="audience")
     follower = await setup.ended("d2", state="failed", replaces_id=raw.id, share_tried_at=None)
     assert await setup.notify(follower) is None
@@ -154,17 +143,13 @@ async def test_the_card_of_a_take_back_is_not_changed_if_no_redacted_recording_c
         pytest.param({"state": "refused", "destination_channel_id": None}, id="no destination"),
     ],
 )
-async def test_a_missing_or_replaced_card_is_not_updated(
-    setup: NotificationSetup, changes: dict[str, Any]
-) -> None:
+async def test_a_missing_or_replaced_card_is_not_updated(setup, changes):
     assert await setup.notify(await setup.ended(**changes)) is None
     assert setup.gateway.cards == []
 
 
 @pytest.mark.parametrize("is_shown", [True, False], ids=["shown", "perhaps shown"])
-async def test_a_card_of_a_file_taken_back_meanwhile_is_corrected_by_the_take_back(
-    setup: NotificationSetup, is_shown: bool
-) -> None:
+async def test_a_card_of_a_file_taken_back_meanwhile_is_corrected_by_the_take_back(setup, is_shown):
     delivery = await setup.ended()
     work = DueWork(database=setup.database, clock=lambda: setup.now, lease=DAY)
     assert await work.claim(DueWorkKind.TAKE_BACK, 9, takes_over=False) == []

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from bot.audit.log import AuditFilter, newest_events
+from bot.audit.log import AuditFilter, all_events
 from bot.errors import CallAudioError
 from bot.polyai.agents import Agent
 from bot.polyai.payloads import CallFacts
@@ -27,16 +27,10 @@ from bot.recordings.deliveries.slack_port import (
 from bot.recordings.steps.notification import FIRST_WAIT, LONGEST_WAIT, NOTIFY_FOR, Notification
 from bot.store.database import Database
 from tests.conftest import NOON
-from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row, stored_delivery
 from tests.recordings.references.test_agents import AGENTS
 from tests.recordings.requests.builders import changed_request
-from tests.recordings.requests.test_request_store import (
-    ALICE,
-    CALL,
-    CHANNEL,
-    REQUEST,
-    RequestStoreSetup,
-)
+from tests.recordings.requests.test_request_store import ALICE, CALL, CHANNEL, REQUEST
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -133,13 +127,8 @@ class NotificationSetup:
 
     async def stored(self, **changes: Any) -> Delivery:
         url = SecretStr("https://hooks.slack.com/commands/T1/secret")
-        stored = await RequestStoreSetup(self.database).store(
-            changed_request(REQUEST, response_url=url)
-        )
-        delivery = await self.deliveries.read(stored.delivery_id)
-        if changes:
-            await self.deliveries.change(delivery, changes)
-        return delivery
+        request = changed_request(REQUEST, response_url=url)
+        return await stored_delivery(self.database, request, **changes)
 
     async def ended(self, delivery_id: str = "d1", **columns: Any) -> Delivery:
         """Store a delivered raw recording, but for the columns."""
@@ -161,23 +150,18 @@ class NotificationSetup:
         """Store a failed delivery that still has its card."""
         delivery = await self.stored(card_ts="1.0", destination_channel_id="C1")
         ending = self.deliveries.ending(State.FAILED)
-        await self.deliveries.change(
-            delivery, {**ending, "error_code": GONE.code, "problem": asdict(GONE)}
-        )
-        return await self.deliveries.read(delivery.id)
+        why = {"error_code": GONE.code, "problem": asdict(GONE)}
+        return await self.deliveries.change(delivery, ending | why)
 
     async def notify(self, delivery: Delivery) -> datetime | None:
         with capture_logs():
             return await self.telling.notify_end(delivery.id)
 
-    async def tags(self) -> list[str]:
+    async def untold(self) -> list[dict[str, Any]]:
+        """Read the payloads of the events that say that notifying was given up."""
         async with self.database.read() as session:
-            return [event.tag for event in await newest_events(session, AuditFilter(), 100)]
-
-    async def payload(self) -> dict[str, Any]:
-        """Read the payload of the newest event."""
-        async with self.database.read() as session:
-            return (await newest_events(session, AuditFilter(), 1))[0].payload
+            events = all_events(session, AuditFilter())
+            return [e.payload async for e in events if e.tag == "worker:delivery:untold"]
 
 
 @pytest.fixture
@@ -207,8 +191,8 @@ async def test_a_failure_is_notified_in_its_own_words_and_nothing_remains_due(se
     ],
 )
 async def test_only_files_of_a_failed_delivery_that_may_be_visible_are_deleted(
-    sqlite_store: Database, state: str, share_tried_at: datetime | None, deleted: list[str]
-) -> None:
+    sqlite_store, state, share_tried_at, deleted
+):
     setup = NotificationSetup(sqlite_store)
     files = {"file_id": "F1", "picture_file_id": "F2", "share_tried_at": share_tried_at}
     await setup.notify(await setup.ended(state=state, **files))
@@ -232,8 +216,8 @@ async def test_only_files_of_a_failed_delivery_that_may_be_visible_are_deleted(
 )
 @pytest.mark.parametrize("is_private", [True, False, None])
 async def test_each_end_has_its_note_unless_the_card_shows_everything(
-    sqlite_store: Database, columns: dict[str, Any], kind: str | None, is_private: bool | None
-) -> None:
+    sqlite_store, columns, kind, is_private
+):
     setup = NotificationSetup(sqlite_store)
     where = {"destination_is_private": is_private, "origin_channel_id": "C0ASKED000"}
     delivery = await setup.ended(response_url="https://a.b/c", **where, **columns)
@@ -288,7 +272,7 @@ async def test_a_failed_card_update_is_retried_and_the_note_is_not(setup):
     assert setup.gateway.cards == ["withdrawn"]
 
 
-async def test_a_card_and_a_note_that_both_fail_are_both_retried(sqlite_store: Database) -> None:
+async def test_a_card_and_a_note_that_both_fail_are_both_retried(sqlite_store):
     setup = NotificationSetup(sqlite_store)
     delivery = await setup.failed()
     setup.gateway.card_errors, setup.gateway.tell_errors = [Away()], [Away()]
@@ -311,7 +295,7 @@ async def test_retries_come_at_growing_intervals_and_end_after_a_day(setup):
     assert waits[:4] == [FIRST_WAIT, FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
     assert max(waits) == LONGEST_WAIT
     assert setup.now >= NOON + NOTIFY_FOR
-    assert (await setup.tags())[-1] == "worker:delivery:untold"
+    assert len(await setup.untold()) == 1
     assert (await setup.deliveries.read(delivery.id)).response_url is None
 
 
@@ -330,16 +314,13 @@ async def test_a_note_that_slack_does_not_accept_is_given_up(setup, error, after
 
     assert await setup.notify(delivery) is None
 
-    assert (await setup.tags())[-1] == "worker:delivery:untold"
-    assert await setup.payload() == {"code": error.code, "kind": "failed"}
+    assert await setup.untold() == [{"code": error.code, "kind": "failed"}]
 
 
-async def test_an_end_without_a_note_is_given_up_if_workers_die_at_its_card(
-    sqlite_store: Database,
-) -> None:
+async def test_an_end_without_a_note_is_given_up_if_workers_die_at_its_card(sqlite_store):
     setup = NotificationSetup(sqlite_store)
     await setup.telling.give_up((await setup.ended()).id, "worker_died")
-    assert await setup.payload() == {"code": "worker_died", "kind": None}
+    assert await setup.untold() == [{"code": "worker_died", "kind": None}]
 
 
 @pytest.mark.both_databases
