@@ -5,23 +5,21 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import create_engine, text
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
 from bot.cli.app import build_cli
 from bot.store.database import Database
-from bot.store.engines import async_url
-from bot.store.schema import sync_url
-from bot.store.tables import DeliveryRow
 from tests.cli.conftest import Run
 from tests.recordings.deliveries.rows import delivery_row
 from tests.tables import each_row
@@ -44,8 +42,10 @@ def audit(run: Run, sqlite_url: str) -> Run:
 async def fill(url: str) -> None:
     database = Database(url)
     async with database.write() as session:
-        session.add(delivery("d1", "CA1", ALICE))
-        session.add(delivery("d2", "CA2", BOB))
+        for number, user_id in enumerate((ALICE, BOB), 1):
+            ids = {"team_id": TEAM, "user_id": user_id, "conversation_id": f"CA{number}"}
+            more = {"response_url": SECRET, "state": "requested"}
+            session.add(delivery_row(f"d{number}", "C0", **ids, **more))
     for hour, (actor_id, subject_id, delivery_id) in enumerate(EVENTS):
         event = AuditEvent(
             tag=AuditTag.DELIVERY_REQUESTED if delivery_id else AuditTag.ADMIN_REFUSED,
@@ -60,30 +60,16 @@ async def fill(url: str) -> None:
     await database.close()
 
 
-def delivery(delivery_id: str, conversation_id: str, user_id: str) -> DeliveryRow:
-    return delivery_row(
-        delivery_id,
-        "C0",
-        team_id=TEAM,
-        user_id=user_id,
-        conversation_id=conversation_id,
-        response_url=SECRET,
-        state="requested",
-    )
-
-
 def tamper(url: str, statement: str) -> None:
     """Edit as a careful attacker would, who restores the triggers."""
-    engine = create_engine(sync_url(async_url(url)))
-    triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-    with engine.begin() as connection:
-        found = connection.execute(text(triggers)).all()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as store, store:
+        triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        found = store.execute(triggers).fetchall()
         for name, _ in found:
-            connection.execute(text(f"DROP TRIGGER {name}"))
-        connection.execute(text(statement))
+            store.execute(f"DROP TRIGGER {name}")
+        store.execute(statement)
         for _, create in found:
-            connection.exec_driver_sql(create)
-    engine.dispose()
+            store.execute(create)
 
 
 UNREADABLE = {
@@ -257,10 +243,8 @@ def test_without_older_events_or_with_a_date_in_the_future_nothing_is_sealed(
 
 
 def test_a_missing_trigger_is_named(audit, sqlite_url):
-    engine = create_engine(sync_url(async_url(sqlite_url)))
-    with engine.begin() as connection:
-        connection.execute(text("DROP TRIGGER audit_events_no_update"))
-    engine.dispose()
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as store, store:
+        store.execute("DROP TRIGGER audit_events_no_update")
 
     told, as_json = audit("verify"), audit("verify", "--json")
 
