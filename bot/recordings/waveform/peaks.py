@@ -10,36 +10,31 @@ from bot.recordings.audio.codecs import Samples
 BINS: Final = 4096
 """A power of two; after a long recording between half and all of them are used."""
 FIRST_BIN_FRAMES: Final = 64
+BLOCK_FRAMES: Final = 1024
+"""Samples are added in blocks of this length, a power of two, except for the last."""
 
 
 class PeakBins:
     """Keeps the smallest and largest sample of each bin; full bins are merged in pairs."""
 
-    def __init__(self, *, channels: int, dtype: np.dtype[Any], block_frames: int) -> None:
+    def __init__(self, *, channels: int, dtype: np.dtype[Any]) -> None:
         self._channels = channels
-        self._block = block_frames
-        self.bin_frames = min(FIRST_BIN_FRAMES, block_frames)
+        self.bin_frames = FIRST_BIN_FRAMES
         self._lows: NDArray[Any] = np.zeros((BINS, channels), dtype)
         self._highs: NDArray[Any] = np.zeros((BINS, channels), dtype)
         self._full = 0
         self._begun = 0
         """Cells in the bin after the full ones."""
 
-    def add(self, rows: Samples) -> NDArray[np.bool_]:
-        """Add blocks, one per row; returns which of them are all zeros."""
-        silent = np.empty(len(rows), np.bool_)
+    def add(self, samples: Samples) -> None:
+        """Add whole blocks."""
         at = 0
-        while at < len(rows):
+        while at < len(samples):
             self._make_room()
             # A cell is one bin's part of a block: the whole block once bins are longer than blocks.
-            cell_frames = min(self.bin_frames, self._block)
-            lows, highs = self._extremes(rows[at:], cell_frames)
-            a_row = self._block // cell_frames
-            quiet = np.asarray(np.logical_not(lows.any(axis=1) | highs.any(axis=1)))
-            taken = self._fill(lows, highs) // a_row
-            silent[at : at + taken] = quiet.reshape(-1, a_row).min(axis=1)[:taken]
-            at += taken
-        return silent
+            cell_samples = min(self.bin_frames, BLOCK_FRAMES) * self._channels
+            lows, highs = self._extremes(samples[at:], cell_samples)
+            at += self._fill(lows, highs) * cell_samples
 
     def finish(self, rest: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
         """Add the rest; returns lows and highs, with a row per bin and a column per channel."""
@@ -48,7 +43,7 @@ class PeakBins:
             self._make_room()
             part = frames[: self.bin_frames]
             self._merge(part.min(axis=0), part.max(axis=0))
-            if self.bin_frames > self._block:
+            if self.bin_frames > BLOCK_FRAMES:
                 self._begun += 1
             else:
                 self._full += 1
@@ -56,9 +51,9 @@ class PeakBins:
         used = self._full + (1 if self._begun else 0)
         return self._lows[:used], self._highs[:used]
 
-    def _extremes(self, rows: Samples, cell_frames: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        cells = rows.reshape(-1, cell_frames * self._channels)
-        lows = np.empty((len(cells), self._channels), rows.dtype)
+    def _extremes(self, samples: Samples, cell_samples: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        cells = samples.reshape(-1, cell_samples)
+        lows = np.empty((len(cells), self._channels), samples.dtype)
         highs = np.empty_like(lows)
         for channel in range(self._channels):
             side = cells[:, channel :: self._channels]
@@ -68,7 +63,7 @@ class PeakBins:
 
     def _fill(self, lows: NDArray[Any], highs: NDArray[Any]) -> int:
         """Add cells to bins until all bins are full; returns the number of added cells."""
-        per_bin = max(1, self.bin_frames // self._block)
+        per_bin = max(1, self.bin_frames // BLOCK_FRAMES)
         at = 0
         while at < len(lows) and self._full < BINS:
             whole = (len(lows) - at) // per_bin

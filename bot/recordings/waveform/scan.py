@@ -1,6 +1,6 @@
 """Computes the outline of a recording during its transfer, in bounded memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from bot.recordings.audio.audio_chunks import AudioChunks
 from bot.recordings.audio.codecs import Codec, Samples, codec_of
-from bot.recordings.audio.silence import SilenceFinder, block_frames
-from bot.recordings.audio.spans import SpanSummary
+from bot.recordings.audio.spans import SpanCollector, SpanSummary
 from bot.recordings.audio.wav_errors import WavError
 from bot.recordings.audio.wav_header import WavHeader
 from bot.recordings.audio.wav_header_parser import parse_wav_header
-from bot.recordings.waveform.peaks import PeakBins
+from bot.recordings.waveform.peaks import BLOCK_FRAMES, PeakBins
 
 LEAST_SILENCE_SECONDS: Final = 0.3
 """Shorter stretches may be pauses of synthetic speech between two sentences."""
@@ -43,6 +42,10 @@ class Waveform:
     def channels(self) -> int:
         """The number of channels, each drawn in a lane."""
         return int(self.lows.shape[1])
+
+
+FIRST_SAMPLES: Final = 32
+"""Samples of a stretch that are read first; hardly any sound has so many zeros in a row."""
 
 
 class WaveformScan:
@@ -84,26 +87,21 @@ class WaveformScan:
         self._prefix = b""
 
 
-@dataclass
 class _Reading:
     """The audio after the header, processed in blocks."""
 
-    header: WavHeader
-    codec: Codec
-    _held: int = 0
-    _frames: int = 0
-    _chunks: AudioChunks = field(init=False)
-
-    def __post_init__(self) -> None:
-        header, codec = self.header, self.codec
-        least_frames = int(LEAST_SILENCE_SECONDS * header.sample_rate_hz)
+    def __init__(self, header: WavHeader, codec: Codec) -> None:
+        self._rate_hz = header.sample_rate_hz
+        self._codec = codec
+        self._held = 0
         self._frame_bytes = codec.sample_bytes * header.channels
         self._chunks = AudioChunks(header.data_bytes, self._frame_bytes)
-        block = block_frames(least_frames)
-        self._row_bytes = block * self._frame_bytes
-        self._room = memoryview(bytearray(GATHERED_BYTES // self._row_bytes * self._row_bytes))
-        self._peaks = PeakBins(channels=header.channels, dtype=codec.dtype, block_frames=block)
-        self._silence = SilenceFinder(channels=header.channels, least_frames=least_frames)
+        self._block_bytes = BLOCK_FRAMES * self._frame_bytes
+        room_bytes = GATHERED_BYTES // self._block_bytes * self._block_bytes
+        self._room = memoryview(bytearray(room_bytes))
+        self._peaks = PeakBins(channels=header.channels, dtype=codec.dtype)
+        least_frames = int(LEAST_SILENCE_SECONDS * self._rate_hz)
+        self._silence = _SilenceFinder(header.channels, least_frames)
 
     def take(self, piece: memoryview) -> None:
         for audio in self._chunks.audio_in(piece):
@@ -116,39 +114,79 @@ class _Reading:
             self._held += count
             audio = audio[count:]
             if self._held == len(self._room):
-                self._work(self._held)
+                self._peaks.add(self._decoded(0, self._held))
                 self._held = 0
 
     def finish(self) -> Waveform | None:
-        whole = self._held // self._row_bytes * self._row_bytes
-        if whole:
-            self._work(whole)
+        whole = self._held // self._block_bytes * self._block_bytes
+        self._peaks.add(self._decoded(0, whole))
         end = self._held - self._held % self._frame_bytes  # the last frame may be incomplete
-        rest = self.codec.decode(self._room[whole:end])
-        if len(rest):
-            self._silence.add(rest.reshape(1, -1), np.array([not rest.any()]))
-            self._frames += len(rest) // self.header.channels
-        self._silence.finish()
-        lows, highs = self._peaks.finish(rest)
-        if not self._frames:
+        lows, highs = self._peaks.finish(self._decoded(whole, end))
+        if not self._silence.frames:
             return None
-        rate_hz = self.header.sample_rate_hz
         return Waveform(
             lows=_from_full_scale(lows),
             highs=_from_full_scale(highs),
-            bin_seconds=self._peaks.bin_frames / rate_hz,
-            length_seconds=self._frames / rate_hz,
-            silences=self._silence.spans.spans(rate_hz),
+            bin_seconds=self._peaks.bin_frames / self._rate_hz,
+            length_seconds=self._silence.frames / self._rate_hz,
+            silences=self._silence.finish(self._rate_hz),
         )
 
-    def _work(self, size: int) -> None:
-        rows = self._decoded(size)
-        self._silence.add(rows, self._peaks.add(rows))
-        self._frames += rows.size // self.header.channels
+    def _decoded(self, start: int, end: int) -> Samples:
+        samples = self._codec.decode(self._room[start:end])
+        self._silence.add(samples)
+        return samples
 
-    def _decoded(self, size: int) -> Samples:
-        rows = size // self._row_bytes
-        return self.codec.decode(self._room[:size]).reshape(rows, -1)
+
+class _SilenceFinder:
+    """Finds to the frame where all channels are zero.
+
+    Attributes:
+        frames: the number of frames read.
+    """
+
+    def __init__(self, channels: int, least_frames: int) -> None:
+        self.frames = 0
+        self._channels = channels
+        self._least_frames = least_frames
+        self._spans = SpanCollector()
+        self._since: int | None = None
+        """The first frame of the current silence."""
+
+    def add(self, samples: Samples) -> None:
+        if self._may_hold_silence(samples):
+            self._search(samples)
+        self.frames += len(samples) // self._channels
+
+    def _may_hold_silence(self, samples: Samples) -> bool:
+        """Whether one may begin, go on or end here; usually a few samples show that none does."""
+        if self._since is not None or not samples[-self._channels :].any():
+            return True
+        # A silence that is long enough covers at least one of these stretches.
+        stretch = self._least_frames // 2 * self._channels
+        stretches = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)
+        return not stretches[:, :FIRST_SAMPLES].any(axis=1).all()
+
+    def _search(self, samples: Samples) -> None:
+        silent = samples[:: self._channels] == 0
+        for channel in range(1, self._channels):
+            silent &= samples[channel :: self._channels] == 0
+        before = np.concatenate(([self._since is not None], silent[:-1]))
+        edges = np.flatnonzero(silent != before) + self.frames
+        if self._since is not None:
+            edges = np.concatenate(([self._since], edges))
+        self._note(edges[: len(edges) // 2 * 2].reshape(-1, 2))
+        self._since = int(edges[-1]) if len(edges) % 2 else None
+
+    def finish(self, sample_rate_hz: int) -> SpanSummary:
+        if self._since is not None:
+            self._note(np.array([(self._since, self.frames)]))
+        return self._spans.spans(sample_rate_hz)
+
+    def _note(self, spans: NDArray[np.intp]) -> None:
+        long_enough = spans[:, 1] - spans[:, 0] >= self._least_frames
+        for start, end in spans[long_enough].tolist():
+            self._spans.add(start, end)
 
 
 def _from_full_scale(samples: NDArray[Any]) -> NDArray[np.float32]:
