@@ -27,7 +27,7 @@ class PeakBins:
         """Cells in the bin after the full ones."""
 
     def add(self, samples: Samples) -> None:
-        """Add whole blocks."""
+        """Add whole blocks; the last may be shorter, and nothing is added after it."""
         at = 0
         while at < len(samples):
             self._make_room()
@@ -36,58 +36,43 @@ class PeakBins:
             lows, highs = self._extremes(samples[at:], cell_samples)
             at += self._fill(lows, highs) * cell_samples
 
-    def finish(self, rest: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Add the rest; returns lows and highs, with a row per bin and a column per channel."""
-        frames = rest.reshape(-1, self._channels)
-        while len(frames):
-            self._make_room()
-            part = frames[: self.bin_frames]
-            self._merge(part.min(axis=0), part.max(axis=0))
-            if self.bin_frames > BLOCK_FRAMES:
-                self._begun += 1
-            else:
-                self._full += 1
-            frames = frames[len(part) :]
+    def extremes(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return lows and highs, with a row per bin and a column per channel."""
         used = self._full + (1 if self._begun else 0)
         return self._lows[:used], self._highs[:used]
 
     def _extremes(self, samples: Samples, cell_samples: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        cells = samples.reshape(-1, cell_samples)
-        lows = np.empty((len(cells), self._channels), samples.dtype)
+        whole = len(samples) // cell_samples
+        cells = samples[: whole * cell_samples].reshape(whole, cell_samples)
+        rest = samples[whole * cell_samples :].reshape(-1, self._channels)
+        lows = np.empty((whole + bool(len(rest)), self._channels), samples.dtype)
         highs = np.empty_like(lows)
         for channel in range(self._channels):
             side = cells[:, channel :: self._channels]
-            np.minimum.reduce(side, axis=1, out=lows[:, channel])
-            np.maximum.reduce(side, axis=1, out=highs[:, channel])
+            np.minimum.reduce(side, axis=1, out=lows[:whole, channel])
+            np.maximum.reduce(side, axis=1, out=highs[:whole, channel])
+        if len(rest):
+            lows[whole], highs[whole] = rest.min(axis=0), rest.max(axis=0)
         return lows, highs
 
     def _fill(self, lows: NDArray[Any], highs: NDArray[Any]) -> int:
         """Add cells to bins until all bins are full; returns the number of added cells."""
         per_bin = max(1, self.bin_frames // BLOCK_FRAMES)
-        at = 0
-        while at < len(lows) and self._full < BINS:
-            whole = (len(lows) - at) // per_bin
-            if self._begun or not whole:
-                count = min(per_bin - self._begun, len(lows) - at)
-                cells = slice(at, at + count)
-                self._merge(lows[cells].min(axis=0), highs[cells].max(axis=0))
-                self._begun = (self._begun + count) % per_bin
-                self._full += 0 if self._begun else 1
-            else:
-                bins = min(whole, BINS - self._full)
-                count = bins * per_bin
-                cells, room = slice(at, at + count), slice(self._full, self._full + bins)
-                shape = (bins, per_bin, self._channels)
-                self._lows[room] = lows[cells].reshape(shape).min(axis=1)
-                self._highs[room] = highs[cells].reshape(shape).max(axis=1)
-                self._full += bins
-            at += count
-        return at
-
-    def _merge(self, low: NDArray[Any], high: NDArray[Any]) -> None:
-        at = self._full
-        self._lows[at] = np.minimum(self._lows[at], low) if self._begun else low
-        self._highs[at] = np.maximum(self._highs[at], high) if self._begun else high
+        count = min(len(lows), (BINS - self._full) * per_bin - self._begun)
+        starts = np.arange(-self._begun, count, per_bin)
+        starts[0] = 0  # it may continue the bin that was begun
+        bins = slice(self._full, self._full + len(starts))
+        for kept, cells, least_or_most in (
+            (self._lows, lows, np.minimum),
+            (self._highs, highs, np.maximum),
+        ):
+            found = least_or_most.reduceat(cells[:count], starts, axis=0)
+            if self._begun:
+                found[0] = least_or_most(found[0], kept[self._full])
+            kept[bins] = found
+        filled, self._begun = divmod(self._begun + count, per_bin)
+        self._full += filled
+        return count
 
     def _make_room(self) -> None:
         if self._full < BINS:

@@ -96,9 +96,8 @@ class _Reading:
         self._held = 0
         self._frame_bytes = codec.sample_bytes * header.channels
         self._chunks = AudioChunks(header.data_bytes, self._frame_bytes)
-        self._block_bytes = BLOCK_FRAMES * self._frame_bytes
-        room_bytes = GATHERED_BYTES // self._block_bytes * self._block_bytes
-        self._room = memoryview(bytearray(room_bytes))
+        block_bytes = BLOCK_FRAMES * self._frame_bytes
+        self._room = memoryview(bytearray(GATHERED_BYTES // block_bytes * block_bytes))
         self._peaks = PeakBins(channels=header.channels, dtype=codec.dtype)
         least_frames = int(LEAST_SILENCE_SECONDS * self._rate_hz)
         self._silence = _SilenceFinder(header.channels, least_frames)
@@ -114,16 +113,14 @@ class _Reading:
             self._held += count
             audio = audio[count:]
             if self._held == len(self._room):
-                self._peaks.add(self._decoded(0, self._held))
+                self._work(self._held)
                 self._held = 0
 
     def finish(self) -> Waveform | None:
-        whole = self._held // self._block_bytes * self._block_bytes
-        self._peaks.add(self._decoded(0, whole))
-        end = self._held - self._held % self._frame_bytes  # the last frame may be incomplete
-        lows, highs = self._peaks.finish(self._decoded(whole, end))
+        self._work(self._held - self._held % self._frame_bytes)  # the last frame may be incomplete
         if not self._silence.frames:
             return None
+        lows, highs = self._peaks.extremes()
         return Waveform(
             lows=_from_full_scale(lows),
             highs=_from_full_scale(highs),
@@ -132,10 +129,10 @@ class _Reading:
             silences=self._silence.finish(self._rate_hz),
         )
 
-    def _decoded(self, start: int, end: int) -> Samples:
-        samples = self._codec.decode(self._room[start:end])
+    def _work(self, size: int) -> None:
+        samples = self._codec.decode(self._room[:size])
         self._silence.add(samples)
-        return samples
+        self._peaks.add(samples)
 
 
 class _SilenceFinder:

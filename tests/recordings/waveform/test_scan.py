@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.recordings.audio.spans import MAX_SPANS
+from bot.recordings.waveform import peaks
 from bot.recordings.waveform.peaks import BINS
 from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, Waveform, WaveformScan
 from bot.sandbox import recordings
@@ -141,17 +142,19 @@ def test_single_bytes_give_the_same_outline():
     assert facts(scan(*(body[at : at + 1] for at in range(len(body))))) == facts(scan(body))
 
 
+@pytest.mark.parametrize("bins", [16, BINS], ids=["longer than blocks", "shorter"])
 @pytest.mark.parametrize("channels", [1, 2])
 @settings(max_examples=examples(5), deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 400_000))
-def test_the_bins_are_the_extremes_of_their_samples(channels, seed, frames):
+def test_the_bins_are_the_extremes_of_their_samples(channels, bins, seed, frames):
     samples = np.random.default_rng(seed).integers(-(2**15), 2**15, (frames, channels), np.int16)
-    waveform = whole(wav(samples.tobytes(), channels=channels))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(peaks, "BINS", bins)
+        waveform = whole(wav(samples.tobytes(), channels=channels))
 
-    bin_frames = round(waveform.bin_seconds * RATE_HZ)
-    starts = np.arange(0, frames, bin_frames)
+    starts = np.arange(0, frames, round(waveform.bin_seconds * RATE_HZ))
     assert waveform.length_seconds == frames / RATE_HZ
-    assert len(waveform.lows) == len(waveform.highs) == len(starts) <= BINS
+    assert len(waveform.lows) == len(waveform.highs) == len(starts) <= bins
     lows = np.minimum.reduceat(samples, starts, axis=0) / 2**15
     highs = np.maximum.reduceat(samples, starts, axis=0) / 2**15
     assert np.array_equal(waveform.lows, lows.astype(np.float32))
