@@ -251,19 +251,12 @@ def outcome(text):
 
 
 @given(ANYTHING)
-def test_any_text_is_a_value_or_a_refusal(text):
+def test_any_text_is_parsed_or_refused_and_a_possible_phone_number_is_never_an_id(text):
     result = outcome(text)
     if isinstance(result, UsageError):
         assert result.what
         assert not set("<>&") & set(result.what)
-    else:
-        assert isinstance(result, AskForHelp | AskForRecording)
-
-
-@given(ANYTHING)
-def test_a_possible_phone_number_is_never_taken_for_an_id(text):
-    result = outcome(text)
-    if isinstance(result, AskForRecording):
+    elif isinstance(result, AskForRecording):
         taken = result.reference.conversation_id
         assert is_machine_made(taken) or not may_be_personal(taken)
 

@@ -56,24 +56,6 @@ def test_a_missing_field_is_unknown_and_not_false(file, found):
     assert shares_of(file) == found
 
 
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=8,
-)
-NAMES = st.sampled_from(
-    ("shares", "channels", "groups", "ims", "public_url_shared", "has_more_shares")
-)
-
-
-@given(st.dictionaries(NAMES, anything))
-def test_any_object_is_read_and_only_a_false_flag_excludes_a_public_link(file):
-    found = shares_of(file)
-    is_no = file.get("public_url_shared") is False
-    assert (found.has_public_link is False) == is_no
-    assert len({each.channel_id for each in found.places}) == len(found.places)
-
-
 ids = st.lists(st.sampled_from(("C1", "C2", "C3")), unique=True)
 
 
