@@ -45,13 +45,17 @@ from tests.ports import free_port
 from tests.recordings.deliveries.rows import delivery_row
 from tests.tls import AUTHORITY
 
-APPROVALS = "C0APPROVE0"
+CHANNEL = "C0APPROVE0"
 SECRETS = (PLAIN_KEY, RAW_KEY, PLATFORM_KEY, "hunter2", "wrongKey", "xoxb-1", "xapp-1")
-OF_SLACK = {"scopes", "clock", "conversations", "approvals channel", "admins"}
+PLAIN, RAW, CALLS, REDACTION = (
+    f"{what} default" for what in ("plain key of", "raw key of", "calls of", "redaction for")
+)
+WRITING, APPROVALS = "writing to the database", "approvals channel"
+OF_SLACK = {"scopes", "clock", "conversations", APPROVALS, "admins"}
 OF_STORE = {"canary", "time zones", "worker"}
-OF_DATABASE = OF_STORE | {"migrations", "writing to the database"}
-OF_AGENT = {"raw key of default", "redaction for default"}
-OF_CALLS = {"Slack", *OF_SLACK, "plain key of default", *OF_AGENT}
+OF_DATABASE = OF_STORE | {"migrations", WRITING}
+OF_AGENT = {RAW, REDACTION}
+OF_CALLS = {"Slack", *OF_SLACK, PLAIN, *OF_AGENT}
 REINSTALL = "Install App → Reinstall"
 
 
@@ -105,9 +109,9 @@ def read_only_postgresql(bench: Bench) -> None:
 
 
 def approvals_without_the_bot(bench: Bench) -> None:
-    bench.environ["CALLAUDIO_APPROVALS_CHANNEL"] = APPROVALS
+    bench.environ["CALLAUDIO_APPROVALS_CHANNEL"] = CHANNEL
     members = [bench.workspace.bot_user_id]
-    bench.workspace.add_channel(APPROVALS, members=members, bot_is_member=False)
+    bench.workspace.add_channel(CHANNEL, members=members, bot_is_member=False)
 
 
 def account(*agents: str, **changes: str) -> Callable[[Bench], None]:
@@ -229,11 +233,7 @@ ROWS = {
     ),
     "a network without DNS": Row(setting(**NAMES_OF_NOBODY), "proxy", FIXES[DNS], OF_CALLS),
     "an expired certificate": Row(
-        setting(**TRUSTED),
-        "plain key of default",
-        FIXES[CERTIFICATE_EXPIRED],
-        OF_AGENT,
-        tls=(None, "expired"),
+        setting(**TRUSTED), PLAIN, FIXES[CERTIFICATE_EXPIRED], OF_AGENT, tls=(None, "expired")
     ),
     # The database.
     "a folder that is not there": Row(
@@ -255,12 +255,8 @@ ROWS = {
         "Install that version again, or restore a backup of before it was migrated.",
         OF_STORE,
     ),
-    "a read-only database": Row(
-        read_only_postgresql, "writing to the database", failures.READ_ONLY.fix
-    ),
-    "a disk that is nearly full": Row(
-        disk_nearly_full, "writing to the database", failures.DISK_FULL.fix
-    ),
+    "a read-only database": Row(read_only_postgresql, WRITING, failures.READ_ONLY.fix),
+    "a disk that is nearly full": Row(disk_nearly_full, WRITING, failures.DISK_FULL.fix),
     "a plain key that returned raw": Row(
         canary_frozen, "canary", '`callaudio canary thaw --reason "plain key replaced"`'
     ),
@@ -298,9 +294,7 @@ ROWS = {
         setting(SLACK_APP_TOKEN="xapp-1"), "requests from Slack", "set SLACK_APP_TOKEN to it"
     ),
     "approvals where the bot is not": Row(
-        approvals_without_the_bot,
-        "approvals channel",
-        f"Type `/invite @callaudio` in the channel {APPROVALS}.",
+        approvals_without_the_bot, APPROVALS, f"Type `/invite @callaudio` in the channel {CHANNEL}."
     ),
     "a workspace that does not take a kind of block": Row(
         without_charts, "messages", "Update callaudio."
@@ -310,39 +304,25 @@ ROWS = {
     ),
     # PolyAI.
     "another plain key": Row(
-        setting(POLYAI_API_KEY="wrongKey1"),
-        "plain key of default",
-        "POLYAI_REGION",
-        {"redaction for default"},
+        setting(POLYAI_API_KEY="wrongKey1"), PLAIN, "POLYAI_REGION", {REDACTION}
     ),
-    "a key of another region": Row(
-        key_of_another_region, "plain key of default", "POLYAI_REGION", {"redaction for default"}
-    ),
+    "a key of another region": Row(key_of_another_region, PLAIN, "POLYAI_REGION", {REDACTION}),
     "another raw key": Row(
-        setting(POLYAI_PII_API_KEY="wrongKey2"),
-        "raw key of default",
-        "POLYAI_REGION",
-        {"redaction for default"},
+        setting(POLYAI_PII_API_KEY="wrongKey2"), RAW, "POLYAI_REGION", {REDACTION}
     ),
     "another agent": Row(
-        setting(POLYAI_AGENT_ID="PROJECT-OTHER"),
-        "plain key of default",
-        "POLYAI_AGENT_ID",
-        OF_AGENT,
+        setting(POLYAI_AGENT_ID="PROJECT-OTHER"), PLAIN, "POLYAI_AGENT_ID", OF_AGENT
     ),
     "another agent, and an account": Row(
         account(AGENT_ID, POLYAI_AGENT_ID="PROJECT-OTHER"),
-        "plain key of default",
+        PLAIN,
         "POLYAI_AGENT_ID",
-        OF_AGENT | {"calls of default"},
+        OF_AGENT | {CALLS},
     ),
     "another host than PolyAI's": Row(
-        setting(POLYAI_API_URL="https://127.0.0.1:{port}"),
-        "plain key of default",
-        FIXES[REFUSED],
-        OF_AGENT,
+        setting(POLYAI_API_URL="https://127.0.0.1:{port}"), PLAIN, FIXES[REFUSED], OF_AGENT
     ),
-    "a host that never answers": Row(polyai_hangs, "plain key of default", "Try again", OF_AGENT),
+    "a host that never answers": Row(polyai_hangs, PLAIN, "Try again", OF_AGENT),
     "another key of a second agent": Row(
         another_agent_with_a_wrong_key,
         "plain key of sales",
@@ -350,26 +330,22 @@ ROWS = {
         {"redaction for sales"},
     ),
     "another platform key": Row(
-        account(AGENT_ID, POLYAI_PLATFORM_API_KEY="wrongKey3"),
-        "calls of default",
-        "POLYAI_PLATFORM_API_KEY",
+        account(AGENT_ID, POLYAI_PLATFORM_API_KEY="wrongKey3"), CALLS, "POLYAI_PLATFORM_API_KEY"
     ),
-    "a platform key of other agents": Row(
-        account("PROJECT-OTHER"), "calls of default", "covers this agent"
-    ),
+    "a platform key of other agents": Row(account("PROJECT-OTHER"), CALLS, "covers this agent"),
     "another host than the platform's": Row(
-        account(AGENT_ID, POLYAI_PLATFORM_URL="{polyai}"), "calls of default", "POLYAI_PLATFORM_URL"
+        account(AGENT_ID, POLYAI_PLATFORM_URL="{polyai}"), CALLS, "POLYAI_PLATFORM_URL"
     ),
     "another account": Row(
-        account(AGENT_ID, POLYAI_ACCOUNT_ID="ws-other"), "calls of default", "POLYAI_ACCOUNT_ID"
+        account(AGENT_ID, POLYAI_ACCOUNT_ID="ws-other"), CALLS, "POLYAI_ACCOUNT_ID"
     ),
     "swapped keys": Row(
         setting(POLYAI_API_KEY=RAW_KEY, POLYAI_PII_API_KEY=PLAIN_KEY),
-        "redaction for default",
+        REDACTION,
         "Swap the plain key (POLYAI_API_KEY) and the raw key (POLYAI_PII_API_KEY).",
     ),
     "a call that is not there, named to compare the keys": Row(
-        no_such_call, "redaction for default", "Agent Studio"
+        no_such_call, REDACTION, "Agent Studio"
     ),
 }
 
