@@ -22,10 +22,9 @@ from bot.store.tables import DueWorkRow
 from tests.bench.contestants import cpu_seconds
 from tests.bench.rows import OURS, ROUNDS, Row
 from tests.bench.stores import POSTGRESQL, SQLITE, migrated, store_urls
-from tests.chaos.fleet import WEB, WORKER
 from tests.polling import until
 from tests.ports import free_port
-from tests.scenarios.killed_bot import Bot, Nursery, Street, open_street
+from tests.scenarios.killed_bot import LISTENER, WORKER, Bot, Nursery, Street, open_street
 from tests.scenarios.scene import ALICE, CHANNEL
 
 WORKERS: Final = (1, 2, 4)
@@ -79,11 +78,8 @@ async def installation(
             async with open_street(nursery, folder, database_url=urls[POSTGRESQL]) as street:
                 await street.scene.grant()
                 ports = [free_port() for _ in range(webs)]
-                bots = [await street.start(WEB, port=each, timings="stormy") for each in ports]
-                bots += [
-                    await street.start(WORKER, port=free_port(), timings="stormy")
-                    for _ in range(workers)
-                ]
+                bots = [await street.start(LISTENER, port=each, timings="stormy") for each in ports]
+                bots += [await street.start(WORKER, timings="stormy") for _ in range(workers)]
                 workspace = street.scene.workspace
                 sides = [
                     SlackClientSide(workspace, f"http://{LOOPBACK}:{port}/slack/events")
@@ -138,7 +134,7 @@ async def _takeover(street: Street, workers: Sequence[Bot]) -> tuple[float, floa
 
 async def _claim(street: Street) -> str | None:
     row = DueWorkRow
-    async with street.scene.stage.application.database.read() as session:
+    async with street.scene.database.read() as session:
         return await session.scalar(select(row.claim).where(row.kind == "deliver"))
 
 

@@ -1,6 +1,5 @@
 """The cost of a redaction check of 1 GiB, compared with its relay."""
 
-import gc
 from typing import Any, Final, cast
 
 from bot.observability.metrics import Metrics
@@ -11,9 +10,9 @@ from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.checking import RedactionChecks
 from bot.wiring.clock import utc_now
-from tests.bench.relay import agent, measure, relaying, source_of, upload_of
-from tests.bench.rows import OURS, ROUNDS, Row, medians
-from tests.bench.standins import CALLS, LARGE, MIB, WARM_UP, stand_ins
+from tests.bench.relay import agent, in_turns, relaying, source_of, upload_of
+from tests.bench.rows import OURS, Row, medians
+from tests.bench.standins import CALLS, LARGE, MIB, stand_ins
 
 ALONE: Final = "plain relay"
 
@@ -26,7 +25,7 @@ class _Unwritten:
 
 
 async def run() -> list[Row]:
-    """Alternate the two, so that other load on the machine affects both equally."""
+    """Measure both."""
     with stand_ins() as where:
         async with (
             relaying(where) as (relay, gateway),
@@ -47,13 +46,7 @@ async def run() -> list[Row]:
                 found = await checks.compare(check)
                 assert found.verdict is Verdict.PROVEN, found
 
-            rounds: dict[str, list[dict[str, float]]] = {OURS: [], ALONE: []}
-            for warm_up in (alone, checked):  # numpy is loaded here, once
-                await warm_up(WARM_UP)
-            for _ in range(ROUNDS):
-                gc.collect()
-                rounds[ALONE].append(await measure(alone, LARGE))
-                rounds[OURS].append(await measure(checked, LARGE))
+            rounds = await in_turns({ALONE: alone, OURS: checked})
     size = CALLS[LARGE][0] // MIB
     return [
         Row(f"{size} MiB held against the raw one", "MB/s", medians(rounds, "rate")),

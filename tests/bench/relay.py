@@ -1,6 +1,7 @@
 """A recording of 1 GiB from PolyAI to Slack: speed and memory, compared with other ways."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -80,13 +81,8 @@ async def run() -> list[Row]:
                 "curl | curl": piped,
                 "files_upload_v2": whole,
             }
-            for way in ways.values():
-                await way(WARM_UP)
             files_before = open_files_and_temporary()
-            rounds: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-            for _ in range(ROUNDS):
-                for name, way in ways.items():
-                    rounds[name].append(await measure(way, LARGE))
+            rounds = await in_turns(ways)
             counted = [await measure(product, CHUNKED) for _ in range(ROUNDS)]
             print(f"  files created: {sorted(open_files_and_temporary() - files_before) or 'none'}")
     size = CALLS[LARGE][0] // MIB
@@ -119,6 +115,18 @@ def upload_of(gateway: SlackGateway, watchers: Sequence[Watcher] = ()) -> Begin:
         yield Outgoing(await gateway.start_upload(file), file, watchers)
 
     return begin
+
+
+async def in_turns(ways: dict[str, Move]) -> dict[str, list[dict[str, float]]]:
+    """Alternate the ways, so that other load on the machine affects all of them equally."""
+    for way in ways.values():
+        await way(WARM_UP)  # what it needs is loaded here, once
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            gc.collect()
+            rounds[name].append(await measure(way, LARGE))
+    return rounds
 
 
 async def measure(move: Move, call: str) -> dict[str, float]:

@@ -13,8 +13,7 @@ import psycopg
 
 from bot.store.engines import async_url
 from bot.store.schema import upgrade
-from tests.chaos.report import report_of_findings
-from tests.chaos.run import Outcome, Plan, chaos
+from tests.chaos.run import Outcome, Plan, chaos, report_of_findings
 from tests.postgresql import Databases, Watcher, start_server
 from tests.scenarios.killed_bot import Nursery
 
@@ -86,14 +85,8 @@ def _tell(plan: Plan, outcome: Outcome, seconds: float) -> None:
     )
     for line, times in broken.most_common(10):
         print(f"LOGGED {times} x {line}")
-    print(
-        f"SEED={plan.seed}: "
-        + (
-            f"{len(outcome.findings)} findings"
-            if outcome.findings
-            else "nothing lost, nothing twice"
-        )
-    )
+    count = len(outcome.findings)
+    print(f"SEED={plan.seed}: {f'{count} findings' if count else 'nothing lost, nothing twice'}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from bot.wiring.application import Roles
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Nursery
 
-WEB, WORKER = Roles(listens=True, works=False), Roles(listens=False, works=True)
 LOOKS_EVERY_SECONDS = 0.1
 CLOCKS_AHEAD_SECONDS = (0.0, 30.0, -30.0)
 """Of every three workers one has a fast clock and one a slow one."""

@@ -44,7 +44,7 @@ class Verdict:
             *self._of_digests(),
             *(f"Slack was sent: {each}" for each in self._scene.workspace.violations),
         ]
-        async with self._scene.stage.application.database.read() as session:
+        async with self._scene.database.read() as session:
             found += [f"audit: {each}" async for each in verify(session)]
         return found + await self._of_audit()
 

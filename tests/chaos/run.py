@@ -1,8 +1,10 @@
 """One run: an installation, its people and its faults, from a seed to a verdict."""
 
 import asyncio
+import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +17,13 @@ from bot.sandbox.person import SlackClientSide
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DigestRunRow, DueWorkRow
 from bot.wiring.clock import utc_now
-from tests.chaos.fleet import WEB, WORKER, Fleet
+from tests.chaos.fleet import Fleet
 from tests.chaos.injected_faults import InjectedFaults
 from tests.chaos.judging import Verdict
 from tests.chaos.people import CLEARED, People
 from tests.chaos.story import Story
 from tests.scenarios.digest_scene import add_digest, ask_for, runs
-from tests.scenarios.killed_bot import Nursery, open_street
+from tests.scenarios.killed_bot import LISTENER, WORKER, Nursery, open_street
 from tests.scenarios.scene import BOSS, Scene
 from tests.tcp_relay import DatabaseRelay, HttpRelay
 
@@ -74,7 +76,7 @@ async def chaos(
         }
         fleet = Fleet(nursery, environment, folder, interrupted_at=story.interrupted_at)
         stack.push_async_callback(fleet.end)
-        webs = fleet.add(plan.webs, "web", WEB)
+        webs = fleet.add(plan.webs, "web", LISTENER)
         workers = fleet.add(plan.workers, "worker", WORKER)
         sides = [
             SlackClientSide(scene.workspace, f"http://{LOOPBACK}:{each.port}/slack/events")
@@ -113,7 +115,7 @@ async def chaos(
 @asynccontextmanager
 async def _digests(scene: Scene, story: Story) -> AsyncIterator[None]:
     """Request a post of a digest now and then."""
-    database = scene.stage.application.database
+    database = scene.database
     digest = await add_digest(database)
 
     async def ask_on_and_on() -> None:
@@ -147,7 +149,7 @@ async def _revoking(people: People, after_seconds: float) -> AsyncIterator[None]
 
 async def _is_over(scene: Scene) -> list[str]:
     """Wait until no work is left; returns the remaining work if it takes too long."""
-    database = scene.stage.application.database
+    database = scene.database
     loop = asyncio.get_running_loop()
     over_at = loop.time() + LONGEST_END_SECONDS
     # Work that is due on a later day, such as the end of retention, is not awaited.
@@ -169,3 +171,23 @@ async def _is_over(scene: Scene) -> list[str]:
         if loop.time() > over_at:
             return [f"never done: {kind} {key}" for kind, key in rows] + [f"digests: {unposted}"]
         await asyncio.sleep(0.3)
+
+
+def report_of_findings(outcome: Outcome) -> Iterator[str]:
+    """Name each finding, and below it the log lines of all processes about it, oldest first."""
+    for finding in outcome.findings:
+        yield f"FOUND {finding}"
+        yield from (f"    {line}" for line in _about(finding, outcome))
+
+
+def _about(finding: str, outcome: Outcome) -> list[str]:
+    # A finding names a delivery by its id, or its call.
+    named = set(re.findall(r"\bd[0-9a-f]{20}\b|\bCA[0-9a-f]{32}\b", finding))
+    lines = [
+        (told["timestamp"], f"{told['timestamp'][14:23]} {log.name} {told['event']} {line[:230]}")
+        for log in outcome.logs
+        for line in log.read_text().splitlines()
+        if line.startswith("{") and any(each in line for each in named)
+        for told in (json.loads(line),)
+    ]
+    return [line for _, line in sorted(lines)]

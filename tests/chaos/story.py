@@ -42,6 +42,3 @@ class Story:
     """The injected faults, in order."""
     interrupted_at: list[float] = field(default_factory=list)
     """When a process was killed, told to end or stopped."""
-
-    def presses(self, call: str, action: str) -> list[Pressed]:
-        return [each for each in self.pressed if (each.call, each.action) == (call, action)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import Select, and_, bindparam, or_, select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.cli.stage import AGENT_ID, Stage
@@ -82,6 +82,11 @@ class Seen:
         return picture
 
     @property
+    def card(self) -> Message:
+        (card,) = [message for message in self.posted if message.thread_ts is None]
+        return card
+
+    @property
     def note(self) -> Ephemeral:
         """The last private message."""
         return self.private[-1]
@@ -117,6 +122,7 @@ class Scene:
         self.polyai = stage.polyai
         self.slack = stage.slack
         self.people = stage.people
+        self.database = stage.application.database
         self.excused: set[str] = set()
         self._numbers = itertools.count(1)
         for user_id in (ALICE, BOB, BOSS):
@@ -158,7 +164,7 @@ class Scene:
     async def end_right(self, user_id: str = ALICE) -> None:
         """Revoke the right to hear raw, without an event of Slack."""
         subject = Subject(self.workspace.team_id, SubjectKind.USER, user_id)
-        async with self.stage.application.database.write() as session:
+        async with self.database.write() as session:
             await revoke(session, subject, Right.PII, by=BOSS, now=utc_now())
 
     async def grant(
@@ -183,7 +189,7 @@ class Scene:
             now=now,
             expires_at=now + lasting if lasting else None,
         )
-        async with self.stage.application.database.write() as session:
+        async with self.database.write() as session:
             await add_grant(session, new)
 
     async def ask(self, text: str = CALL, *, user: str = ALICE, channel: str = CHANNEL) -> Seen:
@@ -261,21 +267,22 @@ class Scene:
     async def latest(self) -> str:
         """The id of the newest delivery that a person requested: a take-back may add another."""
         requested = select(DeliveryRow.id).where(DeliveryRow.replaces_id.is_(None))
-        async with self.stage.application.database.read() as session:
-            query = requested.order_by(DeliveryRow.requested_at.desc()).limit(1)
-            return str(await session.scalar(query))
+        (newest,) = await self.stored(requested.order_by(DeliveryRow.requested_at.desc()).limit(1))
+        return str(newest)
+
+    async def stored(self, query: Select[Any]) -> list[Any]:
+        """Return what a query selects: rows, or values of one column."""
+        async with self.database.read() as session:
+            return list(await session.scalars(query))
 
     async def deliveries(self) -> list[DeliveryRow]:
-        async with self.stage.application.database.read() as session:
-            return list(await session.scalars(select(DeliveryRow)))
+        return await self.stored(select(DeliveryRow))
 
     async def ended(self, delivery_id: str) -> DeliveryRow:
         """Wait until the delivery has ended and its requester is notified."""
 
-        database = self.stage.application.database
-
         async def has_ended() -> bool:
-            found = await database.rows(_STATE_AND_WORK, {"delivery_id": delivery_id})
+            found = await self.database.rows(_STATE_AND_WORK, {"delivery_id": delivery_id})
             return any(state in ENDED and work is None for state, work in found)
 
         # Each check takes processor time, although it is a single statement.
@@ -288,14 +295,14 @@ class Scene:
             await self.ended(each.id)
 
     async def row(self, delivery_id: str) -> DeliveryRow:
-        async with self.stage.application.database.read() as session:
+        async with self.database.read() as session:
             row = await session.get(DeliveryRow, delivery_id)
         assert row is not None
         return row
 
     async def due(self, kind: str, key: str) -> DueWorkRow | None:
         """A piece of due work, if there is one."""
-        async with self.stage.application.database.read() as session:
+        async with self.database.read() as session:
             return await session.get(DueWorkRow, (kind, key))
 
     async def next_second(self) -> None:
@@ -310,15 +317,13 @@ class Scene:
         """Wait until no work is due or running, so that what is absent then stays absent."""
 
         async def is_at_rest() -> bool:
-            return not await self.stage.application.database.rows(
-                _DUE_OR_RUNNING, {"now": utc_now()}
-            )
+            return not await self.database.rows(_DUE_OR_RUNNING, {"now": utc_now()})
 
         await until(is_at_rest)
 
     async def move_back(self, delivery_id: str, by: timedelta) -> None:
         """Make a delivery end long ago."""
-        async with self.stage.application.database.write() as session:
+        async with self.database.write() as session:
             row = await session.get(DeliveryRow, delivery_id)
             assert row is not None
             assert row.ended_at is not None
@@ -326,7 +331,7 @@ class Scene:
 
     async def let_grants_expire(self) -> None:
         """Make every grant end a moment ago."""
-        async with self.stage.application.database.write() as session:
+        async with self.database.write() as session:
             await session.execute(update(GrantRow).values(expires_at=utc_now()))
 
     async def tags(self) -> list[str]:
@@ -334,17 +339,15 @@ class Scene:
         return [event.tag for event in await self.all_audit()]
 
     async def all_audit(self) -> list[AuditEventRow]:
-        async with self.stage.application.database.read() as session:
-            return list(await session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+        return await self.stored(select(AuditEventRow).order_by(AuditEventRow.id))
 
     async def events(self, tag: str) -> list[AuditEventRow]:
         """Return all audit events with this tag, oldest first."""
         return [event for event in await self.all_audit() if event.tag == tag]
 
     async def audit(self, delivery_id: str) -> list[AuditEventRow]:
-        async with self.stage.application.database.read() as session:
-            query = select(AuditEventRow).where(AuditEventRow.delivery_id == delivery_id)
-            return list(await session.scalars(query.order_by(AuditEventRow.id)))
+        of_delivery = select(AuditEventRow).where(AuditEventRow.delivery_id == delivery_id)
+        return await self.stored(of_delivery.order_by(AuditEventRow.id))
 
 
 def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
@@ -355,7 +358,7 @@ def assert_raw(seen: Seen, conversation_id: str = CALL) -> None:
     assert seen.file.name == f"{conversation_id}-raw.wav"
     assert seen.file.title == f"{conversation_id} (raw)"
     assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("raw", "false")}
-    assert "*Unredacted*" in str(_parent(seen).blocks)
+    assert "*Unredacted*" in str(seen.card.blocks)
     assert [e.via for e in seen.private] == ["ack"]  # nothing to explain
     _assert_in_good_order(seen)
 
@@ -370,8 +373,8 @@ def assert_redacted(
     assert seen.file.name == f"{conversation_id}-redacted.wav"
     assert seen.file.title == f"{conversation_id} (redacted)"
     assert {(r.key_kind, r.query["redacted"]) for r in seen.audio_requests} == {("plain", "true")}
-    assert "*Redacted*" in str(_parent(seen).blocks)
-    assert "*Unredacted*" not in str(_parent(seen).blocks)
+    assert "*Redacted*" in str(seen.card.blocks)
+    assert "*Unredacted*" not in str(seen.card.blocks)
     if reason == "asked":
         assert [e.via for e in seen.private] == ["ack"]
     else:
@@ -431,13 +434,8 @@ DELIVERED_TAGS = [
 ]
 
 
-def _parent(seen: Seen) -> Message:
-    (parent,) = [message for message in seen.posted if message.thread_ts is None]
-    return parent
-
-
 def _assert_in_good_order(seen: Seen) -> None:
-    parent = _parent(seen)
+    parent = seen.card
     assert (seen.file.channel, seen.file.thread_ts) == (parent.channel, parent.ts)
     for picture in seen.pictures:
         assert picture.name == seen.file.name.replace(".wav", ".png")

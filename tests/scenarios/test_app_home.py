@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.grants import Effect, Right
 from bot.home.home_store import key_of
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
@@ -17,13 +16,12 @@ from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input
 from bot.store.due_work_kinds import DueWorkKind
-from bot.store.tables import AccessRequestRow, DueWorkRow
-from bot.wiring.clock import utc_now
 from tests.conftest import NOON
 from tests.polling import until
 from tests.recordings.deliveries.rows import delivery_row
 from tests.scenarios.conftest import WATCHFUL, OpenScene
 from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene
+from tests.tables import each_row
 
 CHIEF = "U0CHIEF00"
 ADMINS = {"CALLAUDIO_ADMINS": f"{BOSS},{CHIEF}"}
@@ -101,11 +99,6 @@ async def ask_for_access(scene: Scene) -> None:
     )
 
 
-async def revoke(scene: Scene, user: str, right: str = "pii") -> None:
-    ack = await scene.rule(f"revoke <@{user}> {right}")
-    assert ack.text == "Revoked."
-
-
 # ---- the content
 
 
@@ -134,16 +127,6 @@ async def test_without_a_right_the_home_says_how_to_ask(scene):
     assert "Your first recording" in text
 
 
-async def test_a_deny_is_shown_with_its_giver(scene):
-    await scene.grant(effect=Effect.DENY)
-    assert f"<@{BOSS}> denied it" in await opened(scene)
-
-
-async def test_the_requester_audience_rule_is_shown(new_scene):
-    async with new_scene(environment={"CALLAUDIO_AUDIENCE": "requester"}) as scene:
-        assert "others do not count" in await opened(scene)
-
-
 async def test_the_last_recordings_are_listed_with_state_and_link(scene):
     delivered = await scene.ask()
     scene.polyai.faults.add(Fault("audio", status=410))
@@ -161,13 +144,6 @@ async def test_the_last_recordings_are_listed_with_state_and_link(scene):
     assert [call for call in scene.workspace.calls if call.method == "chat.getPermalink"] == []
 
 
-async def test_the_link_is_slacks_own_permalink(scene):
-    delivered = await scene.ask()
-    (shared,) = [m for m in delivered.posted if m.thread_ts]
-    permalink = f"https://sandbox.slack.com/archives/{CHANNEL}/p{shared.ts.replace('.', '')}"
-    assert permalink in await opened(scene, words=delivered.delivery.id)
-
-
 async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene):
     scene.workspace.join(CHANNEL, BOB)
     others = await scene.ask(scene.another_call(), user=BOB)
@@ -179,7 +155,7 @@ async def test_the_home_lists_twenty_recordings_and_only_the_persons_own(scene):
         )
         for number, call in enumerate(asked)
     ]
-    async with scene.stage.application.database.write() as session:
+    async with scene.database.write() as session:
         session.add_all(rows)
 
     text = await opened(scene, words=f"`{asked[-1]}`")
@@ -225,7 +201,7 @@ async def test_the_admins_part_is_hidden_from_others(scene, who):
     scene.workspace.add_user(BOB, **who)
     scene.workspace.usergroups[GROUP] = (BOB,)
     await ask_for_access(scene)
-    await grant_to_group(scene, Right.ADMIN)
+    await scene.grant(GROUP, right=Right.ADMIN)
 
     text = await opened(scene, BOB, words="for members of this workspace")
 
@@ -268,40 +244,30 @@ async def test_approving_in_the_home_gives_the_right_and_removes_the_buttons(sce
     assert f"`pii` for <@{ALICE}>" in text_of(scene, BOSS)
 
 
-async def test_denying_in_the_home_removes_the_buttons(scene):
+async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(scene):
     await ask_for_access(scene)
     await opened(scene, BOSS)
-    await press(scene, "Deny", drawn_for=BOSS)
-    await shows(scene, BOSS, "No request for access is waiting.")
+    member, guest, external = BOB, "U0GUEST00", "U0EXTERNAL"
+    scene.workspace.add_user(guest, is_restricted=True)
+    scene.workspace.usergroups[GROUP] = (guest,)
+    await scene.grant(GROUP, right=Right.ADMIN)
+    scene.workspace.add_user(external, is_stranger=True)
+    # The button is still visible to an admin no more, because the Home cannot be published now.
+    scene.slack.faults.add(Fault("views.publish", status=500, times=500))
+    await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
 
+    for presser in (member, guest, external, BOSS):
+        ack = await press(scene, "Approve", drawn_for=BOSS, user=presser)
 
-@pytest.mark.parametrize("who", ["an external user", "a guest", "a member", "an admin no more"])
-async def test_a_person_who_may_not_decide_is_refused_in_a_modal_and_audited(scene, who):
-    await ask_for_access(scene)
-    await opened(scene, BOSS)
-    presser = BOB
-    if who == "an external user":
-        scene.workspace.add_user(BOB, is_stranger=True)
-    if who == "a guest":
-        scene.workspace.add_user(BOB, is_restricted=True)
-        scene.workspace.usergroups[GROUP] = (BOB,)
-        await grant_to_group(scene, Right.ADMIN)
-    if who == "an admin no more":
-        presser = BOSS
-        # The button is still visible, because the Home cannot be published now.
-        scene.slack.faults.add(Fault("views.publish", status=500, times=500))
-        await scene.grant(BOSS, right=Right.ADMIN, effect=Effect.DENY)
-
-    ack = await press(scene, "Approve", drawn_for=BOSS, user=presser)
-
-    assert ack.arrived
-    view = list(scene.workspace.views.values())[-1]
-    assert view.user == presser
-    assert "Only admins of callaudio can do that." in str(view.body["blocks"])
-    assert "Reference" in str(view.body["blocks"])
-    (refused,) = await scene.events("slack:admin:refused")
-    assert (refused.actor_id, refused.team_id) == (presser, scene.workspace.team_id)
-    assert refused.payload["action"] == "approve_access"
+        assert ack.arrived
+        view = list(scene.workspace.views.values())[-1]
+        assert view.user == presser
+        assert "Only admins of callaudio can do that." in str(view.body["blocks"])
+        assert "Reference" in str(view.body["blocks"])
+        refused = (await scene.events("slack:admin:refused"))[-1]
+        assert (refused.actor_id, refused.team_id) == (presser, scene.workspace.team_id)
+        assert refused.payload["action"] == "approve_access"
+    assert len(await scene.events("slack:admin:refused")) == 4
     assert "admin:access:approved" not in await scene.tags()
 
 
@@ -337,56 +303,35 @@ async def test_the_persons_request_is_shown_until_it_is_approved(scene):
     )
 
 
-async def test_the_persons_request_disappears_when_it_is_denied(scene):
-    await ask_for_access(scene)
-    await opened(scene, words="You requested to hear unredacted")
-    await opened(scene, BOSS)
-    await press(scene, "Deny", drawn_for=BOSS)
-    await until(lambda: "You requested" not in text_of(scene, ALICE))
-    assert "You are not cleared" in text_of(scene, ALICE)
-
-
-async def test_the_persons_request_disappears_when_it_expires(scene):
-    await ask_for_access(scene)
-    await opened(scene, words="You requested to hear unredacted")
-    async with scene.stage.application.database.write() as session:
-        (row,) = await session.scalars(select(AccessRequestRow))
-        row.requested_at -= timedelta(hours=24)
-    await until(lambda: "You requested" not in text_of(scene, ALICE))
-
-
-async def test_the_request_of_another_person_is_not_shown(scene):
-    await ask_for_access(scene)
-    assert "You requested" not in await opened(scene, BOB)
-
-
 # ---- removed when a right ends
 
 
-async def test_a_revoked_right_disappears(scene):
-    await scene.grant()
-    await opened(scene, words="You may hear unredacted recordings")
-    await revoke(scene, ALICE)
-    assert "You may hear" not in await shows(scene, ALICE, "You are not cleared")
+async def test_an_ended_right_disappears(scene):
+    """Every end of a request is a row of tests/home/."""
 
+    async def expires() -> None:
+        await scene.let_grants_expire()
 
-async def test_a_denied_right_disappears(scene):
-    await scene.grant()
-    await opened(scene, words="You may hear unredacted recordings")
-    await scene.grant(effect=Effect.DENY)
-    await shows(scene, ALICE, "You may not hear unredacted recordings")
+    async def is_revoked() -> None:
+        assert (await scene.rule(f"revoke <@{ALICE}> pii")).text == "Revoked."
 
+    async def is_denied() -> None:
+        await scene.grant(effect=Effect.DENY)
 
-async def test_an_expired_right_disappears(scene):
-    await scene.grant(lasting=timedelta(hours=1))
-    await opened(scene, words="You may hear unredacted recordings")
-    await scene.let_grants_expire()
-    await shows(scene, ALICE, "You are not cleared")
+    for end, words in (
+        (expires, "You are not cleared"),
+        (is_revoked, "You are not cleared"),
+        (is_denied, f"<@{BOSS}> denied it"),
+    ):
+        await scene.grant(lasting=timedelta(hours=1))
+        await opened(scene, words="You may hear unredacted recordings")
+        await end()
+        assert "You may hear" not in await shows(scene, ALICE, words)
 
 
 async def test_a_right_that_ended_with_a_group_disappears(scene):
     scene.workspace.usergroups[GROUP] = (ALICE,)
-    await grant_to_group(scene, Right.PII)
+    await scene.grant(GROUP, right=Right.PII)
     text = await opened(scene, words="You may hear unredacted recordings")
     assert f"granted to <!subteam^{GROUP}> by <@{BOSS}>" in text
 
@@ -402,7 +347,7 @@ async def test_the_admins_part_disappears_with_the_right(scene):
     await scene.grant(BOB, right=Right.ADMIN)
     assert ALICE in await opened(scene, BOB, words="You are an admin")
 
-    await revoke(scene, BOB, "admin")
+    await scene.rule(f"revoke <@{BOB}> admin")
 
     await until(lambda: "You are an admin" not in text_of(scene, BOB))
     assert ALICE not in text_of(scene, BOB)
@@ -413,7 +358,7 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later(scene):
     await scene.grant()
     await opened(scene, words="You may hear unredacted recordings")
     scene.slack.faults.add(Fault("views.publish", status=500, times=2))
-    await revoke(scene, ALICE)
+    await scene.rule(f"revoke <@{ALICE}> pii")
     await scene.slack.faults.reached("views.publish", times=2)
     await shows(scene, ALICE, "You are not cleared")
 
@@ -458,7 +403,7 @@ async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(sce
     home = scene.workspace.homes[ALICE]
     scene.workspace.homes[ALICE] = replace(home, hash="published.by.another")
 
-    await revoke(scene, ALICE)
+    await scene.rule(f"revoke <@{ALICE}> pii")
 
     await shows(scene, ALICE, "You are not cleared")
     statuses = [call.status for call in scene.workspace.called("views.publish")]
@@ -499,17 +444,24 @@ async def test_help_is_given_to_requesters(scene):
         assert "*Find a call*" in said
 
 
-@pytest.mark.parametrize("who", [{"is_restricted": True}, {"is_stranger": True}], ids=str)
-@pytest.mark.parametrize("through_group", [False, True])
+@each_row(
+    ("person", "who", "in_group"),
+    [
+        ("U0GUEST01", {"is_restricted": True}, False),
+        ("U0GUEST02", {"is_restricted": True}, True),
+        ("U0STRANGE1", {"is_stranger": True}, False),
+        ("U0STRANGE2", {"is_stranger": True}, True),
+    ],
+)
 async def test_help_offers_no_recordings_to_people_who_may_not_request_them(
-    scene, who, *, through_group
+    scene, person, who, in_group
 ):
-    scene.workspace.add_user(BOB, **who)
-    if through_group:
-        scene.workspace.usergroups[GROUP] = (BOB,)
-        await grant_to_group(scene, Right.PII)
-        await grant_to_group(scene, Right.ADMIN)
-    told = (await scene.people.command(BOB, CHANNEL, "help")).text
+    scene.workspace.add_user(person, **who)
+    if in_group:
+        scene.workspace.usergroups[GROUP] = (person,)
+        await scene.grant(GROUP, right=Right.PII)
+        await scene.grant(GROUP, right=Right.ADMIN)
+    told = (await scene.people.command(person, CHANNEL, "help")).text
     assert told.startswith("callaudio is for members of this workspace, and for guests")
     for word in ("raw", "Request access", "/callaudio"):
         assert word not in told
@@ -518,31 +470,15 @@ async def test_help_offers_no_recordings_to_people_who_may_not_request_them(
 async def test_help_lists_the_rights_that_count_for_a_guest(scene):
     scene.workspace.add_user(BOB, is_restricted=True)
     scene.workspace.usergroups[GROUP] = (BOB,)
-    await grant_to_group(scene, Right.ADMIN)
+    await scene.grant(GROUP, right=Right.ADMIN)
     await scene.grant(BOB)
     told = (await scene.people.command(BOB, CHANNEL, "help")).text
     assert "You may hear unredacted recordings" in told
     assert "/callaudio-admin" not in told
 
 
-async def grant_to_group(scene: Scene, right: Right) -> None:
-    new = NewGrant(
-        subject=Subject(scene.workspace.team_id, SubjectKind.GROUP, GROUP),
-        right=right,
-        effect=Effect.GRANT,
-        given_by=BOSS,
-        reason="call quality",
-        now=utc_now(),
-    )
-    async with scene.stage.application.database.write() as session:
-        await add_grant(session, new)
-
-
 async def due_home(scene: Scene) -> datetime | None:
     """Return when Alice's Home is published next; None: when it is opened."""
     key = key_of(scene.workspace.team_id, ALICE)
-    async with scene.stage.application.database.read() as session:
-        due_at = select(DueWorkRow.due_at).where(
-            DueWorkRow.kind == DueWorkKind.PUBLISH_HOME, DueWorkRow.key == key
-        )
-        return await session.scalar(due_at)
+    due = await scene.due(DueWorkKind.PUBLISH_HOME, key)
+    return due.due_at if due else None

@@ -21,7 +21,7 @@ from bot.wiring.clock import utc_now
 from tests.loopback import http_client
 from tests.polling import until
 from tests.scenarios.conftest import OpenScene, postgresql_at_length
-from tests.scenarios.scene import BOB, BOSS, Scene, assert_failed, assert_redacted
+from tests.scenarios.scene import ALICE, BOB, BOSS, CHANNEL, Scene, assert_failed, assert_redacted
 from tests.tables import each_row
 
 CANARY_CALL = "CA" + "c0ffee00" * 4
@@ -49,13 +49,13 @@ def with_canary(new_scene: OpenScene):
 
 
 async def states(scene: Scene) -> tuple[CanaryState, ...]:
-    return await CanaryStore(database=scene.stage.application.database, clock=utc_now).read()
+    return await CanaryStore(database=scene.database, clock=utc_now).read()
 
 
 async def looked(scene: Scene) -> CanaryState:
     """Run a check of the canary; returns its finding."""
     before = utc_now()
-    async with scene.stage.application.database.write() as session:
+    async with scene.database.write() as session:
         enqueue(session, DueWorkKind.CHECK_CANARY, "canary", now=before)
 
     async def found() -> CanaryState | None:
@@ -64,6 +64,15 @@ async def looked(scene: Scene) -> CanaryState:
         return known[0] if is_over and known and known[0].checked_at >= before else None
 
     return await until(found)
+
+
+async def found_by_the_bot(scene: Scene, verdict: str) -> CanaryState:
+    """Wait for the finding of the bot's own check."""
+
+    async def found() -> CanaryState | None:
+        return next((each for each in await states(scene) if each.verdict == verdict), None)
+
+    return await until(found, every_seconds=0.05)
 
 
 def plain_key_hears_raw(scene: Scene) -> None:
@@ -186,21 +195,6 @@ async def test_an_admin_whom_slack_fails_to_notify_does_not_repeat_the_warning_t
         assert len(told_admins(scene)) == 1
 
 
-async def test_an_audible_span_freezes_deliveries(new_scene):
-    async with new_scene(environment={**AGREED, "CALLAUDIO_CANARY": ""}) as scene:
-        pass
-    async with new_scene(environment=AGREED) as scene:
-        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.of(RAW, RAW))
-
-        async def frozen() -> CanaryState | None:
-            found = [each for each in await states(scene) if each.frozen_at]
-            return found[0] if found else None
-
-        await looked(scene)
-        state = await until(frozen)
-        assert state.found == CanaryFinding.SPAN_HEARD
-
-
 async def test_what_was_posted_since_the_last_check_that_passed_is_deleted(with_canary):
     async with with_canary() as scene:
         redacted = await scene.ask()
@@ -257,24 +251,15 @@ async def test_an_uncertain_check_freezes_nothing(with_canary):
         assert told_admins(scene) == []
 
 
-@pytest.mark.parametrize(
-    "shape", [Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT, Shape.HTML, Shape.EMPTY]
-)
-async def test_a_truncated_answer_freezes_nothing(with_canary, shape):
+async def test_a_truncated_answer_or_a_missing_call_freezes_nothing(with_canary):
+    cut = (Shape.TRUNCATED, Shape.CHUNKED_CUT, Shape.TO_THE_END_CUT, Shape.HTML, Shape.EMPTY)
     async with with_canary() as scene:
-        scene.polyai.add_call(
-            CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech(), shape=shape
-        )
-        state = await looked(scene)
-        assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
-
-
-async def test_a_missing_call_freezes_nothing(with_canary):
-    async with with_canary() as scene:
-        scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=None)
-        state = await looked(scene)
-        assert (state.verdict, state.frozen_at) == ("cannot_tell", None)
-        assert state.held_at
+        missing = {"recording": None}
+        for call in (*({"recording": Recording.speech(), "shape": each} for each in cut), missing):
+            scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, **call)
+            state = await looked(scene)
+            assert (state.verdict, state.frozen_at) == ("cannot_tell", None), call
+            assert state.held_at
 
 
 async def test_a_delivery_under_way_is_not_shared_after_a_freeze(with_canary):
@@ -341,3 +326,21 @@ def test_an_unreadable_canary_setting_is_refused_at_startup(given):
     with pytest.raises(SettingsError) as refused:
         load_settings({"CALLAUDIO_CANARY": given})
     assert any("CALLAUDIO_CANARY" in each for each in refused.value.problems)
+
+
+async def test_a_start_freezes_deliveries_even_shortly_after_the_last_check(street):
+    street.environment |= AGREED
+    scene = street.scene
+    scene.polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
+    bot = await street.start()
+    assert (await found_by_the_bot(scene, "held")).frozen_at is None
+    await bot.kill()
+    plain_key_hears_raw(scene)
+
+    await street.start()
+
+    assert (await found_by_the_bot(scene, "broken")).frozen_at
+    await scene.people.command(ALICE, CHANNEL, scene.another_call())
+    delivery = await scene.ended(await scene.latest())
+    assert (delivery.state, delivery.error_code) == ("failed", "deliveries_frozen")
+    assert scene.every_visible_file() == []

@@ -11,8 +11,7 @@ from bot.sandbox import delivery
 from bot.sandbox.delivery import Ack, signature_headers
 from tests.chaos import people
 from tests.chaos.people import People
-from tests.chaos.report import report_of_findings
-from tests.chaos.run import Plan, chaos
+from tests.chaos.run import Plan, chaos, report_of_findings
 from tests.chaos.story import Story
 from tests.polling import DEADLINE_SECONDS
 from tests.postgresql import END_OTHER_SESSIONS

@@ -93,7 +93,7 @@ async def ask(scene: Scene, channel: str = CHANNEL, words: str = "") -> Seen:
 
 @contextmanager
 def counted(scene: Scene) -> Iterator[Counter[str]]:
-    engine = scene.stage.application.database.engine.sync_engine
+    engine = scene.database.engine.sync_engine
     begun: Counter[str] = Counter()
 
     def begin(connection: Connection) -> None:

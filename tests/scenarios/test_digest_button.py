@@ -1,7 +1,6 @@
 """*Get call audio* in a digest: delivered into its thread, by the presser's rights."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,9 +14,7 @@ from bot.slack.digests.gateway import SlackDigestGateway
 from bot.slack.identifiers import Action
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.web_api.api import SlackApi, build_client, build_session
-from bot.store.tables import DeliveryRow
 from tests.digests.builders import digest, listed, post
-from tests.scenarios.conftest import some_at_length
 from tests.scenarios.scene import (
     ALICE,
     BOB,
@@ -31,9 +28,7 @@ from tests.scenarios.scene import (
     assert_refused,
 )
 from tests.slack.digests.builders import report_of
-
-GUEST = "U0GUEST00"
-
+from tests.tables import each_row
 
 pytestmark = pytest.mark.watchful
 
@@ -73,73 +68,38 @@ def assert_in_thread(seen: Seen, message: Message, outcome: str, reason: str) ->
     assert seen.overheard == []
 
 
-@dataclass(frozen=True)
-class Case:
-    """Who presses where, and the outcome of the decision table."""
-
-    user: str
-    reason: str
-    cleared: tuple[str, ...] = ()
-    members: tuple[str, ...] = (ALICE,)
-    shared: bool = False
-    allow_listed: bool = False
-    rule: str = "cleared"
-    public: bool = False
+REFUSED = {"requester_not_in_destination", "external_destination"}
 
 
-CASES = {
-    "a cleared person among cleared people": Case(ALICE, "cleared", cleared=(ALICE,)),
-    "a person who is not cleared": Case(BOB, "not_cleared", (ALICE,), members=(ALICE, BOB)),
-    "a cleared person and an uncleared listener": Case(ALICE, "audience", (ALICE,), (ALICE, BOB)),
-    "the same, where only the requester counts": Case(
-        ALICE, "cleared", (ALICE,), (ALICE, BOB), rule="requester"
-    ),
-    "a cleared person in a public channel": Case(ALICE, "audience", (ALICE,), public=True),
-    "a guest": Case(GUEST, "requester_not_allowed", (ALICE,), (ALICE, GUEST)),
-    "a guest with a grant of their own": Case(GUEST, "cleared", (ALICE, GUEST), (ALICE, GUEST)),
-    "somebody who is not in the channel": Case(BOB, "requester_not_in_destination", (ALICE, BOB)),
-    "a cleared person in a shared channel": Case(
-        ALICE, "external_destination", (ALICE,), shared=True
-    ),
-    "the same in one that is allowed": Case(
-        ALICE, "external_destination", (ALICE,), shared=True, allow_listed=True
-    ),
-}
-USUAL = (  # the rules themselves are in test_decision.py
-    "a cleared person among cleared people",
-    "a person who is not cleared",
-    "a cleared person in a public channel",
-    "somebody who is not in the channel",
-    "the same in one that is allowed",
+@pytest.mark.parametrize(
+    ("user", "is_private", "is_shared", "reason"),
+    [
+        pytest.param(ALICE, True, False, "cleared", id="a cleared person"),
+        pytest.param(ALICE, False, False, "audience", id="in a public channel"),
+        pytest.param(ALICE, True, True, "external_destination", id="in a shared channel"),
+        pytest.param(BOB, True, False, "requester_not_in_destination", id="outside the channel"),
+    ],
 )
-REFUSED = {"requester_not_allowed", "requester_not_in_destination", "external_destination"}
+async def test_each_presser_gets_the_outcome_of_the_decision_table(
+    scene, user, is_private, is_shared, reason
+):
+    """The rules themselves are in test_decision.py."""
+    await scene.grant()
+    scene.workspace.change_channel(CHANNEL, is_private=is_private)
+    message = await posted(scene, CALL)
+    scene.workspace.change_channel(CHANNEL, is_ext_shared=is_shared)
 
+    seen = await scene.press(button(message), message, user=user)
 
-@pytest.mark.parametrize("case", some_at_length(CASES, *USUAL))
-async def test_each_presser_gets_the_outcome_of_the_decision_table(new_scene, case):
-    allowed = CHANNEL if case.allow_listed else ""
-    environment = {"CALLAUDIO_EXTERNAL_CHANNELS": allowed, "CALLAUDIO_AUDIENCE": case.rule}
-    async with new_scene(environment=environment) as scene:
-        scene.workspace.add_user(GUEST, is_restricted=True)
-        scene.workspace.add_channel(CHANNEL, members=case.members, is_private=not case.public)
-        for user in case.cleared:
-            await scene.grant(user)
-        message = await posted(scene, CALL)
-        scene.workspace.change_channel(CHANNEL, is_ext_shared=case.shared)
-
-        seen = await scene.press(button(message), message, user=case.user)
-
-        assert (seen.ack.status, seen.ack.text) == (200, "")
-        if case.reason in REFUSED and not case.allow_listed:
-            assert_refused(seen, case.reason)
-        else:
-            outcome = "raw" if case.reason == Reason.CLEARED else "redacted"
-            assert_in_thread(seen, message, outcome, case.reason)
-            told = WHY.get("public" if case.public else case.reason)
-            assert told is None or told in seen.note.text
-        (unchanged,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == message.ts]
-        assert unchanged == message
-        assert scene.workspace.violations == []
+    assert (seen.ack.status, seen.ack.text) == (200, "")
+    if reason in REFUSED:
+        assert_refused(seen, reason)
+    else:
+        outcome = "raw" if reason == Reason.CLEARED else "redacted"
+        assert_in_thread(seen, message, outcome, reason)
+        assert is_private or WHY["public"] in seen.note.text
+    (unchanged,) = [m for m in scene.workspace.messages(CHANNEL) if m.ts == message.ts]
+    assert unchanged == message
 
 
 async def test_each_row_delivers_its_own_call_into_the_one_thread(scene):
@@ -164,39 +124,21 @@ async def test_a_digest_in_plain_blocks_has_the_same_buttons(scene):
     assert [file.name for file in files] == [f"{CALL}-redacted.wav"]
 
 
-async def test_two_presses_deliver_once(scene):
+async def test_two_presses_are_stored_before_they_are_acknowledged_and_deliver_once(scene):
     message = await posted(scene, CALL)
-    pressed = button(message)
 
-    async def press() -> None:
-        await scene.people.block_action(
-            ALICE, CHANNEL, message.ts, pressed["action_id"], pressed["value"], ephemeral=False
-        )
+    acks = await asyncio.gather(*(scene.use(button(message), message) for _ in range(2)))
 
-    await asyncio.gather(press(), press())
-    await scene.ended(await scene.latest())
+    assert [ack.status for ack in acks] == [200, 200]
+    row = await scene.row(await scene.latest())
+    asked = (row.user_id, row.asked_channel_id, row.asked_thread_ts, row.direction)
+    assert asked == (ALICE, CHANNEL, message.ts, "combined")
+    await scene.ended(row.id)
     assert len(await scene.deliveries()) == 1
     assert len(scene.workspace.visible_recordings(CHANNEL, message.ts)) == 1
 
 
-async def test_the_press_is_stored_before_it_is_acknowledged(scene):
-    message = await posted(scene, CALL)
-    pressed = button(message)
-    ack = await scene.people.block_action(
-        BOB, CHANNEL, message.ts, pressed["action_id"], pressed["value"], ephemeral=False
-    )
-    assert ack.status == 200
-    row: DeliveryRow = await scene.row(await scene.latest())
-    assert (row.user_id, row.asked_channel_id, row.asked_thread_ts, row.direction) == (
-        BOB,
-        CHANNEL,
-        message.ts,
-        "combined",
-    )
-    await scene.ended(row.id)
-
-
-@pytest.mark.parametrize(
+@each_row(
     ("value", "words"),
     [
         (f"gone:{CALL}", "No agent of the name"),
@@ -211,7 +153,7 @@ async def test_a_button_of_an_unknown_call_is_answered_to_the_presser(scene, val
     await scene.people.block_action(
         ALICE, CHANNEL, message.ts, Action.GET_FROM_DIGEST, value, ephemeral=False
     )
-    (told,) = scene.workspace.ephemerals
+    told = scene.workspace.ephemerals[-1]
     assert (told.user, words in told.text) == (ALICE, True)
     assert "1234567890" not in told.text
     assert await scene.deliveries() == []

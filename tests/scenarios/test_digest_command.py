@@ -80,7 +80,7 @@ async def test_a_guest_in_an_admin_group_can_neither_preview_nor_save(scene):
 
 
 async def test_a_digest_is_paused_resumed_run_and_removed(scene):
-    database = scene.stage.application.database
+    database = scene.database
     await add_digest(database, timetable="09:00 mon-fri", zone="Europe/London")
 
     assert "Paused `g1`" in (await scene.rule("digest pause g1")).text
@@ -216,10 +216,10 @@ async def test_the_form_is_refused_to_others(scene):
 
 
 async def test_a_changed_channel_id_is_stored_in_its_digests(scene):
-    await add_digest(scene.stage.application.database)
+    await add_digest(scene.database)
     for _ in range(2):  # Slack may tell twice
         moved = {"old_channel_id": CHANNEL, "new_channel_id": "C0MOVED00", "event_ts": "1.0"}
         await scene.people.event({"type": "channel_id_changed", **moved})
 
-    assert (await read_digest(scene.stage.application.database)).channel_id == "C0MOVED00"
+    assert (await read_digest(scene.database)).channel_id == "C0MOVED00"
     assert [tag for tag in await scene.tags() if tag.endswith(":moved")] == ["slack:digest:moved"]

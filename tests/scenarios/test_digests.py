@@ -49,13 +49,12 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
 
 
 def database_of(scene: Scene) -> Database:
-    return scene.stage.application.database
+    return scene.database
 
 
-async def told(scene: Scene) -> list[str]:
+def told(scene: Scene) -> list[str]:
     """Return the messages to the owner in direct messages."""
-    return [m.text for name in scene.workspace.channels if name.startswith("D")
-            for m in scene.workspace.messages(name)]  # fmt: skip
+    return [m.text for m in scene.everything_posted() if m.channel.startswith("D")]
 
 
 async def none_under_way(database: Database) -> bool:
@@ -148,20 +147,17 @@ async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(ne
         assert (await read_digest(database)).paused_because is None
 
 
+WITHOUT_THE_BOT = {"bot_is_member": False}
+
+
 @pytest.mark.parametrize(
     ("changes", "cause", "says"),
     [
         ({"is_archived": True}, PauseCause.ARCHIVED, "archived"),
-        ({"is_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
         ({"is_pending_ext_shared": True}, PauseCause.EXTERNAL, "another organisation"),
-        (
-            {"bot_is_member": False, "is_private": False},
-            PauseCause.NOT_INVITED,
-            "not in the channel",
-        ),
-        ({"bot_is_member": False}, PauseCause.UNSEEN, "gone"),
+        ({**WITHOUT_THE_BOT, "is_private": False}, PauseCause.NOT_INVITED, "not in the channel"),
+        (WITHOUT_THE_BOT, PauseCause.UNSEEN, "gone"),
     ],
-    ids=["archived", "shared", "about to be shared", "without the bot", "private without the bot"],
 )
 async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_once(
     scene, changes, cause, says
@@ -178,7 +174,7 @@ async def test_an_unusable_channel_pauses_the_digest_and_its_owner_is_notified_o
     assert (await read_digest(database_of(scene))).paused_because == cause.value
     await scene.rest()
     assert digest_messages(scene.workspace) == []
-    (text,) = await told(scene)
+    (text,) = told(scene)
     assert says in text
     assert (await scene.tags()).count("worker:digest:suspended") == 1
 
@@ -238,27 +234,18 @@ async def test_the_next_post_names_the_missed_slots(new_scene):
         assert posts(scene.workspace) == {("g1", found[2].slot_local): 1}
 
 
+POST = "chat.postMessage"
+
+
 @pytest.mark.parametrize(
     ("fault", "messages", "state"),
     [
+        pytest.param(Fault(POST, error="internal_error"), 1, "posted", id="it was not taken"),
+        pytest.param(Fault(POST, when="after", drop_connection=True), 1, "posted", id="no answer"),
         pytest.param(
-            Fault("chat.postMessage", error="internal_error"), 1, "posted", id="it was not taken"
+            Fault(POST, status=429, headers={"Retry-After": "0"}), 1, "posted", id="too fast"
         ),
-        pytest.param(
-            Fault("chat.postMessage", when="after", drop_connection=True),
-            1,
-            "posted",
-            id="it was taken and the answer lost",
-        ),
-        pytest.param(
-            Fault("chat.postMessage", status=429, headers={"Retry-After": "0"}),
-            1,
-            "posted",
-            id="Slack asked for a slower pace",
-        ),
-        pytest.param(
-            Fault("chat.postMessage", error="restricted_action"), 0, "failed", id="refused"
-        ),
+        pytest.param(Fault(POST, error="restricted_action"), 0, "failed", id="refused"),
     ],
 )
 async def test_a_failed_or_unanswered_post_is_one_message_at_most(scene, fault, messages, state):

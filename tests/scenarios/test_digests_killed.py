@@ -5,13 +5,13 @@ import random
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from bot.digests.slot_claims import SlotClaims
 from bot.digests.timetable_text import timetable_of
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
-from bot.store.tables import DigestRow, DigestRunRow
+from bot.store.tables import DigestRow
 from bot.wiring.clock import utc_now
 from tests.polling import until
 from tests.scenarios.conftest import street_on_postgresql
@@ -34,48 +34,34 @@ LONG_ENOUGH_SECONDS = 600.0
 """On a machine however busy: it is ended by what happened, not by the time that passed."""
 
 
+BETWEEN_CLAIM_AND_POST = ("conversations.info", "before")
+DURING_THE_POST, AFTER_THE_POST = ("chat.postMessage", "before"), ("chat.postMessage", "after")
+
+
 @pytest.mark.parametrize(
-    ("route", "when"),
+    ("moment", "has_history", "messages"),
     [
-        pytest.param(
-            "conversations.info",
-            "before",
-            id="between the claim and the post",
-            marks=pytest.mark.long,  # without history the result is the same: below
-        ),
-        pytest.param("chat.postMessage", "before", id="during the post, before it takes effect"),
-        pytest.param("chat.postMessage", "after", id="between the post and the record"),
+        # Without history the result is the same.
+        pytest.param(BETWEEN_CLAIM_AND_POST, True, 1, marks=pytest.mark.long),
+        (BETWEEN_CLAIM_AND_POST, False, 1),
+        (DURING_THE_POST, True, 1),
+        (AFTER_THE_POST, True, 1),
+        (AFTER_THE_POST, False, 2),
     ],
 )
-async def test_with_history_a_killed_run_is_one_message(street, route, when):
-    street.scene.workspace.scopes.add(HISTORY)
-    local = await kill_at(street, route, when)
+async def test_a_killed_run_is_one_message_or_two_if_slack_shows_no_history(
+    street, moment, has_history, messages
+):
+    if has_history:
+        street.scene.workspace.scopes.add(HISTORY)
+    else:
+        street.scene.workspace.scopes.discard(HISTORY)
+    local = await kill_at(street, *moment)
 
     (run,) = await ended(database_of(street))
 
     assert (run.state, run.slot_local) == ("posted", local)
-    assert posts(street.scene.workspace) == {("g1", local): 1}
-
-
-async def test_without_history_a_kill_between_post_and_record_costs_at_most_one_extra_message(
-    street,
-):
-    street.scene.workspace.scopes.discard(HISTORY)
-    local = await kill_at(street, "chat.postMessage", "after")
-
-    (run,) = await ended(database_of(street))
-
-    assert run.state == "posted"
-    assert posts(street.scene.workspace) == {("g1", local): 2}
-
-
-async def test_without_history_a_kill_before_the_post_is_one_message(street):
-    street.scene.workspace.scopes.discard(HISTORY)
-    local = await kill_at(street, "conversations.info", "before")
-
-    await ended(database_of(street))
-
-    assert posts(street.scene.workspace) == {("g1", local): 1}
+    assert posts(street.scene.workspace) == {("g1", local): messages}
 
 
 async def test_a_slot_whose_worker_was_killed_after_the_claim_is_posted(street):
@@ -162,17 +148,11 @@ async def replace_one(street: Street, bots: list[Bot], dice: random.Random) -> N
 
 
 async def count(database: Database, *states: str) -> int:
-    query = select(func.count()).select_from(DigestRunRow)
-    if states:
-        query = query.where(DigestRunRow.state.in_(states))
-    async with database.read() as session:
-        return int(await session.scalar(query) or 0)
+    return sum(run.state in (states or {run.state}) for run in await runs(database))
 
 
 async def digests_that_ran(database: Database) -> int:
-    query = select(func.count(DigestRunRow.digest_id.distinct()))
-    async with database.read() as session:
-        return int(await session.scalar(query) or 0)
+    return len({run.digest_id for run in await runs(database)})
 
 
 async def let_no_more_be_due(database: Database) -> None:
@@ -184,4 +164,4 @@ async def let_no_more_be_due(database: Database) -> None:
 
 
 def database_of(street: Street) -> Database:
-    return street.scene.stage.application.database
+    return street.scene.database

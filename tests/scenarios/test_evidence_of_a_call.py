@@ -27,7 +27,7 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(new_scene, tmp_pa
         seen = await raw(scene)
         await somebody_uncleared_joins(scene, seen)
         second = await follower(scene, seen)
-        async with snapshot(scene.stage.application.database) as session:
+        async with snapshot(scene.database) as session:
             told = await pack(session, tmp_path / "pack.zip", AuditFilter(conversation_id=CALL))
 
     assert told.faults == ()

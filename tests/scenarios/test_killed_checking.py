@@ -64,8 +64,7 @@ async def kill_at(street: Street, name: str, *, asks: str, command: str = "/call
 
 async def outcomes(street: Street) -> list[str | None]:
     """Return the outcomes of the stored checks."""
-    async with street.scene.stage.application.database.read() as session:
-        return [each.verdict for each in await session.scalars(select(RedactionCheckRow))]
+    return await street.scene.stored(select(RedactionCheckRow.verdict))
 
 
 @pytest.mark.parametrize("name", at_length_but(*MOMENTS.keys() - {FIRST}))

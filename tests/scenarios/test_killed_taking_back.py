@@ -73,7 +73,7 @@ async def test_checks_that_a_fast_clock_postponed_are_made_after_the_next_start(
     bot = await raw_alone(street)
     await delivered_raw(street)
     await bot.kill()
-    async with street.scene.stage.application.database.write() as session:
+    async with street.scene.database.write() as session:
         later = utc_now() + timedelta(days=1)
         await session.execute(update(DueWorkRow).values(due_at=later))
     await street.scene.let_grants_expire()

@@ -73,7 +73,7 @@ async def test_a_form_that_arrives_after_its_delivered_repeat_joins_it(scene, mo
 async def test_a_digest_run_that_arrives_after_its_posted_repeat_joins_it(new_scene, monkeypatch):
     environment = {"CALLAUDIO_ADMINS": BOSS}
     async with new_scene(environment=environment, open_outlets=plain_outlets) as scene:
-        database = scene.stage.application.database
+        database = scene.database
         await add_digest(database)
         assert "in a few seconds" in (await scene.rule("digest run g1")).text
         await ended(database)
@@ -120,7 +120,7 @@ async def pass_the_window(scene: Scene) -> None:
 
 
 async def make_older(scene: Scene, column: InstrumentedAttribute[datetime], by: timedelta) -> None:
-    async with scene.stage.application.database.write() as session:
+    async with scene.database.write() as session:
         earliest = await session.scalar(select(func.min(column)))
         assert earliest
         await session.execute(update(column.class_).values({column: earliest - by}))

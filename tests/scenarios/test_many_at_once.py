@@ -182,7 +182,6 @@ async def everything_ended(scene: Scene, count: int, longest_seconds: float = 90
     )
     async with asyncio.timeout(longest_seconds):
         while True:
-            async with scene.stage.application.database.read() as session:
-                if await session.scalar(finished) == count:
-                    return
+            if await scene.stored(finished) == [count]:
+                return
             await asyncio.sleep(0.1)

@@ -1,11 +1,8 @@
 """*Get call audio* on a message: found, confirmed, and delivered into that message's thread."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from bot.access.grants import Effect
 from bot.audit.log import AuditFilter, newest_events
@@ -20,6 +17,7 @@ from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
 from tests.polling import until
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, RAW_SPAN, Scene
+from tests.tables import each_row
 
 PRIVATE = "C0PRIVATE0"
 UUID = "123e4567-e89b-12d3-a456-426614174000"
@@ -137,15 +135,11 @@ async def test_the_modal_opens_at_once_and_is_filled_in_later(scene):
     await shown(scene, view.id, "You would get it")
 
 
-async def test_a_form_that_slack_refuses_at_first_is_filled_in_later(scene):
+async def test_a_form_that_slack_refuses_is_filled_in_later_or_shows_the_error(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.update", error="internal_error"))
-    view = await open_form(scene, message)
-    assert "submit" in view.body
+    assert "submit" in (await open_form(scene, message)).body
 
-
-async def test_a_form_that_slack_always_refuses_shows_the_error(scene):
-    message = scene.workspace.say(CHANNEL, ALICE, CALL)
     scene.slack.faults.add(Fault("views.update", error="internal_error", times=4))
     view = await open_form(scene, message, expect="Slack did not answer clearly.")
     assert "Reference" in str(view.body["blocks"])
@@ -160,21 +154,6 @@ async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene):
 
     assert delivery.asked_thread_ts == parent.ts
     assert len(files_in(scene, parent)) == 1
-
-
-async def test_the_form_carries_ids_only(scene):
-    words = f"Mrs Private, +44 20 7946 0123, was angry about {CALL}"
-    message = scene.workspace.say(CHANNEL, ALICE, words)
-
-    view = await open_form(scene, message)
-
-    carried = view.body["private_metadata"]
-    assert len(carried) < 3000
-    assert CHANNEL in carried
-    assert message.ts in carried
-    for secret in ("Private", "7946", "hooks", "commands/"):
-        assert secret not in carried
-        assert secret not in str(view.body["blocks"])
 
 
 async def test_side_and_redacted_follow_the_form(scene):
@@ -261,16 +240,22 @@ async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene)
     assert (delivery.state, delivery.asked_thread_ts) == ("delivered", parent.ts)
 
 
-async def test_text_of_the_message_and_the_caller_is_not_rendered_as_markup(scene):
-    hostile = f"<!channel> `*{CALL}*` <https://evil.example|click> <@{BOB}>"
+async def test_text_of_message_and_caller_is_neither_rendered_nor_carried_in_the_form(scene):
+    hostile = f"<!channel> `*{CALL}*` <https://evil.example|click> <@{BOB}> Private, 7946"
     message = scene.workspace.say(CHANNEL, ALICE, hostile)
     scene.polyai.add_call(CALL, agent_id=AGENT_ID, from_number="<!here>")
 
     view = await open_form(scene, message)
 
     text = str(view.body["blocks"])
-    for word in ("<!here>", "<!channel>", "evil.example", f"<@{BOB}>"):
+    for word in ("<!here>", "<!channel>", "evil.example", f"<@{BOB}>", "Private", "7946"):
         assert word not in text
+    carried = view.body["private_metadata"]
+    assert len(carried) < 3000
+    for word in (CHANNEL, message.ts):
+        assert word in carried
+    for secret in ("Private", "7946", "evil", "hooks", "commands/"):
+        assert secret not in carried
 
 
 # ---- the same form sent twice
@@ -280,13 +265,8 @@ async def test_a_form_sent_twice_is_one_recording(scene):
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
     view = await open_form(scene, message)
 
-    first, second = await asyncio.gather(
-        scene.people.view_submission(ALICE, view.id, chosen()),
-        scene.people.view_submission(ALICE, view.id, chosen()),
-    )
-
-    assert first.arrived
-    assert second.arrived
+    sent = [scene.people.view_submission(ALICE, view.id, chosen()) for _ in range(2)]
+    assert all(ack.arrived for ack in await asyncio.gather(*sent))
     await scene.ended(await scene.latest())
     assert len(await scene.deliveries()) == 1
     assert len(files_in(scene, message)) == 1
@@ -301,8 +281,7 @@ async def test_a_form_sent_again_with_another_choice_is_a_new_request(scene):
         scene.workspace.views[view.id] = view  # as it stays when Slack got no answer in time
         await submit(scene, view, **filled)
 
-    for delivery in await scene.deliveries():
-        await scene.ended(delivery.id)
+    await scene.all_ended()
     assert len(await scene.deliveries()) == len(files_in(scene, message)) == 3
 
 
@@ -340,32 +319,30 @@ async def test_a_channel_shared_after_the_form_was_opened_gets_nothing(scene):
 # ---- refused at once, and audited
 
 
-REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
-    "an external user": ({"is_stranger": True}, "Only members of this workspace"),
-    "a guest": ({"is_restricted": True}, "Only members of this workspace"),
-    "a deactivated person": ({"deleted": True}, "Only members of this workspace"),
-}
-
-
-@pytest.mark.parametrize(("who", "why"), REFUSED.values(), ids=REFUSED)
-async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(scene, who, why):
-    scene.workspace.add_user(BOB, **who)
-    scene.workspace.join(CHANNEL, BOB)
+@each_row(
+    ("person", "standing"),
+    [("U0STRANGER", "is_stranger"), ("U0GUEST00", "is_restricted"), ("U0LEFT000", "deleted")],
+)
+async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(
+    scene, person, standing
+):
+    scene.workspace.add_user(person, **{standing: True})
+    scene.workspace.join(CHANNEL, person)
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
-    view = await open_form(scene, message, user=BOB, expect="You would not get")
+    view = await open_form(scene, message, user=person, expect="You would not get")
 
-    assert why in str(view.body["blocks"])
+    assert "Only members of this workspace" in str(view.body["blocks"])
     assert "submit" not in view.body
     assert scene.polyai.requests == []
-    (event,) = await scene.all_audit()
-    assert (event.tag, event.actor_id) == ("policy:preview:refused", BOB)
+    event = (await scene.events("policy:preview:refused"))[-1]
+    assert event.actor_id == person
     assert event.payload["reason"] == "requester_not_allowed"
     assert event.payload["channel_id"] == CHANNEL
     assert event.team_id == scene.workspace.team_id
     reference = event.payload["reference"]
     assert f"Reference `{reference}`" in str(view.body["blocks"])
-    async with scene.stage.application.database.read() as session:
+    async with scene.database.read() as session:
         (found,) = await newest_events(session, AuditFilter(delivery_id=reference), 10)
     assert found.id == event.id
 

@@ -14,11 +14,11 @@ WORDS = "callaudio is for the people of the workspace that it is installed in."
 
 async def outcome(scene: Scene) -> tuple[int, int, int]:
     """Count deliveries, grants and digests."""
-    async with scene.stage.application.database.read() as session:
-        counts = [
-            len(list(await session.scalars(select(table.id)))) for table in (GrantRow, DigestRow)
-        ]
-    return len(await scene.deliveries()), counts[0], counts[1]
+    grants, digests = (
+        await scene.stored(select(GrantRow.id)),
+        await scene.stored(select(DigestRow.id)),
+    )
+    return len(await scene.deliveries()), len(grants), len(digests)
 
 
 def shown_to(scene: Scene, user: str) -> str:
@@ -150,8 +150,7 @@ async def test_events_count_if_one_of_their_authorizations_is_the_bots(scene, ch
         {"type": "app_home_opened", "user": BOB, "channel": "D0BOB0000", "tab": "home"}, **changes
     )
     assert (ack.status, ack.text) == (200, "")
-    async with scene.stage.application.database.read() as session:
-        homes = list(await session.scalars(select(HomeRow)))
+    homes = await scene.stored(select(HomeRow))
     assert [(each.team_id, each.user_id) for each in homes] == (
         [(workspace.team_id, BOB)] if is_ours else []
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from bot.cli.stage import AGENT_ID, environment_of
+from bot.cli.stage import AGENT_ID, RAW_KEY, environment_of
 from bot.sandbox import recordings
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.store.tables import RedactionCheckRow
@@ -61,10 +61,11 @@ def opened(new_scene: OpenScene, timings: Timings) -> Opened:
     return open_scene
 
 
-async def ended_check(scene: Scene) -> RedactionCheckRow:
+async def ended_check(scene: Scene, call: str) -> RedactionCheckRow:
+    of_call = select(RedactionCheckRow).where(RedactionCheckRow.conversation_id == call)
+
     async def ended() -> RedactionCheckRow | None:
-        async with scene.stage.application.database.read() as session:
-            (row,) = await session.scalars(select(RedactionCheckRow))
+        (row,) = await scene.stored(of_call)
         return row if row.ended_at else None
 
     return await until(ended)
@@ -121,9 +122,7 @@ async def test_an_uncertain_recording_is_delivered_and_audited_as_uncertain(open
 async def test_an_unavailable_raw_recording_delays_nothing(opened):
     async with opened("deliver") as scene:
         first = await scene.ask()
-        scene.polyai.keys[next(k for k, v in scene.polyai.keys.items() if v.pii)] = replace(
-            next(v for v in scene.polyai.keys.values() if v.pii), agents=frozenset()
-        )
+        scene.polyai.add_key(RAW_KEY, pii=True, agents=[])
         second = await scene.ask(scene.another_call())
 
         assert [each.delivery.state for each in (first, second)] == ["delivered"] * 2
@@ -150,15 +149,12 @@ async def test_a_sample_that_differs_is_deleted_and_not_delivered_again_until_it
     async with opened("sample") as scene:
         call = scene.another_call(recording=leaking())
         seen = await scene.ask(f"{call} agent redacted")
-        check = await ended_check(scene)
+        check = await ended_check(scene, call)
 
         assert seen.delivery.state == "delivered"
         assert {request.key_kind for request in seen.audio_requests[:1]} == {"plain"}
-        assert (check.verdict, check.cause, check.delivery_id) == (
-            "differs",
-            "sample",
-            seen.delivery.id,
-        )
+        found = (check.verdict, check.cause, check.delivery_id)
+        assert found == ("differs", "sample", seen.delivery.id)
         gone = "The redacted recording can no longer be heard in Slack: something can be heard"
         await until(lambda: any(gone in m.text for m in scene.everything_posted()))
         assert scene.every_visible_file() == []
@@ -205,7 +201,7 @@ async def test_an_admin_has_a_recording_checked_and_gets_the_outcome_in_private(
     async with opened("off") as scene:
         call = scene.another_call(recording=leaking())
         ack = await scene.rule(f"check {call}")
-        check = await ended_check(scene)
+        check = await ended_check(scene, call)
 
         def told() -> str | None:
             posts = [m.text for m in scene.everything_posted() if call in m.text]
@@ -229,31 +225,26 @@ async def test_other_people_cannot_have_a_recording_checked(opened):
         assert raw_requests(scene) == 0
 
 
-@pytest.mark.parametrize(
-    ("recording", "arguments", "exit_code", "verdict"),
-    [
-        (Recording.speech(), [], 0, "proven"),
-        (leaking(), [], 1, "differs"),
-        (Recording.of(RAW, RAW), [], 1, "nothing_muted"),
-        (Recording.speech(), ["--span", "0:00.5-0:01.0"], 1, "differs"),
-    ],
-)
-async def test_operators_check_a_recording(
-    opened, nursery, sqlite_url, tmp_path, recording, arguments, exit_code, verdict
-):
+async def test_operators_check_a_recording(opened, nursery, sqlite_url, tmp_path, subtests):
     async with opened("off") as scene:
-        call = scene.another_call(recording=recording)
         environ = environment_of(scene.workspace, scene.slack, scene.polyai)
         environ.update(DATABASE_URL=sqlite_url, LOGNAME="operator")
-        ended, said, _ = await nursery.command(
-            "check-redaction", call, "--json", *arguments, folder=tmp_path, **environ
-        )
+        for recording, arguments, exit_code, verdict in (
+            (Recording.speech(), [], 0, "proven"),
+            (Recording.of(RAW, RAW), [], 1, "nothing_muted"),
+            (Recording.speech(), ["--span", "0:00.5-0:01.0"], 1, "differs"),
+        ):
+            with subtests.test(verdict):
+                call = scene.another_call(recording=recording)
+                words = ("check-redaction", call, "--json", *arguments)
+                ended, said, _ = await nursery.command(*words, folder=tmp_path, **environ)
 
-        assert ended == exit_code
-        (found,) = json.loads(said)
-        assert found["verdict"] == verdict
-        check = await ended_check(scene)
-        assert (check.verdict, check.cause, check.asked_by) == (verdict, "asked", "cli:operator")
+                assert ended == exit_code
+                (found,) = json.loads(said)
+                assert found["verdict"] == verdict
+                check = await ended_check(scene, call)
+                told = (check.verdict, check.cause, check.asked_by)
+                assert told == (verdict, "asked", "cli:operator")
 
 
 def planted() -> dict[str, Recording]:
@@ -304,9 +295,8 @@ async def test_no_raw_audio_remains_anywhere(
 
 
 async def ended_checks(scene: Scene, count: int) -> bool:
-    async with scene.stage.application.database.read() as session:
-        rows = await session.scalars(select(RedactionCheckRow))
-        return sum(each.ended_at is not None for each in rows) == count
+    ended = RedactionCheckRow.ended_at.is_not(None)
+    return len(await scene.stored(select(RedactionCheckRow.id).where(ended))) == count
 
 
 async def test_an_invalid_span_is_bad_usage(nursery, tmp_path):

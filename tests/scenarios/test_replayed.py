@@ -30,9 +30,7 @@ async def say(scene: Scene, text: str, trigger: str) -> Ack:
 
 
 async def in_force(scene: Scene) -> list[str]:
-    async with scene.stage.application.database.read() as session:
-        query = select(GrantRow.effect).where(GrantRow.revoked_at.is_(None))
-        return list(await session.scalars(query))
+    return await scene.stored(select(GrantRow.effect).where(GrantRow.revoked_at.is_(None)))
 
 
 async def refused(scene: Scene) -> list[tuple[str, Any]]:
@@ -106,13 +104,11 @@ async def test_an_approval_is_given_once(scene):
 
 
 async def digests(scene: Scene) -> list[tuple[str, str | None]]:
-    async with scene.stage.application.database.read() as session:
-        rows = await session.scalars(select(DigestRow))
-        return [(row.id, row.paused_because) for row in rows]
+    return [(row.id, row.paused_because) for row in await scene.stored(select(DigestRow))]
 
 
 async def test_a_change_of_a_digest_is_made_once(scene):
-    await add_digest(scene.stage.application.database, timetable="09:00 mon-fri")
+    await add_digest(scene.database, timetable="09:00 mon-fri")
     await say(scene, "digest pause g1", "1.1.pause")
     await say(scene, "digest resume g1", "1.1.resume")
     assert AGAIN in (await say(scene, "digest pause g1", "1.1.pause")).text
@@ -123,8 +119,7 @@ async def test_a_change_of_a_digest_is_made_once(scene):
 
     await say(scene, "digest run g1", "1.1.run")
     assert AGAIN in (await say(scene, "digest run g1", "1.1.run")).text
-    async with scene.stage.application.database.read() as session:
-        assert len(list(await session.scalars(select(DigestRunRow.slot_local)))) == 1
+    assert len(await scene.stored(select(DigestRunRow.slot_local))) == 1
     assert [action for _, action in await refused(scene)] == [
         "digest_pause",
         "digest_resume",

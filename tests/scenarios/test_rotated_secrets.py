@@ -17,8 +17,7 @@ from tests.polling import until
 from tests.ports import free_port
 from tests.scenarios.killed_bot import Bot, Street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
-from tests.scenarios.test_canary import AGREED, CANARY_CALL
-from tests.scenarios.test_canary_at_the_start import looked
+from tests.scenarios.test_canary import AGREED, CANARY_CALL, found_by_the_bot
 
 NEW = {
     "SLACK_BOT_TOKEN": "xoxb-RotatedBotToken0123456789",
@@ -108,13 +107,13 @@ async def test_a_new_plain_key_that_returns_raw_freezes_deliveries_at_once(stree
     polyai = street.scene.polyai
     polyai.add_call(CANARY_CALL, agent_id=AGENT_ID, recording=Recording.speech())
     bot = await street.start()
-    await looked(street, "held")
+    await found_by_the_bot(street.scene, "held")
 
     polyai.add_key(NEW["POLYAI_API_KEY"], pii=True)
     files["POLYAI_API_KEY"].write_text(NEW["POLYAI_API_KEY"])
     await hang_up(bot, "secrets_reloaded")
 
-    assert (await looked(street, "broken")).frozen_at
+    assert (await found_by_the_bot(street.scene, "broken")).frozen_at
 
 
 async def logged(bot: Bot, event: str) -> str:

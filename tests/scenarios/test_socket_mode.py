@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action
+from tests.loopback import http_client
 from tests.polling import until
 from tests.scenarios.conftest import OpenScene
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
+from tests.scenarios.test_from_outside import get
 from tests.scenarios.thread import (
     card,
     choose_side,
@@ -39,11 +40,6 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
         yield connected
 
 
-async def get(scene: Scene, path: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
-        return await client.get(f"{scene.stage.origin}{path}")
-
-
 async def test_a_command_over_the_socket_delivers_the_recording_into_a_thread(scene):
     await scene.grant()
 
@@ -64,12 +60,11 @@ async def test_the_button_works_over_the_socket(scene):
     assert seen.delivery.reason == "audience"
     (button,) = seen.buttons
 
-    ack = await scene.use(button, seen.note)
+    private = await scene.press(button, seen.note)
 
-    assert ack.arrived
-    private = await scene.ended(await scene.latest())
-    assert (private.state, private.outcome) == ("delivered", "raw")
-    assert str(private.destination_channel_id).startswith("D")
+    assert private.ack.arrived
+    assert (private.delivery.state, private.delivery.outcome) == ("delivered", "raw")
+    assert private.file.channel.startswith("D")
 
 
 async def test_the_buttons_of_a_card_work_over_the_socket(scene):
@@ -94,23 +89,18 @@ async def test_the_buttons_of_a_card_work_over_the_socket(scene):
     views = scene.workspace.views
     await until(lambda: "slack_file" in str(*(view.body for view in views.values())))
 
+    scene.workspace.join(CHANNEL, BOB)
+    ack, told = await press(scene, message, Action.DELETE, user=BOB)
+    assert ack.arrived
+    assert "Only the person who requested it" in told[-1].text
+    assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
+
     ack, _ = await press(scene, message, Action.DELETE)
     assert ack.arrived
     gone = await card(scene, seen.delivery, f"was deleted from Slack by <@{ALICE}>")
     assert offered(gone) == {}
     left = [file.name for file in scene.workspace.visible_recordings(CHANNEL, message.ts)]
     assert sorted(left) == [f"{CALL}-transcript.txt", f"{CALL}-user-raw.wav"]
-
-
-async def test_a_refused_press_on_a_card_is_answered_over_the_socket(scene):
-    await scene.grant()
-    seen = await scene.ask()
-    message = await card(scene, seen.delivery, "*Unredacted*")
-    scene.workspace.join(CHANNEL, BOB)
-    ack, told = await press(scene, message, Action.DELETE, user=BOB)
-    assert ack.arrived
-    assert "Only the person who requested it" in told[-1].text
-    assert await refused_presses(scene) == [(BOB, "delete", "deletion_refused")]
 
 
 async def test_help_and_mistakes_are_answered_over_the_socket(scene):
@@ -124,7 +114,7 @@ async def test_help_and_mistakes_are_answered_over_the_socket(scene):
 
 
 async def test_the_http_endpoint_is_closed_with_socket_mode(scene):
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - loopback
+    async with http_client() as client:
         response = await client.post(f"{scene.stage.origin}/slack/events", content=b"{}")
 
     assert response.status_code == 404

@@ -155,7 +155,7 @@ async def test_a_database_that_cuts_every_connection_only_costs_time(street):
     street.scene.slack.faults.add(Fault("upload", when="after", hang=True))
     await ask(street)
     await street.scene.slack.faults.reached("upload")
-    async with street.scene.stage.application.database.read() as session:
+    async with street.scene.database.read() as session:
         await session.execute(text(END_OTHER_SESSIONS))
     street.scene.slack.faults.release("upload")
 
@@ -178,11 +178,8 @@ async def ask(street: Street) -> None:
 
 
 async def until_no_work_is_left(street: Street) -> None:
-    deliveries = select(DueWorkRow.key).where(DueWorkRow.kind == "deliver")
-
     async def is_none_left() -> bool:
-        async with street.scene.stage.application.database.read() as session:
-            return await session.scalar(deliveries.limit(1)) is None
+        return not await street.scene.stored(select(DueWorkRow.key).filter_by(kind="deliver"))
 
     await until(is_none_left, every_seconds=0.05)
 

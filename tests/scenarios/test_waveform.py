@@ -25,8 +25,10 @@ from bot.store.tables import DeliveryRow, OrphanedFileRow
 from bot.wiring.clock import utc_now
 from tests.polling import until
 from tests.recordings.audio.test_wav_header_parser import chunk, riff
-from tests.scenarios.conftest import WATCHFUL, some_at_length
+from tests.scenarios.conftest import WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, SHARE, Scene, Seen
+from tests.scenarios.thread import offered
+from tests.tables import each_row
 
 UPLOAD_URL = "files.getUploadURLExternal"
 RATE_HZ = 8000
@@ -40,9 +42,6 @@ def wav(samples: np.ndarray, *, tag: int = 1) -> bytes:
     channels = samples.shape[1]
     block = width * channels
     form = struct.pack("<HHIIHH", tag, channels, RATE_HZ, RATE_HZ * block, block, 8 * width)
-    if tag == 0xFFFE:
-        guid = bytes.fromhex("0100000000001000800000aa00389b71")
-        form += struct.pack("<HHI", 22, 8 * width, 4) + guid
     return riff(chunk(b"fmt ", form), chunk(b"data", samples.tobytes()))
 
 
@@ -72,23 +71,9 @@ def drawn(body: bytes, word: str | None) -> bytes:
     return draw(outline, word)
 
 
-def card(seen: Seen) -> str:
-    (parent,) = [message for message in seen.posted if message.thread_ts is None]
-    return str(parent.blocks)
-
-
-async def press(scene: Scene, seen: Seen, user: str = ALICE, **changes: Any) -> Ack:
+async def press(scene: Scene, seen: Seen, user: str = ALICE) -> Ack:
     message = next(m for m in scene.workspace.messages(CHANNEL) if m.ts == seen.delivery.parent_ts)
-    (button,) = [
-        element
-        for block in message.blocks
-        if block["type"] == "actions"
-        for element in block["elements"]
-        if element["action_id"] == Action.WAVEFORM.value
-    ]
-    return await scene.people.block_action(
-        user, CHANNEL, message.ts, button["action_id"], button["value"], ephemeral=False, **changes
-    )
+    return await scene.use(offered(message)[Action.WAVEFORM], message, user=user)
 
 
 async def modal(scene: Scene) -> Mapping[str, Any]:
@@ -104,7 +89,7 @@ async def modal(scene: Scene) -> Mapping[str, Any]:
 
 
 async def events(scene: Scene, tag: str) -> list[Mapping[str, Any]]:
-    return [event.payload for event in await scene.all_audit() if event.tag == tag]
+    return [event.payload for event in await scene.events(tag)]
 
 
 async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_bytes_only(scene):
@@ -115,10 +100,12 @@ async def test_the_picture_of_a_redacted_recording_is_drawn_from_the_redacted_by
     assert seen.picture.title == f"{CALL} (redacted), waveform"
     assert seen.picture.share_ts == seen.file.share_ts
     assert len(scene.workspace.called(SHARE)) == 1
+    # Slack never shows files that have one.
+    assert [file.alt_text for file in (seen.file, seen.picture)] == ["", ""]
     (span,) = seen.delivery.muted_where["spans"]
     assert span[1] - span[0] == pytest.approx(MUTED_SECONDS, abs=0.05)
     assert (seen.delivery.muted_spans, round(seen.delivery.muted_seconds, 1)) == (1, MUTED_SECONDS)
-    assert "*Redacted* · personal details are muted · 1 span, 5.2 s" in card(seen)
+    assert "*Redacted* · personal details are muted · 1 span, 5.2 s" in str(seen.card.blocks)
     assert scene.workspace.violations == []
 
 
@@ -132,10 +119,10 @@ async def test_silence_in_a_raw_recording_is_not_called_muted(scene):
     assert seen.delivery.outcome == "raw"
     assert seen.picture.content == drawn(body, None)
     assert seen.delivery.muted_spans is None
-    assert "muted" not in card(seen)
+    assert "muted" not in str(seen.card.blocks)
 
 
-@pytest.mark.parametrize("side", ["user", "agent"])
+@each_row("side", ["user", "agent"])
 async def test_on_a_single_side_silence_and_mutes_are_not_distinguished(scene, side):
     seen = await scene.ask(f"{CALL} {side} redacted")
 
@@ -143,33 +130,25 @@ async def test_on_a_single_side_silence_and_mutes_are_not_distinguished(scene, s
     expected = drawn(recordings.load(side, redacted=True), "silent or muted")
     assert seen.picture.content == expected
     assert seen.delivery.muted_spans is None
-    assert "muted" not in card(seen)
+    assert "muted" not in str(seen.card.blocks)
 
 
-STEREO = muted(noise(6, channels=2), 2, 3.5)
-MU_LAW = muted(noise(6).astype(np.uint8) & 0x3F, 2, 3.5, 0xFF)
-A_LAW = muted(MU_LAW, 2, 3.5, 0xD5)
-FLOAT = muted(noise(6), 2, 3.5).astype(np.float32) / 9000
-EXTENSIBLE = muted(noise(6), 2, 3.5)
 BODIES = {
-    "stereo": wav(STEREO),
-    "mu-law": wav(MU_LAW, tag=7),
-    "A-law": wav(A_LAW, tag=6),
-    "float": wav(FLOAT, tag=3),
-    "extensible": wav(EXTENSIBLE, tag=0xFFFE),
+    "stereo": wav(muted(noise(6, channels=2), 2, 3.5)),
+    "A-law": wav(muted(noise(6).astype(np.uint8) & 0x3F, 2, 3.5, 0xD5), tag=6),
     "two chunks of audio": two_chunks(noise(2), muted(noise(4), 0, 1.5)),
 }
 
 
 # How each encoding is read is tested in tests/recordings/waveform.
-@pytest.mark.parametrize("body", some_at_length(BODIES, "stereo", "A-law", "two chunks of audio"))
+@each_row("body", BODIES.values(), ids=BODIES)
 async def test_every_usual_encoding_has_its_picture(scene, body):
     call = scene.another_call(recording=Recording.of(body, body))
 
     seen = await scene.ask(call)
 
     assert seen.picture.content == drawn(body, "muted")
-    assert "1 span, 1.5 s" in card(seen)
+    assert "1 span, 1.5 s" in str(seen.card.blocks)
 
 
 async def test_a_recording_in_an_unknown_encoding_has_no_picture(scene):
@@ -180,45 +159,29 @@ async def test_a_recording_in_an_unknown_encoding_has_no_picture(scene):
 
     assert seen.delivery.state == "delivered"
     assert (seen.file.content, seen.pictures) == (body, [])
-    assert "Waveform" not in card(seen)
+    assert "Waveform" not in str(seen.card.blocks)
 
 
-FAULTS = {
-    "Slack takes no pictures": (Fault(UPLOAD_URL, error="file_type_not_allowed"),),
-    "Slack has no room left": (Fault(UPLOAD_URL, error="storage_limit_reached"),),
-    "its upload breaks off": (Fault("upload", drop_connection=True),),
-    "its upload is refused": (Fault("upload", status=500),),
-}
-
-
-@pytest.mark.parametrize(
-    "faults", some_at_length(FAULTS, "Slack has no room left", "its upload breaks off")
+@each_row(
+    "fault",
+    [Fault(UPLOAD_URL, error="storage_limit_reached"), Fault("upload", drop_connection=True)],
 )
-async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(scene, faults):
-    for fault in faults:
-        scene.slack.faults.add(Fault(fault.route))  # the upload of the recording itself passes
-        scene.slack.faults.add(fault)
+async def test_a_failed_upload_of_the_picture_does_not_fail_the_recording(scene, fault):
+    scene.slack.faults.add(Fault(fault.route))  # the upload of the recording itself passes
+    scene.slack.faults.add(fault)
 
-    seen = await scene.ask()
+    seen = await scene.ask(scene.another_call())
 
     assert seen.delivery.state == "delivered"
     assert seen.file.content == recordings.load("combined", redacted=True)
     assert seen.pictures == []
     assert len(seen.audio_requests) == 1, "it is not fetched again for a picture"
-    assert "1 span" in card(seen)
-    assert "Waveform" not in card(seen)
+    assert "1 span" in str(seen.card.blocks)
+    assert "Waveform" not in str(seen.card.blocks)
 
 
 def of_the_picture(file: File) -> bool:
     return file.is_picture
-
-
-async def test_no_file_has_an_alt_text_because_slack_never_shows_such_files(scene):
-    seen = await scene.ask()
-
-    assert seen.delivery.state == "delivered"
-    assert [file.alt_text for file in (seen.file, seen.picture)] == ["", ""]
-    assert len(scene.workspace.called(SHARE)) == 1
 
 
 async def test_a_recording_never_visible_with_its_picture_is_shared_alone(scene):
@@ -238,7 +201,7 @@ async def test_a_recording_never_visible_with_its_picture_is_shared_alone(scene)
         {"file_id": left[0].id, "picture_file_id": left[1].id}
     ]
     assert scene.decisions_by_audience() == 3, "decided afresh before each share"
-    assert "Waveform" not in card(seen)
+    assert "Waveform" not in str(seen.card.blocks)
 
 
 async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(scene):
@@ -249,29 +212,12 @@ async def test_a_recording_never_visible_even_alone_is_reported_and_not_retried(
     assert seen.delivery.state == "unconfirmed"
     assert "Slack does not show it yet" in seen.note.text
     assert len(scene.workspace.called(SHARE)) == 2
-    assert "Waveform" not in card(seen)
+    assert "Waveform" not in str(seen.card.blocks)
 
 
 async def test_a_hidden_recording_is_not_posted_twice_if_it_cannot_be_deleted(scene):
     scene.workspace.never_shown = of_the_picture
     scene.slack.faults.add(Fault("files.delete", error="file_deleting_disabled", times=9))
-
-    seen = await scene.ask()
-
-    assert seen.delivery.state == "unconfirmed"
-    assert len(scene.workspace.called(SHARE)) == 1
-
-
-async def test_a_recording_that_slack_cannot_find_is_not_posted_twice_if_it_may_be_hidden(scene):
-    def removes_the_bot(file: File) -> bool:
-        scene.workspace.channels[CHANNEL] = replace(
-            scene.workspace.channels[CHANNEL], bot_is_member=False
-        )
-        return file.is_picture
-
-    scene.workspace.never_shown = removes_the_bot
-    for method in ("files.info", "files.delete"):
-        scene.slack.faults.add(Fault(method, error="file_not_found", times=99))
 
     seen = await scene.ask()
 
@@ -342,7 +288,7 @@ async def test_a_dropped_share_that_becomes_visible_is_deleted_despite_a_first_r
         await scene.slack.faults.reached(SHARE)
         raw = [file.id for file in scene.workspace.files]
         # Another worker took over, decided that raw is not allowed, and dropped the upload.
-        async with scene.stage.application.database.write() as session:
+        async with scene.database.write() as session:
             await session.execute(
                 update(DeliveryRow).values(
                     outcome="redacted",
@@ -465,54 +411,31 @@ async def test_a_person_who_presses_too_often_is_refused_and_others_are_served(s
     await until(is_shown)
 
 
-async def test_a_press_outside_the_conversation_is_refused(scene):
+async def test_a_refused_press_says_why_and_is_audited(scene):
     seen = await scene.ask()
-    await press(scene, seen, BOB)
-    assert "You are not in this conversation" in str(await modal(scene))
-    assert [e["reason"] for e in await events(scene, "slack:waveform:refused")] == [
-        "requester_not_in_destination"
-    ]
 
+    async def assert_refused(words: str, reason: str, user: str = ALICE) -> None:
+        scene.workspace.views.clear()
+        assert (await press(scene, seen, user)).status == 200
+        assert words in str(await modal(scene))
+        refused = (await events(scene, "slack:waveform:refused"))[-1]
+        assert refused == {"conversation_id": CALL, "reason": reason}
 
-@pytest.mark.parametrize(
-    "person",
-    [{"is_restricted": True}, {"is_ultra_restricted": True}, {"is_stranger": True}],
-    ids=["guest", "single-channel guest", "external"],
-)
-async def test_guests_and_external_people_are_refused(scene, person):
-    seen = await scene.ask()
-    scene.workspace.add_user(BOB, **person)
-    scene.workspace.join(CHANNEL, BOB)
-    await press(scene, seen, BOB)
-    assert "Only members of this workspace" in str(await modal(scene))
-    assert [e["reason"] for e in await events(scene, "slack:waveform:refused")] == [
-        "requester_not_allowed"
-    ]
-
-
-async def test_an_old_button_does_not_show_a_picture_that_was_taken_back(scene):
-    seen = await scene.ask()
-    for file in (seen.file, seen.picture):
+    outside = "requester_not_in_destination"
+    await assert_refused("You are not in this conversation", outside, user=BOB)
+    for number, standing in enumerate(("is_restricted", "is_ultra_restricted", "is_stranger")):
+        person = f"U0PERSON{number}"
+        scene.workspace.add_user(person, **{standing: True})
+        scene.workspace.join(CHANNEL, person)
+        members_only = "Only members of this workspace"
+        await assert_refused(members_only, "requester_not_allowed", user=person)
+    for file in (seen.file, seen.picture):  # an old button, after it was taken back
         scene.workspace.file_table[file.id] = replace(file, deleted=True)
-    await press(scene, seen)
-    assert "does not show this waveform" in str(await modal(scene))
-    assert await events(scene, "slack:waveform:refused") == [
-        {"conversation_id": CALL, "reason": "waveform_not_ready"}
-    ]
-
-
-async def test_the_picture_of_a_deleted_recording_is_gone_and_the_press_audited(scene):
-    seen = await scene.ask()
-    async with scene.stage.application.database.write() as session:
+    await assert_refused("does not show this waveform", "waveform_not_ready")
+    async with scene.database.write() as session:
         row = await session.get_one(DeliveryRow, seen.delivery.id)
         row.taken_back_at, row.taken_back_cause = utc_now(), "asked"
-
-    await press(scene, seen)
-
-    assert "no longer available" in str(await modal(scene))
-    assert await events(scene, "slack:waveform:refused") == [
-        {"conversation_id": CALL, "reason": "waveform_gone"}
-    ]
+    await assert_refused("no longer available", "waveform_gone")
 
 
 async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scene):
@@ -528,5 +451,4 @@ async def test_an_unknown_recording_has_no_picture_and_its_id_is_not_stored(scen
 
 
 async def orphaned_files(scene: Scene) -> list[str]:
-    async with scene.stage.application.database.read() as session:
-        return list(await session.scalars(select(OrphanedFileRow.file_id)))
+    return await scene.stored(select(OrphanedFileRow.file_id))
