@@ -6,7 +6,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from bot.access.grants import Right
 from bot.access.person import Person
@@ -57,7 +56,7 @@ from bot.slack.recordings.private_notes import private_note
 from bot.slack.shortcuts import form as shortcut_form
 from bot.slack.shortcuts.listeners import ShortcutListeners
 from tests.conftest import NOON
-from tests.contracts.test_manifest import ROOT
+from tests.contracts.test_manifest import MANIFEST
 from tests.digests.builders import post
 from tests.drawn import dispatched
 from tests.slack.digests.builders import full_calls
@@ -230,15 +229,13 @@ def test_every_action_has_exactly_one_listener(heard):
 
 
 def test_the_listeners_of_commands_match_the_manifest(heard):
-    manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
-    declared = [each["command"] for each in manifest["features"]["slash_commands"]]
+    declared = [each["command"] for each in MANIFEST["features"]["slash_commands"]]
     assert sorted(heard["command"]) == sorted(declared)
     assert set(declared) == {COMMAND, ADMIN_COMMAND}
 
 
 def test_the_listeners_of_events_match_the_manifest(heard):
-    manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
-    declared = manifest["settings"]["event_subscriptions"]["bot_events"]
+    declared = MANIFEST["settings"]["event_subscriptions"]["bot_events"]
     assert sorted(heard["event"]) == sorted(declared)
 
 
@@ -253,10 +250,9 @@ def test_an_action_that_cannot_be_sent_has_neither_button_nor_listener():
 
 
 def test_the_listeners_of_shortcuts_match_the_manifest(heard):
-    manifest = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
     declared = [
         (f"{each['type']}_shortcut", each["callback_id"])
-        for each in manifest["features"]["shortcuts"]
+        for each in MANIFEST["features"]["shortcuts"]
     ]
     kinds = ("message_shortcut", "global_shortcut")
     registered = [(kind, name) for kind in kinds for name in heard.get(kind, [])]

@@ -1,6 +1,7 @@
 import ast
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,13 @@ import jsonschema
 import pytest
 import yaml
 
+from bot.slack.web_api.scopes import REQUIRED, WITHOUT
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT.parent / "shared/facts/slack-manifest.schema.json"
+MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app_manifest.yml").read_text())
+BOT_SCOPES: list[str] = MANIFEST["oauth_config"]["scopes"]["bot"]
+OPTIONAL_SCOPES: list[str] = MANIFEST["oauth_config"]["scopes"]["bot_optional"]
 
 CONVERSATIONS_READ = frozenset({"channels:read", "groups:read", "im:read", "mpim:read"})
 HISTORY = frozenset({"channels:history", "groups:history"})
@@ -50,16 +56,7 @@ METHOD = re.compile(rf"(?:{FAMILIES})(?:\.[a-z][A-Za-z]+)+")
 AS_CALL = {method.replace(".", "_"): method for method in SCOPES}
 
 
-@pytest.fixture(scope="module")
-def manifest() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "app_manifest.yml").read_text())
-
-
-@pytest.fixture(scope="module")
-def bot_scopes(manifest) -> list[str]:
-    return manifest["oauth_config"]["scopes"]["bot"]
-
-
+@cache
 def used_methods() -> dict[str, str]:
     """Every Web API method named in bot/slack, with one place that names it."""
     found: dict[str, str] = {}
@@ -75,23 +72,23 @@ def used_methods() -> dict[str, str]:
     return found
 
 
-def test_the_manifest_matches_slacks_schema(manifest):
+def test_the_manifest_matches_slacks_schema():
     if not SCHEMA.exists():
         pytest.skip("Slack's manifest schema is not next to this checkout")
     validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
-    assert [error.message for error in validator.iter_errors(manifest)] == []
+    assert [error.message for error in validator.iter_errors(MANIFEST)] == []
 
 
-def test_without_socket_mode_every_url_is_the_one_endpoint(manifest):
-    assert manifest["settings"]["socket_mode_enabled"] is False
-    urls = [command["url"] for command in manifest["features"]["slash_commands"]]
-    urls.append(manifest["settings"]["interactivity"]["request_url"])
-    urls.append(manifest["settings"]["event_subscriptions"]["request_url"])
+def test_without_socket_mode_every_url_is_the_one_endpoint():
+    assert MANIFEST["settings"]["socket_mode_enabled"] is False
+    urls = [command["url"] for command in MANIFEST["features"]["slash_commands"]]
+    urls.append(MANIFEST["settings"]["interactivity"]["request_url"])
+    urls.append(MANIFEST["settings"]["event_subscriptions"]["request_url"])
     assert set(urls) == {"https://YOUR-HOST/slack/events"}
 
 
-def test_the_commands_are_those_of_the_contract(manifest):
-    command, admin_command = manifest["features"]["slash_commands"]
+def test_the_commands_are_those_of_the_contract():
+    command, admin_command = MANIFEST["features"]["slash_commands"]
     assert command["command"] == "/callaudio"
     assert command["usage_hint"] == "<conversation> [#channel] [combined|user|agent] [redacted]"
     assert command["should_escape"] is True
@@ -102,33 +99,37 @@ def test_the_commands_are_those_of_the_contract(manifest):
     assert admin_command["should_escape"] is True
 
 
-def test_the_shortcut_is_that_of_the_contract(manifest):
-    (shortcut,) = [s for s in manifest["features"]["shortcuts"] if s["type"] == "message"]
+def test_the_shortcut_is_that_of_the_contract():
+    (shortcut,) = [s for s in MANIFEST["features"]["shortcuts"] if s["type"] == "message"]
     assert (shortcut["name"], shortcut["callback_id"]) == ("Get call audio", "get_call_audio")
 
 
-def test_the_home_tab_and_direct_messages_are_enabled(manifest):
-    home = manifest["features"]["app_home"]
+def test_the_home_tab_and_direct_messages_are_enabled():
+    home = MANIFEST["features"]["app_home"]
     assert home["home_tab_enabled"] is True
     assert home["messages_tab_enabled"] is True
     assert home["messages_tab_read_only_enabled"] is False
 
 
-def test_token_rotation_and_org_deployment_are_off(manifest):
-    assert manifest["settings"]["token_rotation_enabled"] is False
-    assert manifest["settings"]["org_deploy_enabled"] is False
+def test_token_rotation_and_org_deployment_are_off():
+    assert MANIFEST["settings"]["token_rotation_enabled"] is False
+    assert MANIFEST["settings"]["org_deploy_enabled"] is False
 
 
-def test_optional_scopes_are_among_the_scopes(manifest, bot_scopes):
-    optional = manifest["oauth_config"]["scopes"]["bot_optional"]
-    assert set(optional) <= set(bot_scopes)
-    assert len(set(optional)) == len(optional)
-    assert len(set(bot_scopes)) == len(bot_scopes)
+def test_optional_scopes_are_among_the_scopes():
+    assert set(OPTIONAL_SCOPES) <= set(BOT_SCOPES)
+    for scopes in (OPTIONAL_SCOPES, BOT_SCOPES):
+        assert len(set(scopes)) == len(scopes)
 
 
-def test_the_history_scopes_are_optional(manifest, bot_scopes):
-    history = {scope for scope in bot_scopes if scope.endswith(":history")}
-    assert history <= set(manifest["oauth_config"]["scopes"]["bot_optional"])
+def test_the_scopes_that_the_doctor_asks_for_are_the_manifest_s():
+    assert set(OPTIONAL_SCOPES) == set(WITHOUT)
+    assert set(BOT_SCOPES) == REQUIRED | set(WITHOUT)
+
+
+def test_the_history_scopes_are_optional():
+    history = {scope for scope in BOT_SCOPES if scope.endswith(":history")}
+    assert history <= set(OPTIONAL_SCOPES)
 
 
 def test_every_scope_has_its_reason_on_the_same_line():
@@ -143,20 +144,15 @@ def test_every_method_has_a_known_scope():
     assert unknown == {}, "add them to SCOPES, with the scopes Slack's reference names"
 
 
-def test_every_method_used_has_its_scopes(bot_scopes):
+def test_every_method_used_has_its_scopes():
     missing = {
         name: lacking
         for name in used_methods()
-        if (lacking := SCOPES.get(name, frozenset()) - set(bot_scopes))
+        if (lacking := SCOPES.get(name, frozenset()) - set(BOT_SCOPES))
     }
     assert missing == {}
 
 
-def test_every_scope_is_needed(manifest, bot_scopes):
-    used = used_methods()
-    if not used:
-        pytest.skip("bot/slack calls nothing yet")
-    needed = frozenset[str]().union(*(SCOPES.get(name, frozenset()) for name in used))
-    if manifest["features"].get("slash_commands") or manifest["features"].get("shortcuts"):
-        needed |= {"commands"}
-    assert set(bot_scopes) - needed == set()
+def test_every_scope_is_needed():
+    needed = {"commands"}.union(*(SCOPES.get(name, frozenset()) for name in used_methods()))
+    assert set(BOT_SCOPES) - needed == set()
