@@ -1,5 +1,7 @@
 """A running bot on its stand-ins for each scenario."""
 
+import io
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -9,9 +11,10 @@ from pathlib import Path
 import pytest
 from tenacity.wait import wait_random
 
-from bot.cli.stage import open_stage
+from bot.cli.stage import PLAIN_KEY, RAW_KEY, open_stage
 from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
+from bot.observability.logs import configure_logging
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
@@ -177,3 +180,18 @@ async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """The bot as it is set up in most workspaces: both keys, the default audience rule."""
     async with new_scene() as scene:
         yield scene
+
+
+@pytest.fixture
+def logs(
+    logging_as_it_was: None,  # noqa: ARG001 - undone after the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, io.StringIO]:
+    """Collect every log line from INFO on, as written and before masking."""
+    written, unmasked = io.StringIO(), io.StringIO()
+    secrets = (Workspace().bot_token, Workspace().signing_secret, PLAIN_KEY, RAW_KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", written)
+        configure_logging("json", secrets)
+    logging.root.addHandler(logging.StreamHandler(unmasked))
+    return {"logs": written, "logs before the mask": unmasked}

@@ -55,8 +55,8 @@ from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
 from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
+from tests.scenarios.digest_scene import plain_outlets
 from tests.scenarios.fork_server import ForkServer, serve
-from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import Scene
 
 QUICK = Timings(

@@ -12,8 +12,13 @@ from bot.sandbox.delivery import Ack
 from bot.slack.identifiers import Action
 from tests.polling import until
 from tests.scenarios.conftest import OpenScene
-from tests.scenarios.digest_scene import add_digest, digest_messages, ended, read_digest
-from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.digest_scene import (
+    add_digest,
+    digest_messages,
+    ended,
+    plain_outlets,
+    read_digest,
+)
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 from tests.tables import each_row
 

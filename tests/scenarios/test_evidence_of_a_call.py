@@ -25,7 +25,7 @@ async def test_the_evidence_of_a_call_is_complete_and_verifies(new_scene, tmp_pa
     environment = {"CALLAUDIO_CHECK_REDACTION": "deliver"}
     async with new_scene(timings=RARELY, environment=environment) as scene:
         seen = await raw(scene)
-        await somebody_uncleared_joins(scene, seen)
+        await somebody_uncleared_joins(scene, seen.file.id)
         second = await follower(scene, seen)
         async with snapshot(scene.database) as session:
             told = await pack(session, tmp_path / "pack.zip", AuditFilter(conversation_id=CALL))

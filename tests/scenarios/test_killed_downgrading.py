@@ -3,7 +3,7 @@
 At no moment is there more than one card, or more than one recording, or raw again.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -14,11 +14,9 @@ from tests.polling import until
 from tests.scenarios.conftest import OpenStreet
 from tests.scenarios.killed_bot import Street, at_once
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL
+from tests.scenarios.test_downgrade import FOLLOWED, channel_is_shared, somebody_uncleared_joins
 from tests.scenarios.test_killed import Moment, When, arm, faults_of
 from tests.scenarios.test_killed_taking_back import delivered_raw
-
-OPEN = "C0OPEN0000"
-Happens = Callable[[Street, str], Awaitable[None]]
 
 # Counted from the cause on, in the order of the calls.
 TAKING_BACK = {
@@ -40,48 +38,8 @@ MOMENTS = {**TAKING_BACK, **DELIVERING}
 FEW = ("deleting the raw one", "showing the deletion on the card", "sharing")
 
 
-async def tell(street: Street, kind: str = "member_joined_channel") -> None:
-    event = {"type": kind, "channel": CHANNEL, "user": ALICE}
-    assert (await street.scene.people.event(event)).status == 200
-
-
-async def right_ends(street: Street, _: str) -> None:
-    await street.scene.let_grants_expire()
-    await tell(street)
-
-
-async def somebody_uncleared_joins(street: Street, _: str) -> None:
-    street.scene.workspace.join(CHANNEL, BOB)
-    await tell(street)
-
-
-async def channel_becomes_public(street: Street, _: str) -> None:
-    street.scene.workspace.change_channel(CHANNEL, is_private=False)
-    await tell(street)
-
-
-async def channel_is_shared_and_may_have_redacted(street: Street, _: str) -> None:
-    street.scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
-    await tell(street, "channel_shared")
-
-
-async def is_passed_on(street: Street, file_id: str) -> None:
-    street.scene.workspace.add_channel(OPEN, members=[ALICE])
-    await street.scene.people.forward_file(ALICE, file_id, OPEN)
-
-
-async def gets_a_public_link(street: Street, file_id: str) -> None:
-    await street.scene.people.publish_file(ALICE, file_id)
-
-
-CAUSES: dict[str, Happens] = {
-    "right_ended": right_ends,
-    "audience": somebody_uncleared_joins,
-    "public": channel_becomes_public,
-    "external": channel_is_shared_and_may_have_redacted,
-    "forwarded": is_passed_on,
-    "public_link": gets_a_public_link,
-}
+CAUSES = {cause: happens for cause, (happens, _) in FOLLOWED.items()}
+CAUSES["external"] = channel_is_shared  # the bot may post redacted recordings there
 
 
 Case = tuple[str, Moment, When]
@@ -98,7 +56,7 @@ def through(new_street: OpenStreet) -> Callable[[Case], Coroutine[Any, Any, None
             bot = await street.start()
             file_id = await delivered_raw(street)
             arm(street, moment, when)
-            await CAUSES[cause](street, file_id)
+            await CAUSES[cause](street.scene, file_id)
             await faults_of(street, moment).reached(moment.route, times=moment.nth)
             assert_never_both(street)
             await bot.kill()
@@ -130,7 +88,7 @@ async def test_a_bot_killed_after_deleting_raw_posts_redacted_even_if_raw_is_all
     bot = await street.start()
     file_id = await delivered_raw(street)
     street.scene.slack.faults.add(Fault("files.delete", when="after", hang=True))
-    await somebody_uncleared_joins(street, file_id)
+    await somebody_uncleared_joins(street.scene, file_id)
     await street.scene.slack.faults.reached("files.delete")
     await bot.kill()
     street.scene.slack.faults.release("files.delete")
@@ -148,7 +106,7 @@ async def test_a_bot_killed_after_a_failed_replacement_shows_the_failure_on_the_
     scene.polyai.faults.add(Fault("audio", status=404))
     moment = MOMENTS["putting the facts on the card"]
     arm(street, moment, "before")
-    await somebody_uncleared_joins(street, file_id)
+    await somebody_uncleared_joins(street.scene, file_id)
     await scene.slack.faults.reached(moment.route, times=moment.nth)
     await bot.kill()
     scene.slack.faults.release(moment.route)

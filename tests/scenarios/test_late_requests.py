@@ -17,9 +17,8 @@ from bot.store.idempotency import DOUBLE_SUBMIT_WINDOW
 from bot.store.tables import DigestRunRow, RecentRequestRow
 from tests.ports import free_port
 from tests.scenarios.conftest import street_on_postgresql
-from tests.scenarios.digest_scene import add_digest, digest_messages, ended, runs
+from tests.scenarios.digest_scene import add_digest, digest_messages, ended, plain_outlets, runs
 from tests.scenarios.killed_bot import LISTENER, WORKER
-from tests.scenarios.plain_digests import plain_outlets
 from tests.scenarios.scene import ALICE, BOB, BOSS, CALL, CHANNEL, Scene
 from tests.scenarios.test_message_shortcut import chosen, open_form
 

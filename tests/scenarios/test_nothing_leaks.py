@@ -5,7 +5,6 @@ files, every call to Slack, everything that people saw, and the metrics.
 """
 
 import base64
-import io
 import json
 import logging
 import sqlite3
@@ -13,15 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from bot.access.grants import Effect
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
-from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
 from bot.sandbox.person import SlackClientSide
 from bot.sandbox.polyai_calls import Shape
-from bot.sandbox.workspace import Workspace
 from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CALL, CHANNEL, RAW_SPAN, Scene
 
 CALLER, CALLED = "1234567890", "2079460000"  # of the stand-in's +44… numbers
@@ -34,22 +29,6 @@ TYPED = {
 }
 SOUND = RAW_SPAN[1024 : 1024 + 48]
 Haystacks = Mapping[str, bytes]
-
-
-@pytest.fixture
-def logs(
-    logging_as_it_was: None,  # noqa: ARG001 - undone after the test
-    monkeypatch: pytest.MonkeyPatch,
-) -> dict[str, io.StringIO]:
-    """Collect every log line from INFO on, as written and before masking."""
-    written, unmasked = io.StringIO(), io.StringIO()
-    workspace = Workspace()
-    secrets = (workspace.bot_token, workspace.signing_secret, PLAIN_KEY, RAW_KEY)
-    with monkeypatch.context() as patch:
-        patch.setattr("sys.stderr", written)
-        configure_logging("json", secrets)
-    logging.root.addHandler(logging.StreamHandler(unmasked))
-    return {"logs": written, "logs before the mask": unmasked}
 
 
 def found(needles: Mapping[str, bytes], haystacks: Haystacks) -> set[tuple[str, str]]:

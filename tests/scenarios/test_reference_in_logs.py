@@ -2,47 +2,28 @@
 
 import io
 import json
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
 
-import pytest
-
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
-from bot.observability.logs import configure_logging
 from bot.sandbox.faults import Fault
 from tests.contracts.test_docs import rows
 from tests.polling import until
-from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw, assert_redacted
+from tests.scenarios.scene import CALL, assert_failed, assert_raw, assert_redacted
 
 
-@pytest.fixture
-def written(
-    logging_as_it_was: None,  # noqa: ARG001 - undone after the test
-    scene: Scene,
-    monkeypatch: pytest.MonkeyPatch,
-) -> io.StringIO:
-    stream = io.StringIO()
-    with monkeypatch.context() as patch:
-        patch.setattr("sys.stderr", stream)
-        secrets = (scene.workspace.bot_token, scene.workspace.signing_secret, PLAIN_KEY, RAW_KEY)
-        configure_logging("json", secrets)
-    assert logging.root.handlers
-    return stream
-
-
-def lines_of(written: io.StringIO, reference: str) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+def lines_of(logs: dict[str, io.StringIO], reference: str) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in logs["logs"].getvalue().splitlines()]
     return [line for line in lines if line.get("reference") == reference]
 
 
-async def test_a_delivery_can_be_followed_from_its_request_to_its_file(scene, written):
+async def test_a_delivery_can_be_followed_from_its_request_to_its_file(scene, logs):
     await scene.grant()
     seen = await scene.ask()
     assert_raw(seen)
 
-    lines = lines_of(written, seen.delivery.id)
+    lines = lines_of(logs, seen.delivery.id)
 
     told = [(line["event"], line.get("method") or line.get("tag")) for line in lines]
     assert told[0] == ("request_stored", None)
@@ -64,12 +45,12 @@ async def test_a_delivery_can_be_followed_from_its_request_to_its_file(scene, wr
         assert secret not in text
 
 
-async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delivery(scene, written):
+async def test_the_example_of_the_documents_names_each_line_of_a_redacted_delivery(scene, logs):
     seen = await scene.ask()
     assert_redacted(seen, "not_cleared")
 
     def lines() -> list[tuple[object, object]]:
-        found = lines_of(written, seen.delivery.id)
+        found = lines_of(logs, seen.delivery.id)
         return [(line["event"], line.get("method") or line.get("tag")) for line in found]
 
     await until(lambda: ("slack_called", "response_url") in lines())
@@ -85,12 +66,12 @@ def documented() -> Iterator[tuple[str, str | None]]:
             yield event.split("`")[1], name
 
 
-async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(scene, written):
+async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(scene, logs):
     scene.polyai.faults.add(Fault("audio", status=401, error="AUTH_USER_INVALID_TOKEN"))
     seen = await scene.ask()
     assert_failed(seen, "polyai_key_rejected")
 
-    lines = lines_of(written, seen.delivery.id)
+    lines = lines_of(logs, seen.delivery.id)
 
     assert seen.delivery.id in seen.note.text or seen.delivery.id in str(seen.note.blocks)
     assert 401 in [line.get("status") for line in lines]

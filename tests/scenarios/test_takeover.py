@@ -10,7 +10,6 @@ from sqlalchemy import select, text
 
 from bot.cli.stage import open_stage
 from bot.jobs.sqlite_worker_lock import SecondWorkerRefused
-from bot.sandbox import recordings
 from bot.sandbox.faults import Fault
 from bot.settings.database_url import for_drivers
 from bot.store.tables import DueWorkRow
@@ -20,6 +19,7 @@ from tests.postgresql import END_OTHER_SESSIONS
 from tests.scenarios.conftest import street_on_postgresql
 from tests.scenarios.killed_bot import LISTENER, WORKER, Street
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
+from tests.scenarios.test_killed import assert_delivered_exactly_once
 
 
 @pytest.fixture(params=["direct", pytest.param("pooled", marks=needs_pgbouncer)])
@@ -57,7 +57,7 @@ async def test_work_of_a_killed_worker_is_finished_by_another_exactly_once(stree
 
     second = await street.start(WORKER)
 
-    await assert_delivered_exactly_once(street)
+    await assert_delivered_exactly_once(street, raw=True)
     assert "work_taken_over" in second.log.read_text()
     await until_no_work_is_left(street)
 
@@ -75,13 +75,13 @@ async def test_a_stalled_worker_that_was_replaced_changes_nothing_and_continues(
     await street.scene.slack.faults.reached(route)
     still.signal(signal.SIGSTOP)
     other = await street.start(WORKER)
-    await assert_delivered_exactly_once(street)
+    await assert_delivered_exactly_once(street, raw=True)
 
     street.scene.slack.faults.release(route)
     still.signal(signal.SIGCONT)
     await until(lambda: "lease_lost" in still.log.read_text())
 
-    await assert_delivered_exactly_once(street)
+    await assert_delivered_exactly_once(street, raw=True)
     await other.kill()
     call = street.scene.another_call()
     ack = await street.scene.people.command(ALICE, CHANNEL, call)
@@ -126,7 +126,7 @@ async def test_a_worker_that_stops_regularly_hands_its_work_over_at_once(street)
     await first.is_gone()
 
     # It drained its work for longer than a lease.
-    await assert_delivered_exactly_once(street)
+    await assert_delivered_exactly_once(street, raw=True)
     assert "Traceback" not in first.log.read_text()
     await street.start(WORKER)
     await until_no_work_is_left(street)
@@ -159,7 +159,7 @@ async def test_a_database_that_cuts_every_connection_only_costs_time(street):
         await session.execute(text(END_OTHER_SESSIONS))
     street.scene.slack.faults.release("upload")
 
-    await assert_delivered_exactly_once(street)
+    await assert_delivered_exactly_once(street, raw=True)
     assert bot.is_alive
 
 
@@ -182,16 +182,3 @@ async def until_no_work_is_left(street: Street) -> None:
         return not await street.scene.stored(select(DueWorkRow.key).filter_by(kind="deliver"))
 
     await until(is_none_left, every_seconds=0.05)
-
-
-async def assert_delivered_exactly_once(street: Street) -> None:
-    scene = street.scene
-    delivery = await scene.ended(await scene.latest())
-    assert (delivery.state, delivery.outcome) == ("delivered", "raw")
-    (file,) = scene.every_visible_file()
-    assert file.content == recordings.load("combined", redacted=False)
-    assert (file.id, file.completed_times) == (delivery.file_id, 1)
-    (parent,) = [m.ts for m in scene.workspace.messages(CHANNEL) if m.thread_ts is None]
-    assert file.thread_ts == parent
-    tags = [event.tag for event in await scene.audit(delivery.id)]
-    assert tags.count("worker:delivery:delivered") == 1

@@ -15,10 +15,9 @@ from bot.slack.identifiers import Action
 from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.scenarios.conftest import WATCHFUL
 from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Scene
-from tests.scenarios.test_nothing_leaks import files_in, logs, seen_by_people, tables_of
+from tests.scenarios.test_nothing_leaks import files_in, seen_by_people, tables_of
 from tests.scenarios.thread import card, offered, press, press_for_more
 
-__all__ = ["logs"]
 SOON = replace(WATCHFUL, check_every=timedelta(seconds=0.3))
 NAME, NUMBER = "Marigold Featherstonehaugh", "oh seven seven double zero"
 

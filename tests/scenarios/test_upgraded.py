@@ -16,8 +16,7 @@ from bot.store.engines import async_url
 from bot.store.schema import alembic_config, upgrade
 from bot.wiring.clock import utc_now
 from tests.polling import until
-from tests.scenarios.digest_scene import digest_messages, ended
-from tests.scenarios.plain_digests import plain_outlets
+from tests.scenarios.digest_scene import digest_messages, ended, plain_outlets
 from tests.scenarios.scene import ALICE, BOSS, CHANNEL, Scene
 from tests.store.test_migrations import blocking, proven, spelt
 
