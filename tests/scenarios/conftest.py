@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,10 +12,8 @@ import pytest
 from tenacity.wait import wait_random
 
 from bot.cli.stage import PLAIN_KEY, RAW_KEY, open_stage
-from bot.jobs.retry_rule import RetryRule
 from bot.network import retry
 from bot.observability.logs import configure_logging
-from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox import delivery, workspace
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
@@ -26,20 +24,9 @@ from tests.conftest import KINDS
 from tests.drawn import unheard
 from tests.polling import DEADLINE_SECONDS
 from tests.scenarios.killed_bot import Nursery, Street, open_street
-from tests.scenarios.scene import Scene
+from tests.scenarios.scene import BRISK, Scene
 
-# Waits of seconds take hundredths here; the steps and their order are the same.
-QUICK = Timings(
-    visibility_waits_seconds=(0.05, 0.1, 0.2, 0.3),
-    retry=RetryRule(
-        attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
-    ),
-    fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
-    notify_again=timedelta(seconds=0.05),
-    lease=timedelta(seconds=1),
-    drain_seconds=5,
-    access_again_after=timedelta(seconds=0.5),
-)
+QUICK = replace(BRISK, lease=timedelta(seconds=1), access_again_after=timedelta(seconds=0.5))
 # For scenarios that change the store by hand and wake no worker; each poll costs processor time.
 WATCHFUL = replace(QUICK, poll_seconds=0.3)
 
@@ -52,15 +39,6 @@ on_both_databases = pytest.mark.parametrize("scene_url", KINDS, indirect=True)
 postgresql_at_length = pytest.mark.parametrize(
     "scene_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
 )
-
-
-def some_at_length(cases: Mapping[str, object], *usual: str) -> list[object]:
-    """Return each case with its name; ``make test`` runs the usual ones, test-long all of them."""
-    assert cases.keys() >= {*usual}
-    return [
-        pytest.param(case, id=name, marks=[] if name in usual else pytest.mark.long)
-        for name, case in cases.items()
-    ]
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -50,25 +50,19 @@ from bot.slack import ack_window, operations
 from bot.store.database import Database
 from bot.wiring.application import Application, Roles, open_application
 from bot.wiring.clock import utc_now
-from bot.wiring.timings import DRAIN_SECONDS, Timings
+from bot.wiring.timings import DRAIN_SECONDS
 from tests.access.builders import nobody_cleared
 from tests.compiled_once import share_compiled_statements
 from tests.polling import DEADLINE_SECONDS
 from tests.ports import free_port
 from tests.scenarios.digest_scene import plain_outlets
 from tests.scenarios.fork_server import ForkServer, serve
-from tests.scenarios.scene import Scene
+from tests.scenarios.scene import BRISK, Scene
 
-QUICK = Timings(
-    visibility_waits_seconds=(0.05, 0.1, 0.2, 0.3),
-    retry=RetryRule(
-        attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
-    ),
-    fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
-    notify_again=timedelta(seconds=0.05),
+QUICK = replace(
+    BRISK,
     lease=timedelta(seconds=3),  # a start holds its event loop for a second, more on a busy machine
     poll_seconds=1.5,  # so short that an idle worker notices each outage as long as a lease
-    drain_seconds=5,
     check_every=timedelta(seconds=1),
     # Slots a second apart would be skipped on a busy machine.
     catch_up=CatchUp(slots=1_000, grace=timedelta(hours=1), intervals=10_000),
@@ -143,11 +137,11 @@ def _be_child(order: dict[str, Any]) -> None:
 
 
 def _be_a_bot(order: dict[str, Any]) -> None:
-    ack_window.ANSWER_SECONDS = ANSWER_SECONDS[order["timings"]]
-    operations.PROBE_SECONDS = order["probe_seconds"] or operations.PROBE_SECONDS
-    serving.open_application = partial(
-        open_application, clock=_clock_ahead(order["clock_ahead_seconds"])
-    )
+    timings = order.get("timings", "quick")
+    ahead = timedelta(seconds=order.get("clock_ahead_seconds", 0))
+    ack_window.ANSWER_SECONDS = ANSWER_SECONDS[timings]
+    operations.PROBE_SECONDS = order.get("probe_seconds", operations.PROBE_SECONDS)
+    serving.open_application = partial(open_application, clock=lambda: utc_now() + ahead)
     settings = load_settings(order["environment"])
     configure_logging(settings.callaudio_log_format, settings.secret_values)
     until_a_signal = serving.serve(
@@ -155,16 +149,11 @@ def _be_a_bot(order: dict[str, Any]) -> None:
         Roles(**order["roles"]),
         host=LOOPBACK,
         port=settings.port,
-        timings=TIMINGS[order["timings"]],
+        timings=TIMINGS[timings],
         open_outlets=plain_outlets,
         reread=lambda: load_settings(order["environment"]),
     )
     uvloop_run(until_a_signal)
-
-
-def _clock_ahead(seconds: float) -> Callable[[], datetime]:
-    ahead = timedelta(seconds=seconds)
-    return lambda: utc_now() + ahead
 
 
 class Nursery:
@@ -179,27 +168,13 @@ class Nursery:
     def __exit__(self, *error: object) -> None:
         self._forks.close()
 
-    def start(
-        self,
-        environment: dict[str, str],
-        roles: Roles,
-        log: Path,
-        open_files: int | None = None,
-        *,
-        timings: str = "quick",
-        clock_ahead_seconds: float = 0.0,
-        probe_seconds: float | None = None,
-    ) -> int:
-        """Fork a bot; returns its pid."""
-        order = {
-            "environment": environment,
-            "roles": {"listens": roles.listens, "works": roles.works},
-            "log": str(log),
-            "open_files": open_files,
-            "timings": timings,
-            "clock_ahead_seconds": clock_ahead_seconds,
-            "probe_seconds": probe_seconds,
-        }
+    def start(self, environment: dict[str, str], roles: Roles, log: Path, **options: Any) -> int:
+        """Fork a bot; returns its pid.
+
+        Options: ``timings``, a name of `TIMINGS`; ``clock_ahead_seconds``; ``open_files``, how many
+        the system gives it; ``probe_seconds``, the time limit of a check of the database.
+        """
+        order = {"environment": environment, "roles": asdict(roles), "log": str(log), **options}
         return self._forks.fork(order)
 
     def begin(self, *arguments: str, folder: Path, port: int = 0, **environment: str) -> "Bot":
@@ -291,35 +266,18 @@ class Street:
     folder: Path
     nursery: Nursery
     bots: list[Bot] = field(default_factory=list)
-    probe_seconds: float | None = None
-    """The time limit of a check of the database; None: the default."""
 
     async def start(
-        self,
-        roles: Roles = ONE_PROCESS,
-        *,
-        port: int | None = None,
-        open_files: int | None = None,
-        timings: str = "quick",
-        clock_ahead_seconds: float = 0.0,
+        self, roles: Roles = ONE_PROCESS, *, port: int | None = None, **options: Any
     ) -> Bot:
         """Start a bot; without ``port``, one that listens does so where people's commands arrive.
 
-        ``open_files`` limits its open files.
+        Options: see `Nursery.start`.
         """
         port = port or (int(self.environment["PORT"]) if roles.listens else free_port())
         environment = {**self.environment, "PORT": str(port)}
         log = self.folder / f"bot-{len(self.bots)}.log"
-        pid = self.nursery.start(
-            environment,
-            roles,
-            log,
-            open_files,
-            timings=timings,
-            clock_ahead_seconds=clock_ahead_seconds,
-            probe_seconds=self.probe_seconds,
-        )
-        bot = Bot(pid, port, log)
+        bot = Bot(self.nursery.start(environment, roles, log, **options), port, log)
         self.bots.append(bot)
         await bot.is_up()
         return bot

@@ -13,7 +13,9 @@ from sqlalchemy import Select, and_, bindparam, or_, select, update
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
 from bot.cli.stage import AGENT_ID, Stage
+from bot.jobs.retry_rule import RetryRule
 from bot.recordings.deliveries.delivery import ENDED
+from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.sandbox import recordings
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
@@ -22,6 +24,7 @@ from bot.sandbox.polyai_calls import Recording, Request, Shape
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import AuditEventRow, DeliveryRow, DueWorkRow, GrantRow
 from bot.wiring.clock import utc_now
+from bot.wiring.timings import Timings
 from tests.polling import until
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -37,6 +40,16 @@ BROKEN_OFF = "upload: the body ended early"
 """The violation of an upload whose source breaks off, if Slack notices it in time."""
 RAW_SPAN = recordings.raw_span("combined")
 """Bytes that only the raw recording contains."""
+# Waits of seconds take hundredths here; the steps and their order are the same.
+BRISK = Timings(
+    visibility_waits_seconds=(0.05, 0.1, 0.2, 0.3),
+    retry=RetryRule(
+        attempts=3, first_wait_seconds=0.01, max_wait_seconds=0.5, max_asked_seconds=0.5
+    ),
+    fact_retry_window=FactRetryWindow(before_redacted=timedelta(0), before_refused=timedelta(0)),
+    notify_again=timedelta(seconds=0.05),
+    drain_seconds=5,
+)
 # The work is removed after the card is updated and the requester is notified.
 _STATE_AND_WORK = (
     select(DeliveryRow.state, DueWorkRow.key)

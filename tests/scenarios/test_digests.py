@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from bot.digests.digest import Digest, DigestKind, PauseCause, Period
 from bot.digests.digest_store import DigestStore
@@ -16,7 +16,7 @@ from bot.digests.report import Report
 from bot.sandbox.faults import Fault
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
-from bot.store.tables import DigestRow, DueWorkRow
+from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from bot.wiring.core import Core
 from bot.wiring.digests import DigestOutlets
@@ -190,30 +190,6 @@ async def test_a_digest_is_not_posted_while_the_channels_sharing_is_unknown(scen
     assert (run.state, run.note) == ("failed", "digest_channel_unclear")
     assert (await read_digest(database_of(scene))).paused_because is None
     assert digest_messages(scene.workspace) == []
-
-
-async def test_after_an_outage_slots_are_skipped_if_the_newest_is_late_too(new_scene):
-    async with new_scene(open_outlets=plain_outlets) as scene:
-        database = database_of(scene)
-        minute = utc_now() + timedelta(minutes=2)
-        await add_digest(database, timetable=f"{minute.minute} * * * *")
-        hours = timedelta(hours=4)
-        async with database.write() as session:  # no worker ran for a while
-            await session.execute(
-                update(DigestRow).values(
-                    due_since=minute - hours - timedelta(seconds=90),
-                    revision=DigestRow.revision + 1,
-                )
-            )
-
-        await ended(database, 3)
-
-        found = await runs(database)
-        # The newest is 58 minutes late: in the second half of its hour it is skipped too.
-        assert {run.state for run in found} == {"skipped"}
-        (event,) = await scene.events("worker:digest:skipped")
-        assert event.payload["slots"] == len(found)
-        assert digest_messages(scene.workspace) == []
 
 
 async def test_the_next_post_names_the_missed_slots(new_scene):

@@ -21,7 +21,7 @@ from tests.postgresql import END_OTHER_SESSIONS
 from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, Scene
 from tests.scenarios.test_from_outside import get
-from tests.scenarios.test_watched import figures
+from tests.scenarios.test_logs_and_metrics import figures
 
 ASKED = 20
 MOST_ASKED = 400

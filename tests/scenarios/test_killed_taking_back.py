@@ -1,6 +1,8 @@
 """A bot killed while it takes a raw recording back completes that after its next start."""
 
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import update
 
@@ -9,64 +11,49 @@ from bot.sandbox.objects import Message
 from bot.store.tables import DueWorkRow
 from bot.wiring.clock import utc_now
 from tests.polling import until
+from tests.scenarios.conftest import OpenStreet
 from tests.scenarios.killed_bot import Bot, Street, at_once
 from tests.scenarios.scene import ALICE, CALL, CHANNEL
+from tests.scenarios.test_downgrade import OPEN, Happens, is_passed_on, right_ends
 from tests.scenarios.test_killed import Moment, When, in_turn
 
-OPEN = "C0OPEN0000"
-ROUTES = ("conversations.info", "files.delete", "chat.update")
 
-
-@in_turn({route: Moment(route) for route in ROUTES})
+@in_turn({route: Moment(route) for route in ("conversations.info", "files.delete", "chat.update")})
 async def test_a_bot_killed_before_or_after_a_call_takes_the_file_back_and_says_so(
     moment, whens, new_street
 ):
-    route = moment.route
-
-    async def through(when: When) -> None:
-        async with new_street(when) as street:
-            bot = await raw_alone(street)
-            await delivered_raw(street)
-            street.scene.slack.faults.add(Fault(route, when=when, hang=True))
-            await end_right(street)
-            await street.scene.slack.faults.reached(route)
-            await bot.kill()
-            street.scene.slack.faults.release(route)
-
-            await street.start()
-
-            await assert_taken_back_once(street)
-
-    await at_once(through, *whens)
+    await at_once(killed(new_street, moment, right_ends), *whens)
 
 
-@in_turn(
-    {route: Moment(route) for route in ("files.info", "files.delete", "chat.update")},
-    alike={"chat.update"},
-)
+@in_turn({route: Moment(route) for route in ("files.info", "files.delete")})
 async def test_a_bot_killed_while_taking_a_forwarded_file_back_says_so(moment, whens, new_street):
-    route = moment.route
+    await at_once(killed(new_street, moment, is_passed_on, passed_on_to=[OPEN]), *whens)
+
+
+def killed(
+    new_street: OpenStreet, moment: Moment, happens: Happens, passed_on_to: Sequence[str] = ()
+) -> Callable[[When], Coroutine[Any, Any, None]]:
+    """Let this happen to a raw file, kill the bot at the moment, and start it again."""
 
     async def through(when: When) -> None:
         async with new_street(when) as street:
             bot = await raw_alone(street)
             file_id = await delivered_raw(street)
             scene = street.scene
-            scene.workspace.add_channel(OPEN, members=[ALICE])
-            scene.slack.faults.add(Fault(route, when=when, hang=True))
-            await scene.people.forward_file(ALICE, file_id, OPEN)
-            await scene.slack.faults.reached(route)
+            scene.slack.faults.add(Fault(moment.route, when=when, hang=True))
+            await happens(scene, file_id)
+            await scene.slack.faults.reached(moment.route)
             await bot.kill()
-            scene.slack.faults.release(route)
+            scene.slack.faults.release(moment.route)
 
             await street.start()
 
             await assert_taken_back_once(street)
-            assert scene.workspace.visible_files(OPEN) == []
+            assert scene.every_visible_file() == []
             found = await scene.events("retention:file:passed_on")
-            assert [each.payload["channel_id"] for each in found] == [OPEN]
+            assert [each.payload["channel_id"] for each in found] == [*passed_on_to]
 
-    await at_once(through, *whens)
+    return through
 
 
 async def test_checks_that_a_fast_clock_postponed_are_made_after_the_next_start(street):
@@ -96,13 +83,6 @@ async def delivered_raw(street: Street) -> str:
     delivery = await scene.ended(await scene.latest())
     assert (delivery.state, delivery.outcome) == ("delivered", "raw")
     return str(delivery.file_id)
-
-
-async def end_right(street: Street) -> None:
-    """End the right in the database, and send only the event that a person joined."""
-    await street.scene.let_grants_expire()
-    joined = {"type": "member_joined_channel", "channel": CHANNEL, "user": ALICE}
-    assert (await street.scene.people.event(joined)).status == 200
 
 
 async def assert_taken_back_once(street: Street) -> None:

@@ -223,14 +223,6 @@ async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offere
     assert inputs(view)[0] == Input.CONVERSATION
 
 
-async def test_calls_are_found_in_blocks_attachments_and_files_of_an_alert(scene):
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"Handoff in {CALL}"}}
-    for held in ({"blocks": (block,)}, {"attachments": ({"title": "Alert", "blocks": [block]},)}):
-        alert = scene.workspace.post(Message(CHANNEL, "", BOB, "Alert", **held))
-        view = await open_form(scene, alert)
-        assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
-
-
 async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene):
     seen = await scene.ask()
     (parent,) = [m for m in seen.posted if m.thread_ts is None]

@@ -27,7 +27,7 @@ from tests.scenarios.scene import ALICE, BOB, BROKEN_OFF, CHANNEL, SHARE, Scene
 TIMES_AS_FAST = 200
 BOBS_ROOM = "C0BOBSROOM"
 BOARD_ROOM = "C0BOARD000"
-OF_EACH_KIND = 2
+OF_EACH_KIND = 1
 AT_ONCE = 12
 WAITS = "has to wait"
 TIMINGS = Timings(visibility_waits_seconds=(0.05, 0.1, 0.2), poll_seconds=0.15)
@@ -223,7 +223,7 @@ async def test_an_outage_that_lasts_too_long_ends_each_command_in_one_reported_f
     for kind in ("raw", "redacted", "failed"):
         assert [(o.state, o.files, o.notes) for o in found[kind]] == [
             ("failed", 0, 1)
-        ] * OF_EACH_KIND
+        ] * batch.of_each_kind
         assert {each.error_code for each in found[kind]} == {"polyai_unavailable"}
         # Once, on the card or privately, the requester was told that it waits.
         assert {each.waiting_notes for each in found[kind]} == {1}

@@ -24,12 +24,7 @@ from tests.scenarios.scene import (
 )
 
 MONTH, MINUTE = timedelta(days=30), timedelta(minutes=1)
-PLACEHOLDERS = (
-    "{conversationId}",
-    "${CONVERSATION_ID}",
-    "&lt;conversation-id&gt;",
-    "your-conversation-id",
-)
+PLACEHOLDERS = ("{conversationId}", "&lt;conversation-id&gt;", "your-conversation-id")
 # Read as the label of an id that was left out.
 LABELS_ALONE = ("[call_id]", ":conversationId", "CONVERSATION_ID")
 
@@ -47,79 +42,36 @@ def assert_nothing_was_announced(scene: Scene) -> None:
 
 
 async def test_permanent_refusals_are_reported_at_once_and_not_retried(scene, subtests):
-    operator = "Ask the callaudio operator to"
-    answers = (
-        (Fault("audio", status=401), "polyai_key_rejected", "API key", operator),
-        (
-            Fault("audio", status=401, error="AUTH_USER_NOT_FOUND"),
-            "polyai_key_rejected",
-            "another region",
-            "`POLYAI_REGION`",
+    key, operator = "polyai_key_rejected", "Ask the callaudio operator to"
+    changed_api = ("could not make sense of the request", "its API has changed")
+    answers: dict[tuple[int, str | bytes | None], tuple[str, ...]] = {
+        # The status, PolyAI's code or the whole body: our code, and what people are told.
+        (401, None): (key, "API key", operator),
+        (401, "AUTH_USER_NOT_FOUND"): (key, "another region", "`POLYAI_REGION`"),
+        (403, "AUTH_USER_NOT_FOUND"): (key, "wrong, expired or empty"),
+        (403, None): ("polyai_forbidden", "does not let this API key", "was revoked", "covers"),
+        (404, "CONVERSATIONS_NOT_FOUND"): (
+            *("conversation_not_found", "knows no conversation with this id"),
+            *("another agent or region", "Copy the link from Agent Studio again"),
         ),
-        (
-            Fault("audio", status=403, error="AUTH_USER_NOT_FOUND"),
-            "polyai_key_rejected",
-            "wrong, expired or empty",
-        ),
-        (
-            Fault("audio", status=403),
-            "polyai_forbidden",
-            "does not let this API key",
-            "was revoked",
-            "covers this agent and conversations data",
-        ),
-        (
-            Fault("audio", status=404, error="CONVERSATIONS_NOT_FOUND"),
-            "conversation_not_found",
-            "knows no conversation with this id",
-            "another agent or region",
-            "Copy the link from Agent Studio again",
-        ),
-        (
-            Fault("audio", status=404, error="PROJECT_NOT_FOUND"),
-            "agent_not_found",
-            "knows no agent with the configured id",
-            "`POLYAI_AGENT_ID`",
-            operator,
-        ),
-        (
-            Fault("audio", status=404, body=b'{"message": "Not Found"}'),
-            "wrong_host",
-            "did not come from PolyAI's API",
-            "wrong host",
-            "`POLYAI_API_URL`",
-        ),
-        (Fault("audio", status=404, body=b"<html>gone</html>"), "wrong_host", operator),
-        (
-            Fault("audio", status=410),
-            "recording_gone",
-            "was deleted at PolyAI",
-            "retention period",
-            "cannot be restored",
-        ),
-        (
-            Fault("audio", status=400),
-            "polyai_request_invalid",
-            "could not make sense of the request",
-            "report the reference id",
-        ),
-        (Fault("audio", status=418), "polyai_request_invalid", "its API has changed"),
-        (
-            Fault("audio", status=500, error="INTERNAL"),
-            "polyai_server_error",
-            "failed while handling the request",
-            "PolyAI's support the correlation id",
-        ),
-    )
-    for fault, code, *words in answers:
-        with subtests.test(f"{fault.status} {fault.error or fault.body or ''}"):
-            scene.polyai.faults.add(fault)
+        (404, "PROJECT_NOT_FOUND"): ("agent_not_found", "`POLYAI_AGENT_ID`", operator),
+        (404, b'{"message": "Not Found"}'): ("wrong_host", "wrong host", "`POLYAI_API_URL`"),
+        (404, b"<html>gone</html>"): ("wrong_host", "did not come from PolyAI's API", operator),
+        (410, None): ("recording_gone", "was deleted at PolyAI", "cannot be restored"),
+        (400, None): ("polyai_request_invalid", *changed_api, "report the reference id"),
+        (418, None): ("polyai_request_invalid", *changed_api),
+        (500, "INTERNAL"): ("polyai_server_error", "PolyAI's support the correlation id"),
+    }
+    for (status, said), (code, *words) in answers.items():
+        with subtests.test(f"{status} {said or ''}"):
+            answer = {"body": said} if isinstance(said, bytes) else {"error": said}
+            scene.polyai.faults.add(Fault("audio", status=status, **answer))
 
             seen = await scene.ask(scene.another_call())
 
             assert_failed(seen, code, *words)
             assert_correlated(seen)
-            assert [r.status for r in seen.audio_requests] == [fault.status]
+            assert [r.status for r in seen.audio_requests] == [status]
     assert_nothing_was_announced(scene)
 
 

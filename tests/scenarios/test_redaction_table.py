@@ -48,20 +48,6 @@ async def test_each_outcome_is_ensured_by_key_and_parameter_together(scene, subt
             assert seen.file.name == f"{call}-{outcome}.wav"
 
 
-async def test_every_request_for_audio_has_the_parameter(scene):
-    await scene.grant()
-    for words in ("", "redacted", "user", "agent redacted"):
-        await scene.ask(f"{scene.another_call()} {words}")
-
-    audio = [r for r in scene.polyai.requests if r.path.endswith("/audio")]
-    assert len(audio) == 4  # the response whose header was checked is the one that is relayed
-    assert {r.query.get("redacted") for r in audio} == {"true", "false"}
-    assert {(r.key_kind, r.query["redacted"]) for r in audio} == {
-        ("raw", "false"),
-        ("plain", "true"),
-    }
-
-
 async def test_swapped_keys_are_refused_at_startup(new_scene):
     with pytest.raises(Exception, match="the plain key must be one without PII access"):
         async with new_scene(environment={"POLYAI_PII_API_KEY": PLAIN_KEY}):

@@ -79,11 +79,9 @@ async def test_agents_are_chosen_by_name_or_link_and_use_their_own_keys(new_scen
         studio = "https://studio.{}.poly.ai/acme/{}/conversations/{}"
         chosen = (
             # what is typed, the agent's name, its id, the outcome
-            ("{call}", "default", AGENT_ID, "raw"),
             ("sales:{call}", "sales", SALES, "raw"),
             ("sales:{call} redacted", "sales", SALES, "redacted"),
             ("emea:{call}", "emea", AGENT_ID, "redacted"),  # it has no raw key
-            (f"<{studio.format('us', SALES, '{call}')}>", "sales", SALES, "raw"),
             (f"<{studio.format('us', AGENT_ID, '{call}')}|call>", "default", AGENT_ID, "raw"),
             (f"{studio.format('eu', AGENT_ID, '{call}')}", "emea", AGENT_ID, "redacted"),
         )

@@ -22,7 +22,6 @@ from tests.scenarios.test_many_at_once import everything_ended
 
 PEOPLE = [f"U0PERSON{number:03d}" for number in range(10)]
 CHANNELS = [f"C0ROOM{number:04d}" for number in range(5)]
-SCALE = 0.1
 INFO_A_MINUTE, INFO_EACH = 50, 2
 
 

@@ -24,7 +24,7 @@ from tests.scenarios.scene import (
     assert_redacted,
     assert_refused,
 )
-from tests.scenarios.test_take_back import EVERY, RARELY, cause, gone, parent, raw
+from tests.scenarios.test_take_back import RARELY, cause, gone, parent, raw
 from tests.scenarios.thread import card, press, press_for_more
 
 pytestmark = [pytest.mark.watchful, pytest.mark.only_taken_back]
@@ -140,38 +140,6 @@ async def test_a_file_is_deleted_at_once_when_requester_or_listener_leaves_the_w
     await gone(scene)
     assert await cause(scene) == why
     await parent(scene, "The unredacted recording can no longer be heard in Slack")
-
-
-async def test_without_the_event_a_file_is_deleted_when_the_standing_is_read_again(new_scene):
-    async with new_scene(timings=EVERY) as scene:
-        await cleared_group(scene)
-        await raw(scene)
-        asked = len(scene.workspace.called("users.info"))
-        scene.workspace.change_user(BOB, **GUEST)
-        looks = len(scene.workspace.called("conversations.members"))
-        await until(lambda: len(scene.workspace.called("conversations.members")) > looks + 1)
-        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1, "remembered for a while"
-        assert len(scene.workspace.called("users.info")) == asked
-
-        await standings_grow_old(scene)
-
-        await gone(scene)
-        assert await cause(scene) == "audience"
-
-
-async def test_a_guest_with_a_grant_by_name_may_continue_to_listen(scene):
-    await scene.grant(BOB)
-    await raw(scene)
-
-    await scene.people.change_user(BOB, **GUEST)
-
-    await scene.rest()
-    await until(lambda: users_asked(scene, BOB) > 1)
-    assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
-
-
-def users_asked(scene: Scene, user_id: str) -> int:
-    return sum(call.arguments["user"] == user_id for call in scene.workspace.called("users.info"))
 
 
 async def test_a_new_photo_or_status_causes_no_check(scene):

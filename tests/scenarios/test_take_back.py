@@ -1,13 +1,11 @@
 """Raw recordings are taken back when a right or the retention ends."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.access.grants import Effect
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from tests.polling import until
@@ -213,47 +211,6 @@ async def test_under_the_requester_rule_the_channel_may_be_public_and_anybody_ma
         await until(lambda: len(scene.workspace.called("conversations.info")) > looks + 2)
 
         assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
-
-
-async def test_a_refused_deletion_is_retried_and_reported_once(new_scene):
-    async with new_scene(timings=EVERY) as scene:
-        await scene.grant()
-        await raw(scene)
-        scene.slack.faults.add(Fault(route="files.delete", error="file_deleting_disabled", times=1))
-        await scene.grant(effect=Effect.DENY)
-
-        await gone(scene)
-        assert await cause(scene) in LOST
-        deleted = [call.arguments["file"] for call in scene.workspace.called("files.delete")]
-        assert deleted == [file.id for file in scene.workspace.files] * 2
-
-
-async def test_one_missing_answer_deletes_nothing(new_scene):
-    async with new_scene(timings=EVERY) as scene:
-        await scene.grant()
-        seen = await raw(scene)
-        scene.slack.faults.add(Fault(route="conversations.info", error="fatal_error", times=4))
-
-        async def is_unverified() -> bool:
-            return (await scene.row(seen.delivery.id)).unverified_since is not None
-
-        async def is_verified() -> bool:
-            return not await is_unverified()
-
-        await until(is_unverified)
-        await until(is_verified)
-        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
-
-
-async def test_a_redacted_recording_is_never_taken_back(new_scene):
-    async with new_scene(timings=EVERY) as scene:
-        seen = await scene.ask()
-        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
-        await tell(scene, type="channel_shared", channel=CHANNEL)
-        await asyncio.sleep(1.5)
-
-        assert len(scene.workspace.visible_recordings(CHANNEL)) == 1
-        assert (await scene.row(seen.delivery.id)).recheck_at is None
 
 
 async def test_with_the_token_of_another_app_no_file_counts_as_taken_back(new_scene):

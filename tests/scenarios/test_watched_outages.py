@@ -103,8 +103,9 @@ async def test_the_alerts_name_the_stopped_dependency_and_the_time(
     url = migrated_postgresql()
     async with new_street(database_url=url) as street, DatabaseRelay(url) as relay:
         street.environment["DATABASE_URL"] = relay.url
-        street.probe_seconds = DEADLINE_SECONDS  # a busy machine is not an outage
-        city = City(street, relay, await street.start(LISTENER), await street.start(WORKER))
+        patient = {"probe_seconds": DEADLINE_SECONDS}  # a busy machine is not an outage
+        web, worker = [await street.start(each, **patient) for each in (LISTENER, WORKER)]
+        city = City(street, relay, web, worker)
         for _ in range(WELL):
             await city.minute()
         city.is_well = False

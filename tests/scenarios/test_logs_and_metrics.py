@@ -1,4 +1,4 @@
-"""The reference that people see finds every log line about their request."""
+"""The reference that people see finds every log line about their request; metrics count it."""
 
 import io
 import json
@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from bot.cli.stage import PLAIN_KEY, RAW_KEY
 from bot.sandbox.faults import Fault
 from tests.contracts.test_docs import rows
 from tests.polling import until
-from tests.scenarios.scene import CALL, assert_failed, assert_raw, assert_redacted
+from tests.scenarios.scene import CALL, Scene, assert_failed, assert_raw, assert_redacted
+from tests.scenarios.test_from_outside import get
 
 
 def lines_of(logs: dict[str, io.StringIO], reference: str) -> list[dict[str, object]]:
@@ -78,3 +81,27 @@ async def test_the_log_lines_of_a_reference_contain_the_cause_of_its_failure(sce
     told = [line["status"] for line in lines if line.get("method") == "response_url"]
     assert told == [200]
     assert "worker:delivery:failed" in [line.get("tag") for line in lines]
+
+
+async def figures(scene: Scene) -> dict[tuple[str, ...], float]:
+    text = (await get(scene, "/metrics")).text
+    return {
+        (sample.name.removeprefix("callaudio_"), *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_a_delivery_is_counted_in_the_metrics(scene):
+    await scene.grant()
+    scene.slack.faults.add(Fault("conversations.info", status=429, headers={"Retry-After": "0"}))
+    await scene.ask()
+    seen = await figures(scene)
+    assert seen["requests_total", "command"] == 1
+    assert seen["deliveries_total", "cleared", "raw"] == 1
+    assert seen["slack_calls_total", "conversations.info", "ok"] >= 2
+    assert seen["slack_calls_total", "conversations.info", "slack_rate_limited"] == 1
+    assert seen["http_requests_total", "127.0.0.1", "200"] >= 2
+    assert seen["audit_events_total", "worker:delivery:delivered"] == 1
+    assert seen["backlog_known",] == 1
+    assert seen["oldest_delivery_seconds",] == 0
