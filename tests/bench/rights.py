@@ -2,22 +2,16 @@
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, event, text
+from sqlalchemy import delete, text
 
-from bot.access.audience import AudienceReader
-from bot.access.clearance import Clearances
-from bot.access.directory import Conversation, MemberPage
 from bot.access.policy import Outcome, Standing
 from bot.access.policy_evaluation import PolicyEvaluator, Question
-from bot.access.rights import Rights
-from bot.access.standings import Standings
 from bot.store.database import Database
 from bot.store.tables import StandingRow
+from tests.access.builders import Workspace, conversation, readers_on, statements_on
 from tests.bench.rows import OURS, Row
 from tests.bench.stores import migrated, store_urls
 
@@ -33,55 +27,15 @@ def user(number: int) -> str:
     return f"U{number:08d}"
 
 
-@dataclass(frozen=True)
-class OneChannel:
-    """A directory that answers from memory: one channel with the first people in it."""
-
-    members_: tuple[str, ...]
-
-    async def conversation(self, channel_id: str) -> Conversation:
-        return Conversation(
-            channel_id=channel_id,
-            is_external=False,
-            is_im=False,
-            im_user_id=None,
-            is_private=True,
-            is_archived=False,
-            bot_is_member=True,
-            member_count=len(self.members_),
-        )
-
-    async def members(self, channel_id: str, cursor: str | None) -> MemberPage:
-        del channel_id
-        start = int(cursor or 0)
-        end = start + PER_PAGE
-        return MemberPage(self.members_[start:end], str(end) if end < len(self.members_) else None)
-
-    async def standing(self, user_id: str) -> Standing:
-        return Standing.BOT if user_id == BOT else Standing.MEMBER
-
-
-class NoGroups:
-    """A workspace in which no group holds a right."""
-
-    async def members(self, team_id: str, group_id: str) -> frozenset[str]:
-        raise AssertionError((team_id, group_id))
-
-
 def evaluator(database: Database, members: tuple[str, ...]) -> PolicyEvaluator:
-    directory = OneChannel(members)
-    rights = Rights(
-        database=database, groups=NoGroups(), clock=lambda: NOW, first_admins=frozenset()
+    """Decide about one channel with these members, in a workspace without groups."""
+    slack = Workspace(
+        members_in=members,
+        page_size=PER_PAGE,
+        standings={BOT: Standing.BOT},
+        place=conversation(CHANNEL, member_count=len(members)),
     )
-    standings = Standings(database=database, directory=directory, clock=lambda: NOW)
-    audience = AudienceReader(rights=rights, standings=standings, max_audience=len(members))
-    return PolicyEvaluator(
-        directory=directory,
-        clearances=Clearances(rights=rights, standings=standings),
-        audience=audience,
-        audience_must_be_cleared=True,
-        external_channels=frozenset(),
-    )
+    return readers_on(database, slack, clock=lambda: NOW, most=len(members)).evaluator()
 
 
 async def give(database: Database, first: int, count: int) -> None:
@@ -141,24 +95,9 @@ async def timed(database: Database, members: tuple[str, ...], rounds: int = 15) 
     return Taken(statistics.median(took[1:]), min(took[1:]))
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[tuple[str, object]]]:
-    """Record the statements that are sent to the database."""
-    seen: list[tuple[str, object]] = []
-
-    def note(_c, _cursor, statement, parameters, _context, _many):
-        seen.append((statement, parameters))
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
-
-
 async def plan(database: Database) -> str:
     """Read the database's plan of the decision's query; returns the indexes."""
-    with statements(database) as seen:
+    with statements_on(database) as seen:
         await timed(database, (user(0),), rounds=1)
     statement, parameters = next(each for each in seen if "grants" in each[0])
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
