@@ -15,6 +15,7 @@ from bot.cli.stage import PLAIN_KEY, RAW_KEY, open_stage
 from bot.network import retry
 from bot.observability.logs import configure_logging
 from bot.sandbox import delivery, workspace
+from bot.sandbox.person import SlackPerson, SlackSocketSide
 from bot.sandbox.workspace import Workspace
 from bot.slack import ack_window
 from bot.wiring.clock import utc_now
@@ -119,7 +120,8 @@ def usual_environment(request: pytest.FixtureRequest) -> dict[str, str]:
 def new_scene(scene_url: str, timings: Timings, usual_environment: dict[str, str]) -> OpenScene:
     """Open a scene with its own settings, timings or workspace. At its end Slack must have received
     nothing that a well-behaved app never sends, unless the scenario provokes it and says so
-    (``Scene.excuse``), and every visible element must have a listener.
+    (``Scene.excuse``), and every visible element must have a listener. With ``over_socket`` people
+    reach the bot over Socket Mode.
     """
 
     @asynccontextmanager
@@ -131,12 +133,15 @@ def new_scene(scene_url: str, timings: Timings, usual_environment: dict[str, str
         region: str = "us",
         database_url: str | None = None,
         has_platform: bool = False,
+        over_socket: bool = False,
         open_outlets: OpenOutlets = build_outlets,
         clock: Callable[[], datetime] = utc_now,
     ) -> AsyncIterator[Scene]:
+        workspace = workspace or Workspace()
+        token = {"SLACK_APP_TOKEN": workspace.app_token} if over_socket else {}
         async with open_stage(
             database_url or scene_url,
-            environment={**usual_environment, **(environment or {})},
+            environment={**usual_environment, **token, **(environment or {})},
             timings=timings,
             workspace=workspace,
             region=region,
@@ -144,7 +149,11 @@ def new_scene(scene_url: str, timings: Timings, usual_environment: dict[str, str
             open_outlets=open_outlets,
             clock=clock,
         ) as stage:
-            scene = Scene(stage)
+            people: SlackPerson = stage.people
+            if over_socket:
+                await stage.slack.socket_mode.connected()
+                people = SlackSocketSide(stage.slack)
+            scene = Scene(replace(stage, people=people))
             yield scene
         # The bot has ended, and what it was doing at the end of the test counts too.
         assert [each for each in scene.workspace.violations if each not in scene.excused] == []

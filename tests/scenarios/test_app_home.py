@@ -12,8 +12,6 @@ from bot.home.home_store import key_of
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
-from bot.sandbox.person import SlackSocketSide
-from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input
 from bot.store.due_work_kinds import DueWorkKind
 from tests.conftest import NOON
@@ -414,20 +412,16 @@ async def test_a_home_whose_hash_slack_does_not_know_is_published_without_it(sce
 
 
 async def test_the_home_works_over_socket_mode(new_scene):
-    workspace = Workspace()
-    environment = {"SLACK_APP_TOKEN": workspace.app_token, **ADMINS}
-    async with new_scene(workspace=workspace, environment=environment) as stage:
-        scene = Scene(replace(stage.stage, people=SlackSocketSide(stage.slack)))
-        await scene.slack.socket_mode.connected()
+    async with new_scene(over_socket=True, environment=ADMINS) as scene:
         await ask_for_access(scene)
         await opened(scene, BOSS)
         await press(scene, "Approve", drawn_for=BOSS)
         await shows(scene, BOSS, "No request for access is waiting.")
         refused = await scene.people.block_action(
-            BOB, None, "", Action.DENY_ACCESS, "a0", view_id=workspace.homes[BOSS].id
+            BOB, None, "", Action.DENY_ACCESS, "a0", view_id=scene.workspace.homes[BOSS].id
         )
         assert refused.arrived
-        assert "That request does not exist" in str(list(workspace.views.values())[-1].body)
+        assert "That request does not exist" in str(list(scene.workspace.views.values())[-1].body)
 
 
 async def test_help_is_given_to_requesters(scene):

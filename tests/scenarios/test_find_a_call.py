@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +14,8 @@ from bot.sandbox import recordings
 from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
-from bot.sandbox.person import SlackSocketSide
 from bot.sandbox.polyai_calls import Recording
 from bot.sandbox.polyai_rows import PERSONAL_WORDS
-from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input, ModalCallback
 from tests.polling import until
 from tests.scenarios.conftest import OpenScene
@@ -326,17 +323,13 @@ async def test_one_of_several_agents_can_be_chosen_and_the_button_names_it(new_s
 
 
 async def test_the_finder_works_over_socket_mode(new_scene):
-    workspace = Workspace()
-    environment = {"SLACK_APP_TOKEN": workspace.app_token}
-    async with new_scene(workspace=workspace, environment=environment) as scene:
-        connected = Scene(replace(scene.stage, people=SlackSocketSide(scene.slack)))
-        await scene.slack.socket_mode.connected()
-        arrange(connected)
-        view_id = await opened(connected)
-        await press(connected, view_id, Action.FIND_OLDER)
-        assert len(rows(connected, view_id)) == 10
-        await press(connected, view_id, Action.FIND_NEWER)
-        assert CALL in values(connected, view_id)
-        await send(connected, view_id, CALL)
-        delivery = await connected.ended(await connected.latest())
+    async with new_scene(over_socket=True) as scene:
+        arrange(scene)
+        view_id = await opened(scene)
+        await press(scene, view_id, Action.FIND_OLDER)
+        assert len(rows(scene, view_id)) == 10
+        await press(scene, view_id, Action.FIND_NEWER)
+        assert CALL in values(scene, view_id)
+        await send(scene, view_id, CALL)
+        delivery = await scene.ended(await scene.latest())
         assert (delivery.state, delivery.outcome) == ("delivered", "redacted")

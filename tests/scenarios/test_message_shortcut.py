@@ -1,7 +1,6 @@
 """*Get call audio* on a message: found, confirmed, and delivered into that message's thread."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from bot.sandbox.block_limits import problems
 from bot.sandbox.delivery import Ack
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import File, Message, View
-from bot.sandbox.person import SlackSocketSide
-from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.store.tables import DeliveryRow
 from tests.polling import until
@@ -429,11 +426,7 @@ async def test_unavailable_facts_leave_the_form_usable(scene):
 
 
 async def test_the_shortcut_works_over_socket_mode(new_scene):
-    workspace = Workspace()
-    environment = {"SLACK_APP_TOKEN": workspace.app_token}
-    async with new_scene(workspace=workspace, environment=environment) as opened:
-        scene = Scene(replace(opened.stage, people=SlackSocketSide(opened.slack)))
-        await scene.slack.socket_mode.connected()
+    async with new_scene(over_socket=True) as scene:
         await scene.grant()
         message = scene.workspace.say(CHANNEL, ALICE, CALL)
 
@@ -444,4 +437,3 @@ async def test_the_shortcut_works_over_socket_mode(new_scene):
 
         assert (delivery.state, delivery.outcome) == ("delivered", "raw")
         assert len(files_in(scene, message)) == 1
-        assert workspace.violations == []

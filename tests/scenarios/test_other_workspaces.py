@@ -1,6 +1,8 @@
 """People of another workspace: whatever they type, press or send is refused."""
 
-import pytest
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 
 from bot.access.grants import Right
@@ -118,39 +120,25 @@ async def test_a_person_whom_slack_reports_as_external_is_refused_whatever_the_c
     assert scene.polyai.requests == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "is_ours"),
-    [
-        pytest.param({}, True, id="as usual"),
-        pytest.param({"team_id": ELSEWHERE}, True, id="it happened in a workspace we share with"),
-        pytest.param(
-            {"authorizations": [{"team_id": ELSEWHERE}]}, False, id="sent to another installation"
-        ),
-        pytest.param(
-            {"authorizations": [{"team_id": None, "enterprise_id": "E0OTHER"}]},
-            False,
-            id="sent to another organisation",
-        ),
-        pytest.param(
-            {"authorizations": [{"team_id": None, "enterprise_id": None}]},
-            False,
-            id="sent without a recipient",
-        ),
-        pytest.param({"authorizations": []}, True, id="with only the outer workspace"),
-        pytest.param(
-            {"authorizations": None, "team_id": ELSEWHERE},
-            False,
-            id="with only another outer workspace",
-        ),
-    ],
-)
-async def test_events_count_if_one_of_their_authorizations_is_the_bots(scene, changes, is_ours):
-    workspace = scene.workspace
-    ack = await scene.people.event(
-        {"type": "app_home_opened", "user": BOB, "channel": "D0BOB0000", "tab": "home"}, **changes
-    )
-    assert (ack.status, ack.text) == (200, "")
-    homes = await scene.stored(select(HomeRow))
-    assert [(each.team_id, each.user_id) for each in homes] == (
-        [(workspace.team_id, BOB)] if is_ours else []
-    )
+# Each change of a usual event, and whether it counts.
+EVENTS: Mapping[str, tuple[dict[str, Any], bool]] = {
+    "U0USUAL00": ({}, True),
+    "U0SHARED0": ({"team_id": ELSEWHERE}, True),
+    "U0INSTALL": ({"authorizations": [{"team_id": ELSEWHERE}]}, False),
+    "U0ORG0000": ({"authorizations": [{"team_id": None, "enterprise_id": "E0OTHER"}]}, False),
+    "U0NOBODY0": ({"authorizations": [{"team_id": None, "enterprise_id": None}]}, False),
+    "U0OUTER00": ({"authorizations": []}, True),
+    "U0OTHER00": ({"authorizations": None, "team_id": ELSEWHERE}, False),
+}
+
+
+async def test_events_count_if_one_of_their_authorizations_is_the_bots(scene):
+    for user, (changes, _) in EVENTS.items():
+        scene.workspace.add_user(user)
+        event = {"type": "app_home_opened", "user": user, "channel": f"D{user[1:]}", "tab": "home"}
+        ack = await scene.people.event(event, **changes)
+        assert (ack.status, ack.text) == (200, "")
+
+    homes = {(each.team_id, each.user_id) for each in await scene.stored(select(HomeRow))}
+    ours = {user for user, (_, is_ours) in EVENTS.items() if is_ours}
+    assert homes == {(scene.workspace.team_id, user) for user in ours}

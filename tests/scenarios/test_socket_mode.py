@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 
 import pytest
 
 from bot.sandbox.faults import Fault
-from bot.sandbox.person import SlackSocketSide
-from bot.sandbox.workspace import Workspace
 from bot.slack.identifiers import Action
 from tests.loopback import http_client
 from tests.polling import until
@@ -30,14 +27,8 @@ ALREADY = f"The recording of `{CALL}` is already on its way."
 @pytest.fixture
 async def scene(new_scene: OpenScene) -> AsyncIterator[Scene]:
     """The bot connected over Socket Mode, and people whose actions arrive there."""
-    workspace = Workspace()
-    async with new_scene(
-        workspace=workspace, environment={"SLACK_APP_TOKEN": workspace.app_token}
-    ) as scene:
-        people = SlackSocketSide(scene.slack)
-        connected = Scene(replace(scene.stage, people=people))
-        await scene.slack.socket_mode.connected()
-        yield connected
+    async with new_scene(over_socket=True) as scene:
+        yield scene
 
 
 async def test_a_command_over_the_socket_delivers_the_recording_into_a_thread(scene):
@@ -190,16 +181,10 @@ async def test_a_server_that_refuses_for_a_while_is_tried_again(scene):
 
 
 async def test_envelopes_received_before_the_end_are_stored_and_acknowledged(new_scene):
-    workspace = Workspace()
-    workspace.add_user(ALICE)
-    async with new_scene(
-        workspace=workspace, environment={"SLACK_APP_TOKEN": workspace.app_token}
-    ) as scene:
-        await scene.slack.socket_mode.connected()
+    async with new_scene(over_socket=True) as scene:
         # Bolt reads the bot's identity before the first listener: hold that answer back.
         scene.slack.faults.add(Fault("auth.test", delay_seconds=0.5))
-        people = SlackSocketSide(scene.slack)
-        asking = asyncio.create_task(people.command(ALICE, CHANNEL, CALL))
+        asking = asyncio.create_task(scene.people.command(ALICE, CHANNEL, CALL))
         await scene.slack.faults.reached("auth.test")
     ack = await asking
 
