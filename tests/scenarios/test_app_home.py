@@ -293,7 +293,7 @@ async def test_the_persons_request_is_shown_until_it_is_approved(scene):
     for words in ("7946", "<!channel>", "complains", "Waiting for an admin"):
         assert words not in text
 
-    await opened(scene, BOSS)
+    assert "You requested" not in await opened(scene, BOSS), "it is another person's"
     await press(scene, "Approve", drawn_for=BOSS)
 
     assert "You requested" not in await shows(
