@@ -73,8 +73,7 @@ async def test_a_file_forwarded_to_where_raw_is_refused_is_taken_back(setup, cha
         setup.world.channels[OTHER] = channel
     pass_on(setup, OTHER)
 
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["forwarded"]
+    assert await setup.causes_after(CHECK_EVERY) == ["forwarded"]
     assert await passed_on(setup) == [("forwarded", OTHER, because, "U0ALICE")]
     assert await setup.after_seconds() == [0], "Slack does not say when it was shared there"
     assert setup.gateway.taken_back == ["forwarded"]
@@ -104,8 +103,7 @@ async def test_an_error_that_says_nothing_of_the_conversation_leaves_it_unverifi
     pass_on(setup, OTHER)
 
     assert await setup.check(CHECK_EVERY) == {"Fd1"}
-    assert await setup.check(LONGEST_UNVERIFIED) == set()
-    assert await setup.causes() == ["doubt"]
+    assert await setup.causes_after(LONGEST_UNVERIFIED) == ["doubt"]
     assert await passed_on(setup) == [], "nobody is said to have broken a rule"
     assert setup.gateway.taken_back == ["doubt"]
 
@@ -141,8 +139,7 @@ async def test_a_check_after_an_event_is_not_repeated(setup):
 async def test_a_public_link_takes_the_file_back(setup):
     setup.gateway.visible["Fd1"].has_public_link = True
 
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["public_link"]
+    assert await setup.causes_after(CHECK_EVERY) == ["public_link"]
     assert await passed_on(setup) == [("public_link", None, None, "system")]
 
 
@@ -162,10 +159,7 @@ async def test_a_share_known_only_from_an_event_is_checked(setup):
 async def test_unknown_shares_are_accepted_for_a_quarter_of_an_hour(setup, change, value):
     setattr(setup.gateway.visible["Fd1"], change, value)
 
-    assert await setup.check(CHECK_EVERY) == {"Fd1"}
-    assert await setup.check(LONGEST_UNVERIFIED - SECOND) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["doubt"]
+    await setup.assert_accepted_for_a_quarter_of_an_hour(CHECK_EVERY)
 
 
 async def test_a_check_of_the_conversation_does_not_verify_the_shares(setup):
@@ -173,8 +167,7 @@ async def test_a_check_of_the_conversation_does_not_verify_the_shares(setup):
     await setup.check()
     for _ in range(14):
         assert await setup.check(CHECK_EVERY) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["doubt"]
+    assert await setup.causes_after(CHECK_EVERY) == ["doubt"]
 
 
 async def test_an_answer_in_between_verifies_the_shares(setup):
@@ -194,8 +187,7 @@ async def test_a_refused_deletion_is_retried_even_if_the_share_is_gone(setup):
     setup.gateway.visible["Fd1"].has_public_link = False
     setup.world.away = frozenset()
 
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["public_link"]
+    assert await setup.causes_after(CHECK_EVERY) == ["public_link"]
     assert len(await passed_on(setup)) == 1
 
 
@@ -225,8 +217,7 @@ async def test_a_forwarded_picture_takes_its_recording_back(setup):
     setup.world.channels[OTHER].is_private = False
     pass_on(setup, OTHER, file_id="Fp1")
 
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["forwarded"]
+    assert await setup.causes_after(CHECK_EVERY) == ["forwarded"]
 
 
 @pytest.mark.parametrize("place", [CHANNEL, OTHER], ids=["where it is", "where it went"])
@@ -262,8 +253,7 @@ async def test_the_requesters_right_counts_in_other_conversations(setup):
     await setup.clear(effect=Effect.DENY)
     await setup.early_checks.check_file(TEAM, "Fd1")
 
-    assert await setup.check(SECOND) == set()
-    assert await setup.causes() == ["right_ended"]
+    assert await setup.causes_after(SECOND) == ["right_ended"]
     assert await setup.after_seconds() == [1], "since the event"
 
 

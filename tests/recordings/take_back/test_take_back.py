@@ -50,8 +50,7 @@ async def test_a_raw_file_that_may_be_visible_is_checked(setup, state):
     assert await setup.check() == {"Fd1"}
 
     setup.world.channels[CHANNEL].members.add(BOB)
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["audience"]
+    assert await setup.causes_after(CHECK_EVERY) == ["audience"]
 
 
 async def test_a_redacted_file_is_not_checked(setup):
@@ -72,8 +71,7 @@ async def test_the_file_of_a_failed_delivery_is_deleted_whoever_may_hear_it(setu
     setup.world.away = frozenset({"delete"})
     assert await setup.check() == {"Fd1"}
     setup.world.away = frozenset()
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["unfinished"]
+    assert await setup.causes_after(CHECK_EVERY) == ["unfinished"]
     assert await setup.after_seconds() == [CHECK_EVERY.total_seconds()], "since its end"
     assert setup.gateway.taken_back == [], "nobody was ever told of it"
 
@@ -86,8 +84,7 @@ async def test_a_public_channel_is_taken_back_and_a_possibly_public_one_is_unver
     setup.world.channels[CHANNEL].is_private = private
 
     assert await setup.check() == (set() if private is False else {"Fd1"})
-    assert await setup.check(LONGEST_UNVERIFIED) == set()
-    assert await setup.causes() == [cause]
+    assert await setup.causes_after(LONGEST_UNVERIFIED) == [cause]
 
 
 @pytest.mark.both_databases
@@ -142,8 +139,7 @@ async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_w
         assert await setup.check(STANDING_VALID_FOR - timedelta(seconds=1)) == {"Fd1"}
         setup.now += CHECK_EVERY
 
-    assert await setup.check() == set()
-    assert await setup.causes() == [cause]
+    assert await setup.causes_after() == [cause]
 
 
 async def test_the_file_of_a_guest_with_a_grant_by_name_stays(setup):
@@ -229,8 +225,7 @@ async def test_a_forwarded_file_is_found_by_the_new_id_of_its_channel(setup):
     setup.world.channels[moved].members.add(BOB)
     await setup.early_checks.check_now(TEAM, moved)
 
-    assert await setup.check() == set()
-    assert await setup.causes() == ["forwarded"]
+    assert await setup.causes_after() == ["forwarded"]
 
 
 async def test_a_hanging_conversation_delays_no_other_and_is_checked_once(setup):
@@ -273,10 +268,7 @@ async def test_an_unverified_file_stays_for_a_quarter_of_an_hour_only(setup, awa
     await setup.put("d1")
     setup.world.away = frozenset({away})
 
-    assert await setup.check() == {"Fd1"}
-    assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["doubt"]
+    await setup.assert_accepted_for_a_quarter_of_an_hour()
 
 
 @pytest.mark.parametrize(
@@ -298,10 +290,7 @@ async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
     await setup.put("d1")
     setup.world.away = frozenset({f"group {GROUP}"})
 
-    assert await setup.check() == {"Fd1"}
-    assert await setup.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["doubt"]
+    await setup.assert_accepted_for_a_quarter_of_an_hour()
 
 
 @pytest.mark.both_databases
@@ -316,8 +305,7 @@ async def test_a_readable_group_verifies_or_takes_back(database):
         assert await setup.check(CHECK_EVERY) == {"Fd1"}
     setup.world.groups[GROUP] = {BOB}
 
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["right_ended"]
+    assert await setup.causes_after(CHECK_EVERY) == ["right_ended"]
 
 
 async def test_an_answer_in_between_verifies_the_file(setup):
@@ -393,8 +381,7 @@ async def test_a_retention_shortened_later_ends_for_files_that_are_there_already
     setup.due.check_schedule = FileCheckSchedule(keep=HOUR, check_every=CHECK_EVERY)
 
     assert await setup.check(HOUR - CHECK_EVERY) == {"Fd1"}
-    assert await setup.check(CHECK_EVERY) == set()
-    assert await setup.causes() == ["time_over"]
+    assert await setup.causes_after(CHECK_EVERY) == ["time_over"]
 
 
 async def test_the_delay_of_retention_is_counted_from_its_end(database):
@@ -524,8 +511,7 @@ async def test_a_file_that_slack_hides_for_a_day_is_recorded_once_and_then_tried
     assert await setup.payloads() == [], "nothing proves that it is gone"
 
     setup.gateway.visible["Fd1"].is_hidden = False
-    assert await setup.check(UNSEEN_EVERY) == set()
-    assert await setup.causes() == [cause]
+    assert await setup.causes_after(UNSEEN_EVERY) == [cause]
 
 
 async def test_a_refused_deletion_at_the_end_of_retention_is_not_repeated_at_once(sqlite_store):

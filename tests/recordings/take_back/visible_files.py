@@ -19,7 +19,7 @@ from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
-from bot.recordings.take_back.take_back import CHECK_EVERY, TakeBack
+from bot.recordings.take_back.take_back import CHECK_EVERY, LONGEST_UNVERIFIED, TakeBack
 from bot.recordings.take_back.take_back_store import TakeBackStore
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
@@ -189,6 +189,19 @@ class TakeBackSetup:
         self.now += later
         await self.work_off()
         return set(self.gateway.visible)
+
+    async def causes_after(self, later: timedelta = timedelta(0)) -> list[str]:
+        """Check likewise, after which no file is visible; returns why they were taken back."""
+        assert await self.check(later) == set()
+        return await self.causes()
+
+    async def assert_accepted_for_a_quarter_of_an_hour(
+        self, first: timedelta = timedelta(0)
+    ) -> None:
+        """Check that the unverified file d1 stays for that time, and no longer."""
+        assert await self.check(first) == {"Fd1"}
+        assert await self.check(LONGEST_UNVERIFIED - timedelta(seconds=1)) == {"Fd1"}
+        assert await self.causes_after(CHECK_EVERY) == ["doubt"]
 
     async def work_off(self) -> None:
         """Run the due work, as a worker does, until none is left."""
