@@ -1,12 +1,10 @@
 """Grants and a workspace in memory, for the tests of rights and decisions."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from bot.access.administration import Administration
 from bot.access.audience import AudienceReader
@@ -198,20 +196,6 @@ async def checks_due(database: Database) -> list[str]:
     for each in due:
         await work.finish(each, None)
     return [each.key for each in due]
-
-
-@contextmanager
-def statements_on(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """Collect the statements of the block with their parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        sent.append((statement, parameters))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 class Silent(CallAudioError):

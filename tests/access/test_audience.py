@@ -25,8 +25,8 @@ from tests.access.builders import (
     deny,
     give,
     readers_on,
-    statements_on,
 )
+from tests.statements import statements_on
 
 DENIED = "U0DENIED0"
 

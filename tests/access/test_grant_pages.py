@@ -26,9 +26,9 @@ from tests.access.builders import (
     deny,
     give,
     readers_on,
-    statements_on,
 )
 from tests.conftest import NOON
+from tests.statements import plan_of, statements_on
 
 UNREAD = "S0OTHERS0"
 MANY, HOUR, DAY = 200, timedelta(hours=1), timedelta(days=1)
@@ -162,13 +162,9 @@ async def test_sqlite_uses_the_indexes_of_people_groups_and_ends(sqlite_store):
             await next_to_end(session, TEAM, now=NOON, until=NOON + 7 * DAY, limit=1)
 
     plans = []
-    async with sqlite_store.engine.connect() as connection:
-        for statement, parameters in sent:
-            if "grants" in statement:
-                plan = await connection.exec_driver_sql(
-                    f"EXPLAIN QUERY PLAN {statement}", parameters
-                )
-                plans += [row.detail for row in plan]
+    for statement, parameters in sent:
+        if "grants" in statement:
+            plans += await plan_of(sqlite_store, statement, parameters)
     assert not [step for step in plans if step.startswith("SCAN grants")]
     for index in ("ix_grants_live", "ix_grants_live_groups", "ix_grants_ends"):
         assert [step for step in plans if f"INDEX {index} " in step], plans

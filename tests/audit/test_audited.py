@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import sqlalchemy
 from sqlalchemy import insert
 
 from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
@@ -20,6 +19,7 @@ from tests.audit import chains
 from tests.audit.chains import OPS, overrule, tamper, undone
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
+from tests.statements import plan_of, statements_on
 from tests.tables import each_row
 
 TEAM, OTHER = "T0QUALITY0", "T0SALES000"
@@ -385,19 +385,12 @@ async def test_findings_name_their_workspace(told):
 
 async def test_no_row_is_compared_with_every_other_on_sqlite(sqlite_store):
     """A million events would take days."""
-    asked: list[tuple[str, object]] = []
-
-    @sqlalchemy.event.listens_for(sqlite_store.engine.sync_engine, "before_cursor_execute")
-    def note(connection, cursor, statement, parameters, context, many) -> None:
-        del connection, cursor, context, many
-        asked.append((statement, parameters))
-
-    assert await found(sqlite_store) == []
+    with statements_on(sqlite_store) as sent:
+        assert await found(sqlite_store) == []
     plans = []
-    async with sqlite_store.engine.connect() as connection:
-        for statement, parameters in [each for each in asked if "JOIN" in each[0]]:
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans += [row.detail for row in plan if "LEFT-JOIN" in row.detail]
+    for statement, parameters in [each for each in sent if "JOIN" in each[0]]:
+        plan = await plan_of(sqlite_store, statement, parameters)
+        plans += [step for step in plan if "LEFT-JOIN" in step]
     assert len(plans) == 5
     assert [each for each in plans if not each.startswith("SEARCH ")] == []
 

@@ -3,16 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from bot.store.database import Database
 from bot.store.due_work import MUCH_LATER, SUSPECT_FROM, Due, DueWork
 from bot.store.enqueue import LARGEST_CLOCK_SKEW, enqueue
 from bot.store.tables import DueWorkRow
 from tests.conftest import NOON
+from tests.statements import plan_of, statements_on
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 KIND = "deliver"
@@ -278,20 +278,13 @@ async def test_a_renewed_lease_lasts_whatever_a_machines_clock_says(shared_setup
 @pytest.mark.parametrize("act", ["renew", "release"])
 async def test_several_rows_are_locked_in_the_order_in_which_work_is_enqueued(shared_setup, act):
     """Otherwise the worker and a transaction that enqueues all of it again could deadlock."""
-    said = []
-
-    @event.listens_for(shared_setup.database.engine.sync_engine, "before_cursor_execute")
-    def _on_execute(connection, cursor, statement, *rest) -> None:  # noqa: ARG001 - SQLAlchemy's
-        said.append(statement)
-
     worker = shared_setup.worker()
     await shared_setup.store("d1", "d2")
     held = await claim(worker)
-    said.clear()
+    with statements_on(shared_setup.database) as sent:
+        await (worker.release(held) if act == "release" else worker.renew({held[0].claim}))
 
-    await (worker.release(held) if act == "release" else worker.renew({held[0].claim}))
-
-    (update_statement,) = [each for each in said if each.startswith("UPDATE")]
+    (update_statement,) = [each for each, _ in sent if each.startswith("UPDATE")]
     assert "ORDER BY due_work.kind, due_work.key FOR UPDATE" in update_statement
 
 
@@ -371,19 +364,10 @@ async def test_suspects_do_not_delay_later_work(sqlite_setup, in_turn):
 async def test_work_in_turn_is_found_by_an_index_in_its_order(sqlite_setup):
     database = sqlite_setup.database
     await sqlite_setup.store(*(f"d{number}" for number in range(200)))
-    claiming: list[tuple[str, tuple[object, ...]]] = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        if statement.startswith("SELECT") and "LIMIT" in statement:
-            claiming.append((statement, parameters))
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    await sqlite_setup.worker().claim(KIND, 1, takes_over=False, in_turn=True)
-    ((statement, parameters),) = claiming
-    async with database.read() as session:
-        connection = await session.connection()
-        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        steps = [str(each.detail) for each in plan]
+    with statements_on(database) as sent:
+        await sqlite_setup.worker().claim(KIND, 1, takes_over=False, in_turn=True)
+    (claiming,) = [each for each in sent if each[0].startswith("SELECT")]
+    steps = await plan_of(database, *claiming)
 
     searches = [each for each in steps if "due_work" in each]
     assert len(searches) == 3, "the next flow, the first one, and the work"

@@ -1,12 +1,12 @@
 """Every frequent statement finds its rows by an index, in tables of any size."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
@@ -25,6 +25,7 @@ from bot.store.idempotency import forget_recent
 from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.pruning.test_pruning import pruning
+from tests.statements import plan_of, statements_on
 
 LATER = NOON + timedelta(days=1)
 KINDS = ["deliver", "retain", "digest"]
@@ -75,7 +76,7 @@ async def test_no_statement_of_the_work_loop_reads_the_whole_table(database, row
     await fill(database, rows, LATER, FILL, RECENT, claim=claim)
     work = DueWork(database=database, clock=lambda: NOON, lease=timedelta(seconds=9))
     held = Due("deliver", "d100", 0, "w-100", 0, was_held=False)
-    with statements(database, "due_work", "recent_requests") as said:
+    with statements_on(database) as sent:
         for takes_over in (False, True):
             await work.first_due(KINDS, takes_over=takes_over)
             for in_turn in (False, True):
@@ -89,8 +90,7 @@ async def test_no_statement_of_the_work_loop_reads_the_whole_table(database, row
         async with database.read() as session:
             await read_fair_queue(await session.connection(), [f"{TEAM}:U1"], [0, 1], NOON)
 
-    assert len(said) >= 6
-    assert await whole_tables(database, said, "due_work", "recent_requests") == {}
+    assert await whole_tables(database, sent, "due_work", "recent_requests") == {}
 
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
@@ -111,7 +111,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
     of_call, differs = of_recording(TEAM, "default", "CA1"), TakeBackCause.REDACTION_DIFFERS
     async with database.read() as session:
         delivery = delivery_of(await session.get(DeliveryRow, "d1"))
-    with statements(database, "deliveries", "redaction_checks") as said:
+    with statements_on(database) as sent:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
         await files.next_in_turn()
         await files.next_turn_at()
@@ -124,8 +124,8 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
             counted = DeliveryStatistics(session, team_id=TEAM, since=yesterday, until=NOON)
             await counted.by_result()
 
-    assert any(each.startswith("DELETE FROM deliveries") for each in said)
-    assert await whole_tables(database, said, "deliveries", "redaction_checks") == {}
+    assert any(each.startswith("DELETE FROM deliveries") for each, _ in sent)
+    assert await whole_tables(database, sent, "deliveries", "redaction_checks") == {}
 
 
 async def fill(
@@ -144,33 +144,17 @@ async def fill(
         await connection.exec_driver_sql("ANALYZE")
 
 
-@contextmanager
-def statements(database: Database, *tables: str) -> Iterator[dict[str, object]]:
-    """Record each statement about these tables, with the parameters of its first run."""
-    said: dict[str, object] = {}
-
-    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
-    def note(connection, cursor, statement, parameters, *_) -> None:
-        del connection, cursor
-        if any(table in statement for table in tables):
-            said.setdefault(statement, parameters)
-
-    yield said
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
-
-
 async def whole_tables(
-    database: Database, said: Mapping[str, object], *tables: str
-) -> dict[str, str]:
-    """Return the plan of each statement that reads a whole table."""
-    plans = {each: await plan_of(database, each, said[each]) for each in said}
+    database: Database, sent: Sequence[tuple[str, Any]], *tables: str
+) -> dict[str, list[str]]:
+    """Return the plan of each statement about these tables that reads a whole one."""
+    about = {statement: values for statement, values in reversed(sent) if _names(statement, tables)}
+    assert len(about) >= 6
+    plans = {statement: await plan_of(database, statement, about[statement]) for statement in about}
     reads_all = "^SCAN ({})$" if database.is_sqlite else "Seq Scan on ({})"
-    pattern = re.compile(reads_all.format("|".join(tables)), re.MULTILINE)
-    return {statement: plan for statement, plan in plans.items() if pattern.search(plan)}
+    pattern = re.compile(reads_all.format("|".join(tables)))
+    return {each: plan for each, plan in plans.items() if any(map(pattern.search, plan))}
 
 
-async def plan_of(database: Database, statement: str, parameters: object) -> str:
-    explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-    async with database.engine.connect() as connection:
-        found = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
-        return "\n".join(str(row[-1]) for row in found)
+def _names(statement: str, tables: Collection[str]) -> bool:
+    return any(table in statement for table in tables)

@@ -23,6 +23,7 @@ from bot.store.tables import DeliveryRow, RecentRequestRow
 from tests.conftest import NOON
 from tests.polling import until
 from tests.recordings.requests.builders import changed_request
+from tests.statements import statements_on
 from tests.tables import each_row
 
 CALL = "CA" + "0123456789abcdef" * 2
@@ -86,10 +87,8 @@ def setup(database) -> RequestStoreSetup:
 
 
 @pytest.fixture
-async def sqlite_setup(sqlite_url):
-    database = Database(sqlite_url)
-    yield RequestStoreSetup(database)
-    await database.close()
+def sqlite_setup(sqlite_store) -> RequestStoreSetup:
+    return RequestStoreSetup(sqlite_store)
 
 
 async def test_a_request_is_stored_with_its_event_and_a_worker_is_called(setup):
@@ -341,19 +340,13 @@ async def test_a_request_is_stored_after_many_cancelled_ones(sqlite_setup):
 
 
 async def test_simultaneous_requests_take_as_many_statements_as_two(setup):
-    statements = []
-
-    @event.listens_for(setup.database.engine.sync_engine, "before_cursor_execute")
-    def _on_statement(*told) -> None:
-        statements.append(told)
-
     async def store(numbers: range) -> int:
-        before = len(statements)
         several = [typed_again(trigger_id=f"1.{n}", conversation_id=f"CA{n:032x}") for n in numbers]
-        found = await setup.requests._writer.write(several)
+        with statements_on(setup.database) as sent:
+            found = await setup.requests._writer.write(several)
         assert [each.is_repeat for each in found] == [False] * len(several)
         assert [each.delivery_id for each in found] == [delivery_id_of(each) for each in several]
-        return len(statements) - before
+        return len(sent)
 
     await store(range(1))  # the first request of a workspace also writes the head of its audit
     assert await store(range(1, 3)) == await store(range(3, 3 + MAX_TOGETHER))
