@@ -55,12 +55,12 @@ def build_worker(core: Core, timings: Timings, outlets: DigestOutlets) -> Worker
     deliveries = build_deliveries(
         core, timings, polyai=polyai, check_schedule=check_schedule, gate=redaction.gate
     )
-    take_back = build_take_back(core, check_schedule)
+    take_back = _build_take_back(core, check_schedule)
     claims = SlotClaims(database=core.database, clock=core.clock)
     digests = build_digest_workflow(core, outlets, timings)
-    home_publishing = build_home_publishing(core, timings)
-    access = build_access_request_notifier(core, timings)
-    cleaning = build_clean_up(core, claims)
+    home_publishing = _build_home_publishing(core, timings)
+    access = _build_access_request_notifier(core, timings)
+    cleaning = _build_clean_up(core, claims)
     return Worker(
         kinds=(
             # Most running deliveries wait for another server.
@@ -134,8 +134,7 @@ async def _recheck_rights(core: Core, due: Due) -> None:
     await core.home_store.check_now(due.key)
 
 
-def build_home_publishing(core: Core, timings: Timings) -> HomePublishing:
-    """Build the publishing of App Homes."""
+def _build_home_publishing(core: Core, timings: Timings) -> HomePublishing:
     return HomePublishing(
         home_store=core.home_store,
         reader=HomeReader(
@@ -150,8 +149,7 @@ def build_home_publishing(core: Core, timings: Timings) -> HomePublishing:
     )
 
 
-def build_take_back(core: Core, check_schedule: FileCheckSchedule) -> TakeBack:
-    """Build the checks and deletions of visible files."""
+def _build_take_back(core: Core, check_schedule: FileCheckSchedule) -> TakeBack:
     return TakeBack(
         due=DueFiles(database=core.database, clock=core.clock, check_schedule=check_schedule),
         files=core.take_back_store,
@@ -164,8 +162,7 @@ def build_take_back(core: Core, check_schedule: FileCheckSchedule) -> TakeBack:
     )
 
 
-def build_access_request_notifier(core: Core, timings: Timings) -> AccessRequestNotifier:
-    """Build the notifications about requests for access."""
+def _build_access_request_notifier(core: Core, timings: Timings) -> AccessRequestNotifier:
     return AccessRequestNotifier(
         requests=core.access_requests,
         rights=core.rights,
@@ -176,8 +173,7 @@ def build_access_request_notifier(core: Core, timings: Timings) -> AccessRequest
     )
 
 
-def build_clean_up(core: Core, claims: SlotClaims) -> CleanUp:
-    """Build the removal of old rows."""
+def _build_clean_up(core: Core, claims: SlotClaims) -> CleanUp:
     days = core.settings.callaudio_keep_deliveries_days
     digests = DigestStore(database=core.database, clock=core.clock)
     pruning = Pruning(
