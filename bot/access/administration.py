@@ -8,7 +8,7 @@ from bot.access.changing import AdminFacts, RightsChanges
 from bot.access.clearance import Clearances
 from bot.access.grant_pages import GrantPage, oldest_in_force
 from bot.access.grants import Effect, Grant, NewGrant, Right, Subject, SubjectKind
-from bot.access.grants_in_force import granted_admins
+from bot.access.grants_in_force import granted_admins, read_grants_in_force
 from bot.access.person import People, Person
 from bot.access.rights import Rights
 from bot.audit.events import AuditEvent, AuditTag
@@ -68,7 +68,7 @@ class Administration:
         Raises:
             CallAudioError: Slack did not return the standing of an actor who holds the right.
         """
-        return await self._clearances.holds(actor.team_id, Right.ADMIN, actor.user_id)
+        return await self._clearances.is_admin(actor.team_id, actor.user_id)
 
     async def require_admin(self, actor: Actor, action: str) -> None:
         """Refuse everybody who is not an admin, and audit the refusal.
@@ -165,13 +165,15 @@ class Administration:
         return await self._people.read_or_unknown(actor.team_id, user_id)
 
     async def _admin_facts(self, subject: Subject) -> AdminFacts:
-        members = await self._rights.denied_groups(subject.team_id, Right.ADMIN)
-        if subject.kind is SubjectKind.GROUP:
-            members[subject.id] = await self._rights.members(subject.team_id, subject.id)
+        team_id, now = subject.team_id, self._clock()
         async with self._database.read() as session:
-            granted = await granted_admins(session, subject.team_id, self._clock())
+            granted = await granted_admins(session, team_id, now)
+            named = await read_grants_in_force(session, team_id, Right.ADMIN, (), now)
+        added = {subject.id} if subject.kind is SubjectKind.GROUP else set[str]()
+        groups = sorted(named.denied_groups | added)
+        members = {each: await self._rights.members(team_id, each) for each in groups}
         everyone = self._rights.first_admins | {user_id for user_id, _ in granted}
-        standings = await self._clearances.by_name(subject.team_id, everyone)
+        standings = await self._clearances.by_name(team_id, everyone)
         return AdminFacts(self._rights.first_admins, members, standings)
 
     async def _reaches(self, actor: Actor, subject: Subject) -> bool:

@@ -1,4 +1,4 @@
-"""Whether a person holds a right now, by their standing and their grants."""
+"""Whether a person is cleared or an admin now, by their standing and their grants."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from bot.errors import CallAudioError
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """The standing of a person, and their grants and denies of one right."""
+    """The standing of a person, and their grants and denies of `pii`."""
 
     standing: Standing
     held: RightHeld
 
     @property
     def counts(self) -> bool | None:
-        """Whether they hold the right; None: unknown."""
+        """Whether they are cleared; None: unknown."""
         return counts(self.standing, self.held)
 
     @property
@@ -45,17 +45,17 @@ class Clearances:
         standing = await self._standings.now(team_id, user_id)
         return Clearance(standing, await self._rights.held(team_id, Right.PII, user_id))
 
-    async def now_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
+    async def now_or_unknown(self, team_id: str, user_id: str) -> Clearance:
         """Read the clearance now; if Slack does not answer, the standing is unknown."""
         standing = await self._standings.now_or_unknown(team_id, user_id)
-        return Clearance(standing, await self._rights.held(team_id, right, user_id))
+        return Clearance(standing, await self._rights.held(team_id, Right.PII, user_id))
 
-    async def recent_or_unknown(self, team_id: str, right: Right, user_id: str) -> Clearance:
+    async def recent_or_unknown(self, team_id: str, user_id: str) -> Clearance:
         """Read the clearance, with a stored standing if there is one, for periodic checks.
 
         Slack is not asked about a person without a grant: no standing would clear them.
         """
-        held = await self._rights.held(team_id, right, user_id)
+        held = await self._rights.held(team_id, Right.PII, user_id)
         if held is RightHeld.NOT:
             return Clearance(Standing.UNKNOWN, held)
         return Clearance(await self._standings.recent_or_unknown(team_id, user_id), held)
@@ -78,13 +78,13 @@ class Clearances:
             for user_id in user_ids
         }
 
-    async def holds(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Return whether a person holds a right now; Slack is asked only about people with a grant.
+    async def is_admin(self, team_id: str, user_id: str) -> bool:
+        """Return whether a person is an admin now; Slack is asked only about people with a grant.
 
         Raises:
             CallAudioError: Slack did not return the standing of a person with a grant.
         """
-        held = await self._rights.held(team_id, right, user_id)
+        held = await self._rights.held(team_id, Right.ADMIN, user_id)
         if held is RightHeld.NOT:
             return False
         return counts(await self._standings.now(team_id, user_id), held) is True

@@ -10,7 +10,6 @@ from bot.access.audience import AudienceReader
 from bot.access.clearance import Clearances
 from bot.access.directory import Conversation, Directory, Members, is_direct_message
 from bot.access.exposure import ConversationFacts, Exposure, exposure_of
-from bot.access.grants import Right
 from bot.access.policy import Audience, Decision, Facts, Reason, decide, raw_or_nothing
 from bot.access.unknown_facts import log_unknown_fact, note_unknown_fact
 from bot.concurrency.gather import both
@@ -116,7 +115,7 @@ class PolicyEvaluator:
         self, team_id: str, user_id: str, facts: ConversationFacts, *, raw_only: bool
     ) -> Exposure:
         """Return whether a visible file of this requester may stay, by their rights now."""
-        clearance = await self._clearances.recent_or_unknown(team_id, Right.PII, user_id)
+        clearance = await self._clearances.recent_or_unknown(team_id, user_id)
         place = facts.conversation
         return exposure_of(
             requester_is_cleared=clearance.counts,
@@ -154,7 +153,7 @@ class PolicyEvaluator:
         placing = asyncio.ensure_future(
             _read_or(None, "conversation", lambda: conversation, raise_own_mistakes=True)
         )
-        clearing = self._clearances.now_or_unknown(question.team_id, Right.PII, question.user_id)
+        clearing = self._clearances.now_or_unknown(question.team_id, question.user_id)
         place, (clearance, is_present) = await both(placing, both(clearing, is_there()))
         return place, Facts(
             standing=clearance.standing,

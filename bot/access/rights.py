@@ -74,24 +74,18 @@ class Rights:
         """Classify one person by grants and denies."""
         return (await self.holders(team_id, right, {user_id})).get(user_id, RightHeld.NOT)
 
-    async def is_denied(self, team_id: str, right: Right, user_id: str) -> bool:
-        """Return whether a deny holds for a person, so that no grant counts.
+    async def is_denied(self, team_id: str, user_id: str) -> bool:
+        """Return whether a deny of `pii` holds for a person, so that no grant of it counts.
 
         A denied group that cannot be read may contain anybody, so it counts.
         """
         asked = frozenset({user_id})
         async with self._database.read() as session:
-            named = await read_grants_in_force(session, team_id, right, asked, self._clock())
+            named = await read_grants_in_force(session, team_id, Right.PII, asked, self._clock())
         if named.denied:
             return True
         found, perhaps = await self._in_groups(team_id, dict.fromkeys(named.denied_groups, asked))
         return bool(found or perhaps)
-
-    async def denied_groups(self, team_id: str, right: Right) -> dict[str, frozenset[str] | None]:
-        """List the members of each denied group; None: Slack did not return them."""
-        async with self._database.read() as session:
-            named = await read_grants_in_force(session, team_id, right, (), self._clock())
-        return {each: await self.members(team_id, each) for each in sorted(named.denied_groups)}
 
     async def _in_groups(
         self, team_id: str, reached: Mapping[str, frozenset[str]]

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from bot.access.directory import Directory
-from bot.access.grants import Right
 from bot.access.rights import Rights
 from bot.access_requests.request import REMIND_AFTER, AccessRequest, AccessState
 from bot.access_requests.reviewers import Reviewers
@@ -164,7 +163,7 @@ class AccessRequestNotifier:
         ends_at = await self._requests.grant_end(request)
         if ends_at is None:
             return None
-        if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
+        if await self._rights.is_denied(request.team_id, request.user_id):
             return None  # a deny beats the grant
         if ends_at - now > WARN_BEFORE:
             return ends_at - WARN_BEFORE

@@ -94,7 +94,7 @@ class AccessRequestReview:
             AlreadyDecided: the request is not pending.
         """
         request = await self._admitted(actor, request_id, "approve")
-        if await self._rights.is_denied(request.team_id, Right.PII, request.user_id):
+        if await self._rights.is_denied(request.team_id, request.user_id):
             raise await self._refused(actor, request, "approve", RequesterDenied())
         # The grant is by name, and would clear a guest who was a member when they asked.
         requester = await self._clearances.of_requester(request.team_id, request.user_id)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 from bot.access.clearance import Clearances
-from bot.access.grants import Right
 from bot.access.grants_in_force import named_admins
 from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
@@ -49,23 +48,17 @@ class Reviewers:
             named - {requester_id}, key=lambda u: (u not in self._first_admins, u)
         ):
             try:
-                may_decide = await self._may_decide(team_id, user_id)
+                is_admin = await self._clearances.is_admin(team_id, user_id)
             except CallAudioError as error:
-                unavailable = error
+                if error.retryable:
+                    unavailable = error
+                else:
+                    log.warning("reviewer_unknown", code=error.code)
                 continue
-            if may_decide:
+            if is_admin:
                 found += 1
                 yield user_id
             if found == MOST_ASKED:
                 return
         if unavailable:
             raise unavailable
-
-    async def _may_decide(self, team_id: str, user_id: str) -> bool:
-        try:
-            return await self._clearances.holds(team_id, Right.ADMIN, user_id)
-        except CallAudioError as error:
-            if error.retryable:
-                raise
-            log.warning("reviewer_unknown", code=error.code)
-            return False

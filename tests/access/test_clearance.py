@@ -14,6 +14,7 @@ from tests.access.builders import (
     BOB,
     CAROL,
     GROUP,
+    OTHER_TEAM,
     TEAM,
     Clock,
     Passing,
@@ -72,31 +73,35 @@ async def test_all_ways_of_reading_a_clearance_return_the_same(
     clearances, person = reading.clearances, await reading.people.read(TEAM, ALICE)
     for found in (
         await clearances.of_requester(TEAM, ALICE),
-        await clearances.now_or_unknown(TEAM, Right.PII, ALICE),
+        await clearances.now_or_unknown(TEAM, ALICE),
     ):
         assert (found.standing, found.held, found.counts) == (standing, held, holds)
-    assert await clearances.holds(TEAM, Right.PII, ALICE) is holds
     assert person.held == ({Right.PII} if holds else frozenset())
     assert person.may_use == (holds or standing is Standing.MEMBER)
-    assert not await clearances.holds(TEAM, Right.ADMIN, ALICE)
-    assert not await clearances.holds("T0ELSEWHERE", Right.PII, ALICE)
+    assert not await clearances.is_admin(TEAM, ALICE)
+    assert not (await clearances.of_requester(OTHER_TEAM, ALICE)).counts
+    if given_to:
+        await give(sqlite_store, given_to, right=Right.ADMIN)
+    assert await clearances.is_admin(TEAM, ALICE) is holds
+    assert not await clearances.is_admin(OTHER_TEAM, ALICE)
 
 
 async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):
-    await give(sqlite_store)
+    for right in Right:
+        await give(sqlite_store, right=right)
     away = readers(sqlite_store, is_away=True)
     for asking in (
         away.people.read(TEAM, ALICE),
         away.people.recent(TEAM, ALICE),
         away.clearances.of_requester(TEAM, ALICE),
-        away.clearances.holds(TEAM, Right.PII, ALICE),
+        away.clearances.is_admin(TEAM, ALICE),
     ):
         with pytest.raises(Silent):
             await asking
     assert not (await away.people.read_or_unknown(TEAM, ALICE)).may_use
     for unknown in (
-        await away.clearances.now_or_unknown(TEAM, Right.PII, ALICE),
-        await away.clearances.recent_or_unknown(TEAM, Right.PII, ALICE),
+        await away.clearances.now_or_unknown(TEAM, ALICE),
+        await away.clearances.recent_or_unknown(TEAM, ALICE),
     ):
         assert (unknown.standing, unknown.held) == (Standing.UNKNOWN, RightHeld.BY_NAME)
         assert (unknown.counts, unknown.may_use) == (None, False)
@@ -105,8 +110,8 @@ async def test_an_unknown_standing_raises_instead_of_refusing(sqlite_store):
 async def test_slack_is_not_asked_about_people_without_a_grant(sqlite_store):
     slack = workspace(is_away=True)
     clearances = readers_on(sqlite_store, slack).clearances
-    assert not await clearances.holds(TEAM, Right.PII, ALICE)
-    without = await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)
+    assert not await clearances.is_admin(TEAM, ALICE)
+    without = await clearances.recent_or_unknown(TEAM, ALICE)
     assert without == Clearance(Standing.UNKNOWN, RightHeld.NOT)
     assert slack.calls == []
 
@@ -133,12 +138,12 @@ async def test_a_decision_asks_slack_each_time_and_a_check_uses_stored_standings
     clock, slack = Clock(), workspace()
     clearances = readers_on(sqlite_store, slack, clock=clock).clearances
     for _ in range(2):
-        assert (await clearances.now_or_unknown(TEAM, Right.PII, ALICE)).counts
+        assert (await clearances.now_or_unknown(TEAM, ALICE)).counts
     assert len(slack.calls) == 2
 
     slack.standings = {ALICE: Standing.DEACTIVATED}
     clock.now += STANDING_VALID_FOR - timedelta(seconds=1)
-    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts
+    assert (await clearances.recent_or_unknown(TEAM, ALICE)).counts
     clock.now += timedelta(seconds=1)
-    assert (await clearances.recent_or_unknown(TEAM, Right.PII, ALICE)).counts is False
+    assert (await clearances.recent_or_unknown(TEAM, ALICE)).counts is False
     assert len(slack.calls) == 3

@@ -209,12 +209,12 @@ async def test_a_giver_holds_no_pii_by_an_unreadable_group(database, rights, wor
 
 async def test_a_denied_group_that_cannot_be_read_counts_as_a_deny(database, rights, world):
     await say(database, (GIVE, ALICE), (DENY, BOB))
-    assert await rights.is_denied(TEAM, Right.PII, BOB)
+    assert await rights.is_denied(TEAM, BOB)
     await say(database, (DENY, TWO))
-    assert not await rights.is_denied(TEAM, Right.PII, ALICE)
+    assert not await rights.is_denied(TEAM, ALICE)
 
     world.away = frozenset({f"group {TWO}"})
-    assert await rights.is_denied(TEAM, Right.PII, ALICE)
+    assert await rights.is_denied(TEAM, ALICE)
 
 
 async def test_first_admins_hold_only_admin_and_a_deny_beats_that(database, rights):
