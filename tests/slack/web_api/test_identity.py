@@ -8,16 +8,10 @@ import pytest
 from bot.errors import CallAudioError
 from bot.sandbox.faults import Fault
 from bot.slack.web_api.identity import ASKED_AGAIN_AFTER, BotIdentity, Identity
+from tests.access.builders import Clock
 from tests.conftest import NOON
 
 TEN_MINUTES, INSTANT = timedelta(minutes=10), timedelta(microseconds=1)
-
-
-class Clock:
-    now = NOON
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

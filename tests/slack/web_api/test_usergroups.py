@@ -1,7 +1,7 @@
 """Members of user groups: cached for a minute, and read again after a change."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -21,21 +21,16 @@ ONE, TWO = "S0ONE00000", "S0TWO00000"
 
 
 class GroupsSetup:
-    """A workspace with a group, a process that remembers it, and a clock."""
+    """A workspace with two groups, two processes that remember them, and a clock."""
 
     def __init__(self, slack: SlackSandbox, api: SlackApi, database: Database) -> None:
         self.now = NOON
         self.slack = slack
         self.workspace = slack.workspace
         self.changes = GroupChanges(database)
-        self.groups = self.process(api)
-        self.other = self.process(api)
-
-    def process(self, api: SlackApi) -> SlackGroups:
-        return SlackGroups(api, self.changes, self._clock)
-
-    def _clock(self) -> datetime:
-        return self.now
+        self.groups, self.other = (
+            SlackGroups(api, self.changes, lambda: self.now) for _ in range(2)
+        )
 
     async def members(self, group_id: str = ONE) -> set[str]:
         return set(await self.groups.members(self.workspace.team_id, group_id))
