@@ -10,7 +10,9 @@ from pydantic import SecretStr
 
 from bot.access.administration import Actor
 from bot.errors import CallAudioError
+from bot.polyai.payloads import Direction
 from bot.recordings.requests.authorization import Requester
+from bot.slack.identifiers import Input
 
 Choice = str | int | bool | None
 
@@ -126,6 +128,12 @@ def field_of(view: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     values = (view.get("state") or {}).get("values") or {}
     found = (values.get(name) or {}).get(name)
     return found if isinstance(found, dict) else {}
+
+
+def direction_of(view: Mapping[str, Any]) -> Direction:
+    """Read the side of the call that a form requests; the default is both."""
+    side = chosen(field_of(view, Input.DIRECTION))
+    return Direction(side) if side in list(Direction) else Direction.COMBINED
 
 
 def required_id(event: Mapping[str, Any], name: str) -> str:

@@ -1,7 +1,7 @@
 """Finding a call: reads the payload, calls one use case, and renders."""
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.access.administration import Actor
 from bot.errors import UsageError
-from bot.polyai.payloads import Direction
 from bot.recordings.lookups.call_finder import CallFinder
 from bot.recordings.references.agents import DEFAULT_AGENT
 from bot.recordings.references.reference import Reference
@@ -20,7 +19,7 @@ from bot.slack.finder import view as views
 from bot.slack.finder.search import Search
 from bot.slack.identifiers import FIND_CALL_SHORTCUT, Action, Input, ModalCallback
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, chosen, field_of, requester_of_submission
+from bot.slack.payloads import actor_of, chosen, direction_of, field_of, requester_of_submission
 from bot.slack.web_api.directory import SlackDirectory, zone_named
 
 
@@ -107,19 +106,25 @@ class FinderListeners:
 
     async def send(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """*Send recording*: the request is stored before the modal confirms it."""
-        choice = _choice_of(view)
+        conversation_id = _conversation_id_of(view)
+        channel_id = str(field_of(view, Input.DESTINATION).get("selected_conversation") or "")
+        if not conversation_id or not channel_id:
+            raise NothingChosen
         self._modals.leave(str(view["id"]))
+        agent_name, direction = _search_of(view).agent_name, direction_of(view)
+        redacted = bool(field_of(view, Input.REDACTED).get("selected_options"))
+        choices = (agent_name, conversation_id, channel_id, direction, redacted)
         stored = await within_ack_window(
             self._requests.recording(
-                requester_of_submission(body, view, choice.channel_id, *astuple(choice)),
-                Reference(choice.conversation_id, agent_name=choice.agent_name),
-                channel_id=choice.channel_id,
-                direction=choice.direction,
-                redacted=choice.redacted,
+                requester_of_submission(body, view, channel_id, *choices),
+                Reference(conversation_id, agent_name=agent_name),
+                channel_id=channel_id,
+                direction=direction,
+                redacted=redacted,
                 surface=Surface.MODAL,
             )
         )
-        text = views.accepted(stored, choice.conversation_id, choice.channel_id)
+        text = views.accepted(stored, conversation_id, channel_id)
         await ack(response_action="update", view=notice(text))
 
     async def _open(self, body: Mapping[str, Any], agent_name: str) -> None:
@@ -150,33 +155,11 @@ class FinderListeners:
         return views.finder(shown, screen, zone, self._finding.agent_names)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """What was chosen in the modal."""
-
-    agent_name: str
-    conversation_id: str
-    channel_id: str
-    direction: Direction
-    redacted: bool
-
-
-def _choice_of(view: Mapping[str, Any]) -> _Choice:
-    # The block of the calls has a new id for each screen.
+def _conversation_id_of(view: Mapping[str, Any]) -> str:
+    """Read the chosen call; empty if there is none. Its block has a new id for each screen."""
     values = (view.get("state") or {}).get("values") or {}
     calls = [block[Input.CALL] for block in values.values() if Input.CALL in block]
-    conversation_id = chosen(calls[0]) if calls else ""
-    channel_id = str(field_of(view, Input.DESTINATION).get("selected_conversation") or "")
-    if not conversation_id or not channel_id:
-        raise NothingChosen
-    side = chosen(field_of(view, Input.DIRECTION))
-    return _Choice(
-        agent_name=_search_of(view).agent_name,
-        conversation_id=conversation_id,
-        channel_id=channel_id,
-        direction=Direction(side) if side else Direction.COMBINED,
-        redacted=bool(field_of(view, Input.REDACTED).get("selected_options")),
-    )
+    return chosen(calls[0]) if calls else ""
 
 
 def _search_of(view: Mapping[str, Any]) -> Search:

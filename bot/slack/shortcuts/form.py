@@ -80,12 +80,6 @@ def reference_of(thread: Thread, view: Mapping[str, Any]) -> Reference:
     return parse_reference(str(field_of(view, Input.CONVERSATION).get("value") or ""))
 
 
-def direction_of(view: Mapping[str, Any]) -> Direction:
-    """Read the requested side of the call; the default is both."""
-    value = chosen(field_of(view, Input.DIRECTION))
-    return Direction(value) if value in list(Direction) else Direction.COMBINED
-
-
 def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
     """Build the form; if the request would be refused, it shows the reason and no button."""
     if preview.decision.outcome is Outcome.REFUSED:

@@ -14,7 +14,7 @@ from bot.slack.ack_window import within_ack_window
 from bot.slack.blocks import View
 from bot.slack.identifiers import GET_CALL_SHORTCUT, Action, ModalCallback
 from bot.slack.modals import Modals
-from bot.slack.payloads import actor_of, requester_of_submission
+from bot.slack.payloads import actor_of, direction_of, requester_of_submission
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Thread
 
@@ -62,7 +62,7 @@ class ShortcutListeners:
         thread = form.thread_of(view)
         reference = form.reference_of(thread, view)
         self._modals.leave(str(view["id"]))
-        direction, redacted = form.direction_of(view), form.filled(thread, view).redacted
+        direction, redacted = direction_of(view), form.filled(thread, view).redacted
         chosen = (*astuple(reference), direction, redacted)
         storing = self._requests.recording(
             requester_of_submission(body, view, thread.channel_id, *chosen),

@@ -14,6 +14,7 @@ from bot.recordings.requests.request_writer import StoredRequest
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.identifiers import Action, Input
+from bot.slack.payloads import direction_of
 from bot.slack.shortcuts import form
 from bot.slack.shortcuts.form import Filled, Thread
 from tests.examples import examples
@@ -134,8 +135,8 @@ def test_an_unknown_choice_chooses_no_other_call(value):
 )
 def test_the_side_is_read_and_both_sides_are_the_default(value, side):
     sent = submitted(drawn(), **{Input.DIRECTION: {"selected_option": {"value": value}}})
-    assert form.direction_of(sent) is side
-    assert form.direction_of(drawn()) is Direction.COMBINED
+    assert direction_of(sent) is side
+    assert direction_of(drawn()) is Direction.COMBINED
 
 
 @pytest.mark.parametrize(("ticked", "redacted"), [([{"value": "redacted"}], True), ([], False)])
