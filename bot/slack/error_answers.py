@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import httpx
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
@@ -17,7 +18,7 @@ from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
 from bot.slack.recordings import replies
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.response_urls import ResponseUrls
+from bot.slack.web_api.response_urls import answer_at
 from bot.store.failures import for_people
 
 log = get_logger(__name__)
@@ -33,11 +34,11 @@ class ErrorAnswers:
     without a listener is a 404. Slack sends an event again if its answer is an error.
     """
 
-    def __init__(self, metrics: Metrics, api: SlackApi, response_urls: ResponseUrls) -> None:
+    def __init__(self, metrics: Metrics, api: SlackApi, http: httpx.AsyncClient) -> None:
         self._metrics = metrics
         self._log_throttle = LogThrottle()
         self._api = api
-        self._response_urls = response_urls
+        self._http = http
 
     async def answer(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
         """Answer one request that raised."""
@@ -84,7 +85,9 @@ class ErrorAnswers:
         response_url = body.get("response_url")
         if not isinstance(response_url, str) or not response_url:
             return False
-        answering = self._response_urls.answer(
+        answering = answer_at(
+            self._api,
+            self._http,
             response_url,
             message,
             timeout_seconds=RESPOND_SECONDS,

@@ -38,7 +38,6 @@ from bot.slack.modals import Modals
 from bot.slack.recordings.gateway import SlackGateway
 from bot.slack.recordings.listeners import RecordingListeners
 from bot.slack.shortcuts.listeners import ShortcutListeners
-from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
 from bot.uninstallation import Uninstallation
 from bot.wiring.core import Core
@@ -129,7 +128,7 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         agents=core.agents,
         clock=core.clock,
     )
-    answers = ErrorAnswers(core.metrics, core.api, ResponseUrls(core.api, core.http))
+    answers = ErrorAnswers(core.metrics, core.api, core.http)
     modals = Modals(core.api, answers)
     stack.push_async_callback(modals.close)
     digest_listeners = DigestAdminListeners(digest_administration, modals, answers)

@@ -18,7 +18,6 @@ from bot.sandbox.workspace import Workspace
 from bot.slack.blocks import notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.response_urls import ResponseUrls
 from tests.polyai.scripted_server import ScriptedServer
 from tests.polyai.scripted_server import answer as scripted
 from tests.slack.conftest import ALICE, CHANNEL
@@ -28,7 +27,7 @@ Answer = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 def answers(api: SlackApi, http: httpx.AsyncClient) -> ErrorAnswers:
-    return ErrorAnswers(Metrics(), api, ResponseUrls(api, http))
+    return ErrorAnswers(Metrics(), api, http)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from bot.slack.blocks import View, notice
 from bot.slack.error_answers import ErrorAnswers
 from bot.slack.modals import Modals, TooManyModals
 from bot.slack.web_api.api import SlackApi
-from bot.slack.web_api.response_urls import ResponseUrls
 from tests.polling import until
 from tests.slack.conftest import ALICE
 
@@ -27,7 +26,7 @@ async def modals(
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    modals = Modals(api, ErrorAnswers(Metrics(), api, ResponseUrls(api, http)), sleep=note)
+    modals = Modals(api, ErrorAnswers(Metrics(), api, http), sleep=note)
     yield modals
     await modals.close()
 

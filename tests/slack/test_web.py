@@ -26,7 +26,6 @@ from bot.slack.operations import Operations
 from bot.slack.rejected_requests import RejectedRequests, RejectionCause
 from bot.slack.web import MAX_BODY_BYTES, SlackRequests, build_web
 from bot.slack.web_api.api import SlackApi, build_client, build_session
-from bot.slack.web_api.response_urls import ResponseUrls
 from bot.slack.workspaces import OwnWorkspace
 from bot.wiring.clock import utc_now
 from tests.polling import until
@@ -83,7 +82,7 @@ class Door:
                 WorkspaceMembership(database=None, home_team=self.home_team, clock=utc_now)
             ),
             listeners=[self.listeners],
-            answers=ErrorAnswers(self.metrics, api, ResponseUrls(api, build_http_client(1))),
+            answers=ErrorAnswers(self.metrics, api, build_http_client(1)),
             in_flight=self.in_flight,
         )
         self.slack = SlackRequests(

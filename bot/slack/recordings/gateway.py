@@ -28,7 +28,7 @@ from bot.slack.recordings.upload_body import UploadBody
 from bot.slack.web_api import messages
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.errors import ScopeMissing, SlackUnclear, UploadRefused, UploadUrlRefused
-from bot.slack.web_api.response_urls import ResponseUrls
+from bot.slack.web_api.response_urls import answer_at
 
 log = get_logger(__name__)
 
@@ -45,7 +45,6 @@ class SlackGateway:
     def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
         self._api = api
         self._http = http
-        self._response_urls = ResponseUrls(api, http)
 
     async def open_dm(self, user_id: str) -> str:
         """Open the bot's direct messages with a person; returns the channel id."""
@@ -206,8 +205,9 @@ class SlackGateway:
         """
         message = private_note(note)
         # A command's response URL also works where the bot is no member.
-        if note.response_url and await self._response_urls.answer(
-            note.response_url.get_secret_value(), message, timeout_seconds=NOTE_SECONDS
+        url = note.response_url and note.response_url.get_secret_value()
+        if url and await answer_at(
+            self._api, self._http, url, message, timeout_seconds=NOTE_SECONDS
         ):
             return
         showing = self._api.call_once(

@@ -1,4 +1,7 @@
-"""Answers by the response URL of a request: private, and valid for 30 minutes."""
+"""Answers at the response URL of a request: private, five times within 30 minutes.
+
+Source: Slack's page "Handling user interaction".
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,46 +16,40 @@ from bot.slack.web_api.messages import is_slack_there
 log = get_logger(__name__)
 
 
-class ResponseUrls:
-    """Answers by response URL (docs: "Handling user interaction", five times in 30 minutes)."""
+async def answer_at(
+    api: SlackApi,
+    http: httpx.AsyncClient,
+    response_url: str,
+    message: Mapping[str, Any],
+    *,
+    timeout_seconds: float,
+    replace_original: bool = False,
+) -> bool:
+    """Send a message that only one person sees; returns whether Slack accepted it.
 
-    def __init__(self, api: SlackApi, http: httpx.AsyncClient) -> None:
-        self._api = api
-        self._http = http
-
-    async def answer(
-        self,
-        response_url: str,
-        message: Mapping[str, Any],
-        *,
-        timeout_seconds: float,
-        replace_original: bool = False,
-    ) -> bool:
-        """Send a message that only one person sees; returns whether Slack accepted it.
-
-        Each call uses a new connection, so if that fails after connecting, Slack had the request.
-        If Slack is otherwise reachable, it has probably shown the message, and a second one would
-        be a duplicate. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
-        """
-        if not self._api.trusts(response_url):
-            log.error("response_url_not_slacks")
-            return False
-        connecting, answering = timeout_seconds / 3, timeout_seconds * 2 / 3
-        body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
-        with logged_call(log, "slack_called", method="response_url", status=None) as logged:
-            try:
-                response = await self._http.post(
-                    response_url,
-                    json=body,
-                    headers={"Connection": "close"},
-                    timeout=httpx.Timeout(answering, connect=connecting, pool=connecting),
-                    follow_redirects=False,
-                )
-            except httpx.HTTPError as error:
-                logged["error"] = type(error).__name__
-                return _is_answer_lost(error) and await is_slack_there(self._api)
-            logged["status"] = response.status_code
-        return response.is_success and not _is_refusal(response)
+    Each call uses a new connection, so if that fails after connecting, Slack had the request. If
+    Slack is otherwise reachable, it has probably shown the message, and a second one would be a
+    duplicate. A third of ``timeout_seconds`` is for connecting, the rest for the answer.
+    """
+    if not api.trusts(response_url):
+        log.error("response_url_not_slacks")
+        return False
+    connecting, answering = timeout_seconds / 3, timeout_seconds * 2 / 3
+    body = {"response_type": "ephemeral", **message, "replace_original": replace_original}
+    with logged_call(log, "slack_called", method="response_url", status=None) as logged:
+        try:
+            response = await http.post(
+                response_url,
+                json=body,
+                headers={"Connection": "close"},
+                timeout=httpx.Timeout(answering, connect=connecting, pool=connecting),
+                follow_redirects=False,
+            )
+        except httpx.HTTPError as error:
+            logged["error"] = type(error).__name__
+            return _is_answer_lost(error) and await is_slack_there(api)
+        logged["status"] = response.status_code
+    return response.is_success and not _is_refusal(response)
 
 
 def _is_refusal(response: httpx.Response) -> bool:
