@@ -9,41 +9,37 @@ from bot.digests.notable import Mark, MostNotable, score
 from tests.digests.builders import SINCE, listed
 from tests.tables import each_row
 
+HANDED_OFF, SILENT, QUIET, CUT_SHORT, LONG = Mark
 SCORES = [
     ("an ordinary call is not notable", {}, (), 0),
-    ("a call that was handed off", {"handoff": True}, (Mark.HANDED_OFF,), 30),
-    ("a person who never spoke", {"silences": 3}, (Mark.SILENT,), 25),
+    ("a call that was handed off", {"handoff": True}, (HANDED_OFF,), 30),
+    ("a person who never spoke", {"silences": 3}, (SILENT,), 25),
     ("no turns at all is not silence", {"silences": 0, "turns": 0}, (), 0),
     ("a list without silences", {"silences": None, "turns": None}, (), 0),
-    ("three of nine turns silent", {"silences": 3, "turns": 9}, (Mark.QUIET,), 15),
+    ("three of nine turns silent", {"silences": 3, "turns": 9}, (QUIET,), 15),
     ("three of ten turns silent", {"silences": 3, "turns": 10}, (), 0),
     ("two of four turns silent", {"silences": 2, "turns": 4}, (), 0),
-    ("over within ten seconds", {"length_seconds": 10}, (Mark.CUT_SHORT,), 20),
+    ("over within ten seconds", {"length_seconds": 10}, (CUT_SHORT,), 20),
     ("over after eleven seconds", {"length_seconds": 11}, (), 0),
     ("a call of unknown length", {"length_seconds": None}, (), 0),
     ("just under ten minutes", {"length_seconds": 599}, (), 0),
-    ("ten minutes", {"length_seconds": 600}, (Mark.LONG,), 10),
-    ("a quarter of an hour", {"length_seconds": 900}, (Mark.LONG,), 15),
-    ("hours count no more than 40 minutes", {"length_seconds": 9000}, (Mark.LONG,), 40),
+    ("ten minutes", {"length_seconds": 600}, (LONG,), 10),
+    ("a quarter of an hour", {"length_seconds": 900}, (LONG,), 15),
+    ("hours count no more than 40 minutes", {"length_seconds": 9000}, (LONG,), 40),
     (
         "marks add up",
         {"handoff": True, "silences": 3, "length_seconds": 5},
-        (Mark.HANDED_OFF, Mark.SILENT, Mark.CUT_SHORT),
+        (HANDED_OFF, SILENT, CUT_SHORT),
         75,
     ),
     ("a chat has no recording", {"handoff": True, "channel": "WEBCHAT"}, (), 0),
     ("nor has it under its other names", {"handoff": True, "channel": "MESSAGING"}, (), 0),
-    (
-        "an unknown channel may be a call",
-        {"handoff": True, "channel": None},
-        (Mark.HANDED_OFF,),
-        30,
-    ),
+    ("an unknown channel may be a call", {"handoff": True, "channel": None}, (HANDED_OFF,), 30),
     ("a call in progress", {"handoff": True, "in_progress": True}, (), 0),
     (
         "whether it is in progress is unknown",
         {"handoff": True, "in_progress": None},
-        (Mark.HANDED_OFF,),
+        (HANDED_OFF,),
         30,
     ),
 ]

@@ -1,7 +1,6 @@
 """Two workers publish one Home: the final Home shows the newest facts."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -77,21 +76,18 @@ class PublishingSetup:
             clock=self.clock,
             digests=DigestStore(database=database, clock=self.clock),
         )
+        self.publishing = HomePublishing(
+            home_store=self.homes, reader=self.reader, slack=self.wall, check_every=MINUTE
+        )
 
     def clock(self) -> datetime:
         return self.now
 
-    def worker(self) -> Callable[[], object]:
-        publishing = HomePublishing(
-            home_store=self.homes, reader=self.reader, slack=self.wall, check_every=MINUTE
-        )
-        return lambda: self.check(publishing)
-
-    async def check(self, publishing: HomePublishing) -> int:
-        """Run the due work; returns the number of pieces."""
+    async def look(self) -> int:
+        """A worker runs the due work; returns the number of pieces."""
         claimed = await self.work.claim(DueWorkKind.PUBLISH_HOME, 10, takes_over=True)
         for due in claimed:
-            await self.work.finish(due, await publishing.run(due))
+            await self.work.finish(due, await self.publishing.run(due))
         return len(claimed)
 
     def home(self) -> Home:
@@ -110,29 +106,28 @@ def setup(sqlite_store):
 async def test_a_late_worker_does_not_publish_an_ended_right(setup):
     await give(setup.database, ALICE)
     await setup.homes.opened(TEAM, ALICE)
-    first, second = setup.worker(), setup.worker()
-    await first()
+    await setup.look()
     assert setup.shown() == {Right.PII}
 
     # The first worker is delayed with a Home that still shows the right; meanwhile it is denied.
     await setup.homes.opened(TEAM, ALICE)
     go_on = asyncio.Event()
     setup.wall.holding.append(go_on)
-    late = asyncio.create_task(first())
+    late = asyncio.create_task(setup.look())
     await until(lambda: not setup.wall.holding)
     setup.now += timedelta(seconds=1)
     await deny(setup.database, ALICE)
     await setup.homes.check_now(TEAM)
     await setup.work.free_all()  # the first worker's lease has expired
-    await second()
+    await setup.look()
     assert setup.shown() == frozenset()
     go_on.set()
     await late
 
     assert setup.shown() == frozenset()
-    await second()
+    await setup.look()
     assert setup.shown() == frozenset()
-    assert await second() == 0  # neither has work left
+    assert await setup.look() == 0  # neither has work left
 
 
 @pytest.mark.parametrize("is_revoked", [False, True], ids=["another is added", "one is revoked"])
@@ -140,36 +135,34 @@ async def test_a_home_shows_the_end_of_the_grant_that_holds_now(setup, is_revoke
     tomorrow = timedelta(days=1)
     await give(setup.database, ALICE, lasting=None if is_revoked else tomorrow)
     await setup.homes.opened(TEAM, ALICE)
-    look = setup.worker()
-    await look()
+    await setup.look()
 
     if is_revoked:
         async with setup.database.write() as session:
             await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON)
     await give(setup.database, ALICE, lasting=tomorrow if is_revoked else None)
     await setup.homes.check_now(TEAM)
-    await look()
+    await setup.look()
 
     grant = setup.home().watched.person.grant_of(Right.PII)
     assert grant.expires_at == (NOON + tomorrow if is_revoked else None)
     setup.now += MINUTE
-    await look()
+    await setup.look()
     assert setup.wall.published == 2, "without a change nothing is published again"
 
 
 async def test_a_new_guest_sees_no_right_after_fifteen_minutes(setup):
     await give(setup.database, GROUP)
     await setup.homes.opened(TEAM, ALICE)
-    look = setup.worker()
-    await look()
+    await setup.look()
     assert setup.shown() == {Right.PII}
 
     setup.people.standings = {ALICE: Standing.GUEST}  # without an event and without a changed grant
     setup.now += STANDING_VALID_FOR - timedelta(seconds=1)
-    await look()
+    await setup.look()
     assert setup.wall.published == 1, "a guest's standing is not asked for at each look"
     setup.now += MINUTE
-    await look()
+    await setup.look()
 
     assert setup.shown() == frozenset()
     assert not setup.home().watched.person.may_use
@@ -183,20 +176,19 @@ async def ask_for_access(setup: PublishingSetup, user_id: str = ALICE) -> None:
 async def test_a_pending_request_disappears_after_every_kind_of_end(setup):
     await ask_for_access(setup)
     await setup.homes.opened(TEAM, ALICE)
-    look = setup.worker()
-    await look()
+    await setup.look()
     asked = setup.home().watched.own
     assert (asked.hours, asked.requested_at, asked.expires_at) == (4, NOON, NOON + LIFETIME)
 
     setup.now = NOON + LIFETIME - timedelta(seconds=1)
-    await look()
+    await setup.look()
     assert setup.home().watched.own == asked, "it is as it was"
 
     setup.now += MINUTE
-    await look()  # before anything else has noted that it expired
+    await setup.look()  # before anything else has noted that it expired
     assert setup.home().watched.own is None
     setup.now += MINUTE
-    assert await look() == 0  # no work is left
+    assert await setup.look() == 0  # no work is left
 
 
 async def test_a_person_who_may_not_use_callaudio_sees_no_request(setup):
@@ -210,13 +202,12 @@ async def test_a_person_who_may_not_use_callaudio_sees_no_request(setup):
 async def test_a_permanent_refusal_is_retried_after_an_hour(setup):
     await setup.homes.opened(TEAM, ALICE)
     setup.wall.error = CallAudioError()
-    look = setup.worker()
-    assert await look() == 1
+    assert await setup.look() == 1
     setup.now += MINUTE
-    assert await look() == 0
+    assert await setup.look() == 0
     setup.wall.error = None
     setup.now = NOON + REFUSED_AGAIN_AFTER
-    await look()
+    await setup.look()
     assert ALICE in setup.wall.homes
 
 
@@ -224,7 +215,7 @@ async def test_a_refused_home_does_not_delay_the_others(setup):
     await setup.homes.opened(TEAM, BOB)
     await setup.homes.opened(TEAM, ALICE)
     setup.people.failing = [f"standing of {BOB}"]
-    await setup.worker()()
+    await setup.look()
     assert list(setup.wall.homes) == [ALICE]
 
 
