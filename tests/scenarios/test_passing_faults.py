@@ -18,10 +18,11 @@ from tests.scenarios.conftest import QUICK
 from tests.scenarios.scene import ALICE, CHANNEL, RAW_SPAN, Scene
 
 GROUP = "S0LISTENERS"
+USUAL = "unavailable"
 PASSING = {
     "rate limited": {"status": 429, "headers": {"Retry-After": "0"}, "body": b"{}"},
     "its answer is lost": {"when": "after", "drop_connection": True},
-    "unavailable": {"status": 503, "body": b"oops"},
+    USUAL: {"status": 503, "body": b"oops"},
     "its workspace is being moved": {"error": "team_added_to_org"},
 }
 FACTS = ["conversations.info", "conversations.members", "users.info", "usergroups.users.list"]
@@ -42,11 +43,12 @@ async def arrange(scene: Scene, fact: str, fault: dict[str, object], times: int)
 @pytest.mark.parametrize(
     ("fact", "fault"),
     [
-        pytest.param(fact, fault, id=f"{name}-{fact}", marks=[] if is_usual else pytest.mark.long)
+        # Which failures are temporary is tested in tests/slack/web_api/.
+        pytest.param(
+            fact, fault, id=f"{name}-{fact}", marks=() if name == USUAL else pytest.mark.long
+        )
         for name, fault in PASSING.items()
         for fact in FACTS
-        # Different code distinguishes how a call fails from which call it is.
-        for is_usual in [name == "unavailable" or fact == FACTS[0]]
     ],
 )
 async def test_a_temporary_fault_does_not_change_the_outcome(new_scene, fact, fault):
@@ -68,7 +70,7 @@ async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts
         scene.polyai.faults.add(Fault("audio", status=503, times=ATTEMPTS))
         async with scene.between_upload_and_share() as asking:
             passed = timedelta(minutes=14)
-            scene.slack.faults.add(Fault(fact, times=ATTEMPTS + 1, **PASSING["unavailable"]))
+            scene.slack.faults.add(Fault(fact, times=ATTEMPTS + 1, **PASSING[USUAL]))
 
         seen = await asking
 
@@ -87,7 +89,7 @@ async def test_a_long_wait_for_polyai_does_not_shorten_the_time_for_slacks_facts
 )
 async def test_a_lasting_fault_fails_closed_with_an_explanation(new_scene, fact, state, code, said):
     async with new_scene(timings=IMPATIENT) as scene:
-        await arrange(scene, fact, PASSING["unavailable"], FOR_GOOD)
+        await arrange(scene, fact, PASSING[USUAL], FOR_GOOD)
 
         seen = await scene.ask(channel=CHANNEL)
 

@@ -1,25 +1,11 @@
 """Private answers reach the requester and nobody else, whatever fails."""
 
 from bot.sandbox.faults import Fault
-from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL, Seen
+from tests.scenarios.scene import ALICE, BOB, CALL, CHANNEL
 
 OTHER = "C0OTHER000"
 OWN_DM = f"D{ALICE[1:]}"
 GONE = Fault("audio", status=410)
-WAYS = {
-    "the command's own way is worn out": {"status": 404, "error": "used_url"},
-    "the command's own way fails": {"status": 500},
-}
-
-
-def assert_told(seen: Seen, *, via: str, channel: str = CHANNEL) -> None:
-    assert seen.delivery.state == "failed"
-    (note,) = [e for e in seen.private if e.via != "ack"]
-    assert (note.via, note.channel, note.user) == (via, channel, ALICE)
-    assert "was deleted at PolyAI" in note.text
-    assert seen.delivery.id in str(note.blocks)
-    assert seen.overheard == []
-    assert seen.posted == []
 
 
 async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destination(scene):
@@ -38,24 +24,6 @@ async def test_notes_are_sent_where_the_request_was_made_and_not_to_the_destinat
     # The response URL was called without a token, as Slack requires, and forgotten.
     assert seen.delivery.response_url is None
     assert scene.workspace.violations == []
-
-
-async def test_another_way_is_taken_when_one_fails(scene, subtests):
-    for trouble, fault in WAYS.items():
-        with subtests.test(trouble):
-            scene.slack.faults.add(Fault("response_url", **fault))
-            scene.polyai.faults.add(GONE)
-            seen = await scene.ask(scene.another_call())
-            assert_told(seen, via="chat.postEphemeral")
-
-
-async def test_a_note_with_a_lost_answer_is_not_repeated(scene):
-    scene.slack.faults.add(Fault("response_url", when="after", drop_connection=True))
-    scene.polyai.faults.add(GONE)
-
-    seen = await scene.ask()
-
-    assert_told(seen, via="response_url")
 
 
 async def test_a_requester_is_notified_where_the_bot_is_not_a_member(scene):
