@@ -103,10 +103,20 @@ async def test_a_body_of_tiny_values_is_refused_before_it_fills_the_memory(polya
     assert peak_bytes < 5 * len(body)
 
 
-@pytest.mark.parametrize("kind", ROUTES)
-async def test_a_longer_body_is_refused_without_being_read_to_its_end(polyai, ask, kind):
-    polyai.faults.add(Fault(ROUTES[kind], body=b" " * (MAX_BYTES[kind] + 1)))
+ROWS = [{"conversationId": f"CA{n}"} for n in range(MAX_ROWS + 1)]
+TURNS = [{"user_input": "yes"}] * (MAX_TURNS + 1)
 
+
+@each_row(
+    ("kind", "body"),
+    [
+        *((kind, b" " * (max_bytes + 1)) for kind, max_bytes in MAX_BYTES.items()),
+        ("list", json.dumps({"conversations": ROWS}).encode()),  # more than requested
+        ("transcript", json.dumps({"conversationId": CALL, "turns": TURNS}).encode()),
+    ],
+)
+async def test_a_body_with_too_much_is_refused_and_not_truncated(polyai, ask, kind, body):
+    polyai.faults.add(Fault(ROUTES[kind], body=body))
     with pytest.raises(errors.AnswerTooLarge):
         await ask(kind)
 
@@ -132,23 +142,6 @@ async def test_a_large_answer_is_parsed_and_read_in_a_thread_and_a_small_one_at_
 
     here = threading.main_thread()
     assert [thread is here for thread in threads] == [True, False]
-
-
-async def test_a_page_with_more_rows_than_requested_is_refused(polyai, ask):
-    rows = [{"conversationId": f"CA{n}"} for n in range(MAX_ROWS + 1)]
-    polyai.faults.add(Fault("conversations", body=json.dumps({"conversations": rows}).encode()))
-
-    with pytest.raises(errors.AnswerTooLarge):
-        await ask("list")
-
-
-async def test_a_transcript_with_too_many_turns_is_refused_and_not_truncated(polyai, ask):
-    turns = [{"user_input": "yes"}] * (MAX_TURNS + 1)
-    body = json.dumps({"conversationId": CALL, "turns": turns}).encode()
-    polyai.faults.add(Fault("conversation", body=body))
-
-    with pytest.raises(errors.AnswerTooLarge):
-        await ask("transcript")
 
 
 async def test_unread_values_are_not_kept(ask, monkeypatch):

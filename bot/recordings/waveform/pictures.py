@@ -41,7 +41,9 @@ class Pictures:
         """Draw and upload an invisible picture; returns its file id, None if that failed."""
         try:
             async with asyncio.timeout(PICTURE_SECONDS):
-                png = await self._draw(delivery, outline)
+                async with self._drawing:
+                    word = word_for_silence(delivery.direction, raw=delivery.is_raw)
+                    png = await asyncio.to_thread(self._draw_outline, outline, word)
                 file = NewFile(picture_name(delivery), len(png))
                 return await upload_bytes(self._slack, file, png)
         except (CallAudioError, TimeoutError) as error:
@@ -50,11 +52,6 @@ class Pictures:
         except Exception:
             log.exception("picture_broke", delivery_id=delivery.id)
         return None
-
-    async def _draw(self, delivery: Delivery, outline: "Waveform") -> bytes:
-        async with self._drawing:
-            word = word_for_silence(delivery.direction, raw=delivery.is_raw)
-            return await asyncio.to_thread(self._draw_outline, outline, word)
 
 
 class Picture:
