@@ -1,7 +1,7 @@
 """Timetables as people type them: a time and days, or five fields of cron."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from types import MappingProxyType
@@ -38,7 +38,7 @@ DAYS: Final = MappingProxyType(
 FILLERS: Final = frozenset({"at", "on", "every", "day", "and", "each"})
 PART: Final = re.compile(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/([0-9]{1,2}))?")
 LIMITS: Final = MappingProxyType(
-    {"second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
+    dict(zip(FIELDS, ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)), strict=True))
 )
 
 
@@ -135,26 +135,18 @@ def _cron(words: list[str]) -> str:
 
 def _numbers(name: str, field: str) -> str:
     """Check a field of numbers, and replace names of months by numbers."""
-    least, most = LIMITS[name]
-
-    def number(word: str) -> int:
-        value = MONTHS.index(word) if name == "month" and word in MONTHS else _int(word, field)
-        if not least <= value <= most:
-            raise _unreadable(field)
-        return value
-
-    def formatted(first: str, last: str | None, step: str | None) -> str:
-        if first == "*":
+    formatted = []
+    for first, last, step in _parts(name, field):
+        if first is None:
             numbers = "*"
         elif last is None:
-            numbers = str(number(first))
-        elif number(first) <= number(last):
-            numbers = f"{number(first)}-{number(last)}"
+            numbers = str(first)
+        elif first <= last:
+            numbers = f"{first}-{last}"
         else:
             raise _unreadable(field)
-        return f"{numbers}/{int(step)}" if step else numbers
-
-    return ",".join(formatted(*part) for part in _parts(field))
+        formatted.append(f"{numbers}/{step}" if step else numbers)
+    return ",".join(formatted)
 
 
 def _weekdays(field: str) -> str:
@@ -163,27 +155,16 @@ def _weekdays(field: str) -> str:
     In crontab 0 and 7 are Sunday; for APScheduler 0 is Monday, so it gets names only.
     """
     chosen: set[int] = set()
-
-    def number(word: str) -> int:
-        value = WEEKDAYS.index(word[:3]) if _is_weekday(word) else _int(word, field)
-        if value > len(WEEKDAYS):
-            raise _unreadable(field)
-        return value
-
-    for first, last, step in _parts(field):
-        if first == "*":
-            days = list(range(7))
+    for first, last, step in _parts("day_of_week", field):
+        if first is None:
+            days = range(7)
         elif last is None:
-            days = [number(first)]
-        else:  # over the end of the week, as in `fri-mon`, too
-            days = [number(first) + offset for offset in range(_distance(first, last, number) + 1)]
-        chosen |= {day % 7 for day in days[:: int(step or 1)]}
+            days = range(first, first + 1)
+        else:  # over the end of the week, as in `fri-mon`, too; `0-7` is a whole week
+            distance = min((last - first) % 7 or last - first, 6)
+            days = range(first, first + distance + 1)
+        chosen |= {day % 7 for day in days[:: step or 1]}
     return _named(chosen)
-
-
-def _distance(first: str, last: str, number: Callable[[str], int]) -> int:
-    """Count the days from the first to the last; `0-7` is a whole week."""
-    return min((number(last) - number(first)) % 7 or number(last) - number(first), 6)
 
 
 def _named(chosen: set[int]) -> str:
@@ -198,12 +179,28 @@ def _named(chosen: set[int]) -> str:
     return ",".join(WEEKDAYS[day] for day in week)
 
 
-def _parts(field: str) -> Iterator[tuple[str, str | None, str | None]]:
+def _parts(name: str, field: str) -> Iterator[tuple[int | None, int | None, int | None]]:
+    """Yield first, last and step of each part of a field; the first of `*` is None."""
     for part in field.split(","):
         found = PART.fullmatch(part)
         if not found or (found[1] == "*" and found[2]) or found[3] in {"0", "00"}:
             raise _unreadable(field)
-        yield found[1], found[2], found[3]
+        first = None if found[1] == "*" else _number(name, found[1], field)
+        last = _number(name, found[2], field) if found[2] else None
+        yield first, last, int(found[3]) if found[3] else None
+
+
+def _number(name: str, word: str, field: str) -> int:
+    """Read a number, or the name of a month or weekday, within the limits of the field."""
+    least, most = LIMITS[name]
+    if name == "month" and word in MONTHS:
+        return MONTHS.index(word)
+    if name == "day_of_week" and _is_weekday(word):
+        return WEEKDAYS.index(word[:3])
+    # Of at most four digits, more than any field.
+    if not re.fullmatch("[0-9]{1,4}", word) or not least <= int(word) <= most:
+        raise _unreadable(field)
+    return int(word)
 
 
 def _is_weekday(word: str) -> bool:
@@ -211,12 +208,6 @@ def _is_weekday(word: str) -> bool:
     full = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
     stem = word.removesuffix("s")
     return len(stem) > 2 and any(day.startswith(stem) for day in full)  # noqa: PLR2004 - as in `mon`
-
-
-def _int(word: str, field: str) -> int:
-    if not (word.isascii() and word.isdigit() and len(word) <= 4):  # noqa: PLR2004 - more than any field
-        raise _unreadable(field)
-    return int(word)
 
 
 def _unreadable(field: str) -> TimetableUnclear:
