@@ -54,7 +54,7 @@ class Rights:
             named = await read_grants_in_force(session, team_id, right, user_ids, self._clock())
         asked = frozenset(user_ids)
         sought = dict.fromkeys(named.denied_groups, asked - named.denied)
-        denied, is_uncertain = await self._in_groups(team_id, sought)
+        denied, perhaps_denied = await self._in_groups(team_id, sought)
         denied |= named.denied
         first = self.first_admins & asked if right is Right.ADMIN else frozenset[str]()
         by_name = (named.granted | first) - denied
@@ -63,10 +63,10 @@ class Rights:
         return {
             **dict.fromkeys(perhaps_by_group, RightHeld.PERHAPS_BY_GROUP),
             **dict.fromkeys(
-                by_group, RightHeld.PERHAPS_BY_GROUP if is_uncertain else RightHeld.BY_GROUP
+                by_group, RightHeld.PERHAPS_BY_GROUP if perhaps_denied else RightHeld.BY_GROUP
             ),
             **dict.fromkeys(
-                by_name, RightHeld.PERHAPS_BY_NAME if is_uncertain else RightHeld.BY_NAME
+                by_name, RightHeld.PERHAPS_BY_NAME if perhaps_denied else RightHeld.BY_NAME
             ),
         }
 

@@ -1,13 +1,11 @@
 """Grants: each change writes its audit event, or nothing. Who holds a right: test_rights."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.grant_pages import list_grants
 from bot.access.grants import (
@@ -24,7 +22,6 @@ from bot.access.grants import (
 )
 from bot.audit.log import AuditFilter, newest_events
 from bot.audit.verify import verify
-from bot.store.database import Database
 from tests.access.builders import (
     ALICE,
     BOB,
@@ -164,23 +161,18 @@ class TurnedBack(Exception):
     pass
 
 
-@asynccontextmanager
-async def turned_back(database: Database) -> AsyncIterator[AsyncSession]:
-    """A transaction that fails after its work was done."""
+async def test_a_change_that_is_rolled_back_leaves_neither_a_right_nor_an_event(database):
     with suppress(TurnedBack):
         async with database.write() as session:
-            yield session
+            await add_grant(session, new_grant())
             raise TurnedBack
-
-
-async def test_a_change_that_is_rolled_back_leaves_neither_a_right_nor_an_event(database):
-    async with turned_back(database) as session:
-        await add_grant(session, new_grant())
     assert await written(database) == ([], [])
 
     await give(database)
-    async with turned_back(database) as session:
-        await revoke(session, subject(), Right.PII, by=BOSS, now=NOON)
+    with suppress(TurnedBack):
+        async with database.write() as session:
+            await revoke(session, subject(), Right.PII, by=BOSS, now=NOON)
+            raise TurnedBack
     (grant,), tags = await written(database)
     assert grant.revoked_at is None
     assert tags == ["admin:grant:added"]

@@ -8,6 +8,7 @@ from bot.access.grants_in_force import GrantsInForce, named_admins, read_grants_
 from bot.store.database import Database
 from tests.access.builders import ALICE, BOB, BOSS, CAROL, GROUP, TEAM, deny, give
 from tests.conftest import NOON
+from tests.statements import plan_of, statements_on
 
 
 async def named(database: Database, *user_ids: str, right: Right = Right.PII) -> GrantsInForce:
@@ -72,30 +73,14 @@ async def test_sqlite_uses_the_indexes_even_if_nearly_all_grants_are_alike(
     async with sqlite_store.write() as session:
         if is_analyzed:
             await session.execute(text("ANALYZE"))
-    plans = await plans_of(sqlite_store)
+    with statements_on(sqlite_store) as sent:
+        await named(sqlite_store, ALICE, BOB)
+        async with sqlite_store.read() as session:
+            await named_admins(session, TEAM, frozenset(), NOON)
+    plans = []
+    for statement, parameters in sent:
+        plans += await plan_of(sqlite_store, statement, parameters)
     assert not [step for step in plans if "SCAN grants" in step]
     assert [step for step in plans if "COVERING INDEX ix_grants_live (subject_id=?" in step]
     for index in ("ix_grants_live_groups", "ix_grants_live_admins"):
         assert [step for step in plans if f"USING INDEX {index} " in step]
-
-
-async def plans_of(database: Database) -> list[str]:
-    """Run the product's query, and return SQLite's query plan."""
-    async with database.read() as session:
-        connection = await (await session.connection()).get_raw_connection()
-        asked: list[str] = []
-        await connection.driver_connection.set_trace_callback(asked.append)
-        await read_grants_in_force(session, TEAM, Right.PII, {ALICE, BOB}, NOON)
-        await named_admins(session, TEAM, frozenset(), NOON)
-        await connection.driver_connection.set_trace_callback(None)
-        steps = []
-        for statement in asked:
-            if "grants" in statement:
-                rows = await session.execute(text(f"EXPLAIN QUERY PLAN {escaped(statement)}"))
-                steps += [row.detail for row in rows]
-        return steps
-
-
-def escaped(statement: str) -> str:
-    """Keep SQLAlchemy from taking a time of day for a parameter."""
-    return statement.replace(":", "\\:")

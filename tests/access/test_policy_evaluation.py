@@ -342,28 +342,24 @@ async def test_a_failed_read_of_slack_never_leads_to_raw(
     assert (evaluation.decision.outcome is Outcome.RAW) == (not workspace.failed)
 
 
-async def test_a_transcript_is_refused_where_audio_would_be_redacted(database):
+@pytest.mark.parametrize(
+    ("members", "has_raw_key", "audience_rule", "expected"),
+    [
+        ((ALICE,), True, True, RAW),
+        ((ALICE,), True, False, RAW),
+        ((ALICE,), False, True, (Outcome.REFUSED, Reason.NO_RAW_KEY)),
+        ((ALICE, BOB), True, True, (Outcome.REFUSED, Reason.AUDIENCE)),
+        ((ALICE, BOB), True, False, (Outcome.REFUSED, Reason.AUDIENCE)),
+    ],
+)
+async def test_a_transcript_is_refused_unless_all_are_cleared_under_any_audience_rule(
+    database, members, has_raw_key, audience_rule, expected
+):
     await give(database, ALICE)
-    ask = replace(question(), raw_only=True)
-    alone = Workspace(members_in=(ALICE,))
-    assert result(await evaluate(database, alone, ask=ask)) == RAW
-    with_bob = Workspace(members_in=(ALICE, BOB))
-    assert result(await evaluate(database, with_bob, ask=ask)) == (Outcome.REFUSED, Reason.AUDIENCE)
-    no_key = replace(ask, has_raw_key=False)
-    assert result(await evaluate(database, alone, ask=no_key)) == (
-        Outcome.REFUSED,
-        Reason.NO_RAW_KEY,
-    )
-
-
-async def test_a_transcript_needs_a_cleared_audience_under_any_rule(database):
-    await give(database, ALICE)
-    ask = replace(question(), raw_only=True)
-    alone, with_bob = Workspace(members_in=(ALICE,)), Workspace(members_in=(ALICE, BOB))
-    evaluation = await evaluate(database, with_bob, ask=ask, audience_rule=False)
-    assert result(evaluation) == (Outcome.REFUSED, Reason.AUDIENCE)
-    evaluation = await evaluate(database, alone, ask=ask, audience_rule=False)
-    assert result(evaluation) == RAW
+    ask = replace(question(raw_key=has_raw_key), raw_only=True)
+    workspace = Workspace(members_in=members)
+    evaluation = await evaluate(database, workspace, ask=ask, audience_rule=audience_rule)
+    assert result(evaluation) == expected
 
 
 async def test_conversation_facts_read_the_members_and_no_requester(database):
