@@ -1,11 +1,12 @@
 """Rights and deliveries are compared with the chain both ways: a row for each tampering."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
-from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant, revoke
+from bot.access.grants import Effect, Right, revoke
 from bot.audit import log
 from bot.audit.events import AuditEvent, AuditTag, PayloadValue
 from bot.audit.findings import ChainFault, ChainFinding
@@ -14,7 +15,8 @@ from bot.recordings.deliveries.redaction_safety import Verdict
 from bot.recordings.redaction.check_store import Check, CheckCause, CheckStore
 from bot.recordings.redaction.outcome import Comparison
 from bot.store.database import Database
-from bot.store.tables import DeliveryRow, GrantRow
+from bot.store.tables import GrantRow
+from tests.access import builders
 from tests.audit import chains
 from tests.audit.chains import OPS, overrule, tamper, undone
 from tests.conftest import NOON
@@ -31,64 +33,39 @@ DELIVERY_UNAUDITED, DELIVERY_GONE = ChainFault.DELIVERY_UNAUDITED, ChainFault.DE
 Found = list[tuple[int | None, ChainFault]]
 
 
-async def give(
-    database: Database,
-    subject_id: str,
-    *,
-    hour: int,
-    effect: Effect = Effect.GRANT,
-    team_id: str = TEAM,
-    lasting: timedelta | None = None,
-) -> None:
-    kind = SubjectKind.GROUP if subject_id == GROUP else SubjectKind.USER
-    now = NOON + hour * HOUR
-    async with database.write() as session:
-        await add_grant(
-            session,
-            NewGrant(
-                subject=Subject(team_id, kind, subject_id),
-                right=Right.PII,
-                effect=effect,
-                given_by=BOSS,
-                reason="call quality",
-                now=now,
-                expires_at=now + lasting if lasting else None,
-            ),
-        )
+async def give(database: Database, subject_id: str, *, hour: int, **how: Any) -> None:
+    await builders.give(database, subject_id, now=NOON + hour * HOUR, **{"team": TEAM, **how})
 
 
 async def take(database: Database, subject_id: str, *, hour: int) -> None:
-    subject = Subject(TEAM, SubjectKind.USER, subject_id)
+    subject = builders.subject(subject_id, team=TEAM)
     async with database.write() as session:
         await revoke(session, subject, Right.PII, by=BOSS, now=NOON + hour * HOUR)
 
 
-def delivery(delivery_id: str, *, hour: int, team_id: str = TEAM) -> DeliveryRow:
-    return delivery_row(
-        delivery_id,
-        "C0",
-        team_id=team_id,
-        user_id=ALICE,
-        conversation_id="CA1",
-        requested_at=NOON + hour * HOUR,
-        state="requested",
-    )
+async def add_delivery(database: Database, delivery_id: str, *, hour: int) -> None:
+    columns = {"team_id": TEAM, "user_id": ALICE, "conversation_id": "CA1", "state": "requested"}
+    async with database.write() as session:
+        session.add(delivery_row(delivery_id, "C0", requested_at=NOON + hour * HOUR, **columns))
+
+
+async def note(
+    database: Database,
+    tag: AuditTag,
+    *,
+    hour: int,
+    delivery_id: str | None = "d1",
+    **payload: PayloadValue,
+) -> None:
+    async with database.write() as session:
+        at = NOON + hour * HOUR
+        await log.record(session, AuditEvent(tag, TEAM, ALICE, at, delivery_id, payload))
 
 
 async def ask(database: Database, delivery_id: str, *, hour: int) -> None:
-    async with database.write() as session:
-        session.add(delivery(delivery_id, hour=hour))
-        await log.record(
-            session,
-            AuditEvent(
-                tag=AuditTag.DELIVERY_REQUESTED,
-                team_id=TEAM,
-                actor_id=ALICE,
-                occurred_at=NOON + hour * HOUR,
-                delivery_id=delivery_id,
-                payload={"conversation_id": "CA1"},
-            ),
-        )
+    await add_delivery(database, delivery_id, hour=hour)
+    requested = AuditTag.DELIVERY_REQUESTED
+    await note(database, requested, hour=hour, delivery_id=delivery_id, conversation_id="CA1")
 
 
 async def seal_before(database: Database, *, hour: int, at: int) -> None:
@@ -201,19 +178,6 @@ async def test_a_finding_names_the_difference(told):
     )
 
 
-async def note(
-    database: Database,
-    tag: AuditTag,
-    *,
-    hour: int,
-    delivery_id: str | None = "d1",
-    **payload: PayloadValue,
-) -> None:
-    async with database.write() as session:
-        at = NOON + hour * HOUR
-        await log.record(session, AuditEvent(tag, TEAM, ALICE, at, delivery_id, payload))
-
-
 @pytest.fixture
 async def delivered(database: Database) -> Database:
     """A delivery of CA1 that was decided twice, and delivered in a channel that then moved."""
@@ -254,8 +218,8 @@ async def test_a_delivery_that_contradicts_its_events_is_named(delivered, change
 
 async def test_the_requester_of_a_recording_that_follows_is_compared(database):
     """The bot asked for it, and its event names the person for whom."""
+    await add_delivery(database, "d1", hour=1)
     async with database.write() as session:
-        session.add(delivery("d1", hour=1))
         event = AuditEvent(
             AuditTag.DELIVERY_DOWNGRADED, TEAM, "system", NOON, "d1", {"subject_id": ALICE}
         )
@@ -278,17 +242,15 @@ async def test_events_that_no_bot_writes_contradict_nothing_else_on_sqlite(sqlit
 
 
 async def test_a_delivery_without_events_is_found(told):
-    async with told.write() as session:
-        session.add(delivery("d2", hour=7))
+    await add_delivery(told, "d2", hour=7)
     assert await found(told) == [(None, DELIVERY_UNAUDITED)]
 
 
 async def test_a_delivery_that_is_newer_than_the_sealed_events_needs_an_event(told):
     """It is older than the seal itself, which came four hours after the last sealed event."""
     await seal_before(told, hour=6, at=9)
-    async with told.write() as session:
-        session.add(delivery("d0", hour=5))
-        session.add(delivery("d2", hour=8))
+    await add_delivery(told, "d0", hour=5)
+    await add_delivery(told, "d2", hour=8)
     (finding,) = await findings(told)
     assert (finding.fault, finding.says) == (
         DELIVERY_UNAUDITED,
@@ -370,7 +332,7 @@ async def test_first_admins_without_rows_are_no_finding(database):
 
 
 async def test_findings_name_their_workspace(told):
-    await give(told, ALICE, hour=7, team_id=OTHER)
+    await give(told, ALICE, hour=7, team=OTHER)
     async with told.write() as session:
         forged = {"subject_kind": "user", "subject_id": BOB, "right": "pii", "effect": "grant"}
         await session.execute(

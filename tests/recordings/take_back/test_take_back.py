@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from bot.access.grants import Effect, SubjectKind
+from bot.access.grants import Effect
 from bot.access.policy import Standing
 from bot.access.standings import STANDING_VALID_FOR
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
@@ -126,7 +126,7 @@ async def test_a_requester_who_left_is_noticed_at_once_with_an_event_and_later_w
 ):
     """Their rights come from a group, so a guest has none."""
     setup = TakeBackSetup(database)
-    await setup.clear(GROUP, SubjectKind.GROUP)
+    await setup.clear(GROUP)
     setup.world.channels[CHANNEL].members |= {BOB}
     await setup.put("d1")
     assert await setup.check() == {"Fd1"}
@@ -285,7 +285,7 @@ async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
     setup = TakeBackSetup(database)
     for user_id in by_name:
         await setup.clear(user_id)
-    await setup.clear(GROUP, SubjectKind.GROUP, effect)
+    await setup.clear(GROUP, effect)
     setup.world.channels[CHANNEL].members = members
     await setup.put("d1")
     setup.world.away = frozenset({f"group {GROUP}"})
@@ -296,7 +296,7 @@ async def test_an_unreadable_group_takes_nothing_back_for_a_quarter_of_an_hour(
 @pytest.mark.both_databases
 async def test_a_readable_group_verifies_or_takes_back(database):
     setup = TakeBackSetup(database)
-    await setup.clear(GROUP, SubjectKind.GROUP)
+    await setup.clear(GROUP)
     await setup.put("d1")
     for _ in range(2):
         setup.world.away = frozenset({f"group {GROUP}"})

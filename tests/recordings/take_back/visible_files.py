@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from bot.access.directory import Conversation
-from bot.access.grants import Effect, NewGrant, Right, Subject, SubjectKind, add_grant
+from bot.access.grants import Effect
 from bot.access.policy import Standing
 from bot.access.policy_evaluation import PolicyEvaluator
 from bot.access.rights import Rights
@@ -26,7 +26,7 @@ from bot.store.due_work import Due, DueWork
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.tables import AuditEventRow, DeliveryRow
-from tests.access.builders import readers_on
+from tests.access.builders import give, readers_on
 from tests.access.outside import Channel, File, World, WorldDirectory, WorldGroups, WorldPosting
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import delivery_row
@@ -105,22 +105,8 @@ class TakeBackSetup:
     def clock(self) -> datetime:
         return self.now
 
-    async def clear(
-        self,
-        subject_id: str = ALICE,
-        kind: SubjectKind = SubjectKind.USER,
-        effect: Effect = Effect.GRANT,
-    ) -> None:
-        new = NewGrant(
-            subject=Subject(TEAM, kind, subject_id),
-            right=Right.PII,
-            effect=effect,
-            given_by="U0BOSS",
-            reason="call quality",
-            now=NOON,
-        )
-        async with self.database.write() as session:
-            await add_grant(session, new)
+    async def clear(self, subject_id: str = ALICE, effect: Effect = Effect.GRANT) -> None:
+        await give(self.database, subject_id, team=TEAM, effect=effect)
 
     async def put(
         self,
