@@ -58,6 +58,7 @@ class Modals:
         self._answers = answers
         self._sleep = sleep
         self._filling: dict[str, asyncio.Task[None]] = {}
+        self._opening = 0
 
     async def open(self, trigger_id: str, title: str, fill: Fill) -> None:
         """Open a modal that asks to wait, then show the result of ``fill``, or its failure.
@@ -69,7 +70,11 @@ class Modals:
         self._check_room()
         waiting = modal(title, [context(WAITING)])
         opening = self._api.call_once("views.open", trigger_id=trigger_id, view=waiting)
-        opened = await within_ack_window(opening)
+        self._opening += 1
+        try:
+            opened = await within_ack_window(opening)
+        finally:
+            self._opening -= 1
         self._start(str(opened["view"]["id"]), fill)
 
     def refill(self, view_id: str, fill: Fill) -> None:
@@ -96,7 +101,7 @@ class Modals:
         await asyncio.gather(*filling, return_exceptions=True)
 
     def _check_room(self) -> None:
-        if len(self._filling) >= MAX_FILLING:
+        if len(self._filling) + self._opening >= MAX_FILLING:
             raise TooManyModals
 
     def _start(self, view_id: str, fill: Fill) -> None:

@@ -112,6 +112,15 @@ async def test_the_number_of_open_modals_is_limited_and_one_filled_again_counts_
         await modals.open(workspace.issue_trigger(ALICE), "Get call audio", asyncio.Event().wait)
 
 
+async def test_modals_that_are_opened_at_the_same_time_count_too(modals, workspace, monkeypatch):
+    monkeypatch.setattr(modals_module, "MAX_FILLING", 1)
+    triggers = [workspace.issue_trigger(ALICE) for _ in range(3)]
+    opening = (modals.open(each, "Get call audio", asyncio.Event().wait) for each in triggers)
+    results = await asyncio.gather(*opening, return_exceptions=True)
+    assert [type(each) for each in results] == [type(None), TooManyModals, TooManyModals]
+    assert len(workspace.views) == 1
+
+
 HERE = notice("Here it is.")
 REFUSALS = {
     "a disturbance": Fault("views.update", error="internal_error"),
