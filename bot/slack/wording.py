@@ -155,7 +155,7 @@ def failure(what: str, likely_cause: str, fix: str) -> list[str]:
 
 def size(size_bytes: int) -> str:
     """Format a size as file browsers do."""
-    if size_bytes < 1_000_000:  # noqa: PLR2004 - a megabyte
+    if size_bytes < 999_500:  # noqa: PLR2004 - from there on it is rounded to a megabyte
         return f"{max(1, round(size_bytes / 1000))} KB"
     return f"{size_bytes / 1_000_000:.1f} MB"
 
