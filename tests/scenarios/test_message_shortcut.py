@@ -145,16 +145,6 @@ async def test_a_form_that_slack_refuses_is_filled_in_later_or_shows_the_error(s
     assert "submit" not in view.body
 
 
-async def test_the_recording_of_a_reply_is_delivered_into_its_thread(scene):
-    parent = scene.workspace.say(CHANNEL, ALICE, "A strange call")
-    reply = scene.workspace.say(CHANNEL, ALICE, f"`{CALL}`", thread_ts=parent.ts)
-
-    _, delivery = await submit(scene, await open_form(scene, reply))
-
-    assert delivery.asked_thread_ts == parent.ts
-    assert len(files_in(scene, parent)) == 1
-
-
 async def test_side_and_redacted_follow_the_form(scene):
     await scene.grant()
     message = scene.workspace.say(CHANNEL, ALICE, CALL)
@@ -220,7 +210,7 @@ async def test_a_call_of_an_agent_that_is_not_configured_is_named_but_not_offere
     assert inputs(view)[0] == Input.CONVERSATION
 
 
-async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene):
+async def test_on_the_bots_own_message_or_file_the_recording_goes_into_its_thread(scene):
     seen = await scene.ask()
     (parent,) = [m for m in seen.posted if m.thread_ts is None]
     (shared,) = [m for m in seen.posted if m.thread_ts]
@@ -229,6 +219,7 @@ async def test_the_shortcut_works_on_the_bots_own_message_and_on_its_file(scene)
         assert f"*Recording of `{CALL}`*" in str(view.body["blocks"])
     _, delivery = await submit(scene, view, side="user")
     assert (delivery.state, delivery.asked_thread_ts) == ("delivered", parent.ts)
+    assert len(files_in(scene, parent)) == 2
 
 
 async def test_text_of_message_and_caller_is_neither_rendered_nor_carried_in_the_form(scene):
@@ -287,11 +278,17 @@ async def share_channel(scene: Scene) -> None:
     scene.workspace.change_channel(CHANNEL, is_pending_ext_shared=True)
 
 
+async def become_guest(scene: Scene) -> None:
+    await scene.let_grants_expire()
+    scene.workspace.change_user(ALICE, is_ultra_restricted=True)
+
+
 @pytest.mark.parametrize(
     ("change", "outcome", "reason", "words"),
     [
         (end_right, "redacted", "not_cleared", "you are not cleared"),
         (share_channel, "refused", "external_destination", "another organisation"),
+        (become_guest, "refused", "requester_not_allowed", "Only members of this workspace"),
     ],
 )
 async def test_what_changes_after_the_form_was_opened_counts(scene, change, outcome, reason, words):
@@ -307,18 +304,6 @@ async def test_what_changes_after_the_form_was_opened_counts(scene, change, outc
     assert len(files_in(scene, message)) == (outcome == "redacted")
     assert all(RAW_SPAN not in file.content for file in scene.workspace.files)
     await until(lambda: words in private(scene))
-
-
-async def test_a_person_who_became_a_guest_cannot_send_an_old_form(scene):
-    message = scene.workspace.say(CHANNEL, ALICE, CALL)
-    view = await open_form(scene, message)
-
-    scene.workspace.change_user(ALICE, is_ultra_restricted=True)
-    _, delivery = await submit(scene, view)
-
-    assert (delivery.state, delivery.reason) == ("refused", "requester_not_allowed")
-    assert files_in(scene, message) == []
-    await until(lambda: "Only members of this workspace" in private(scene))
 
 
 # ---- refused at once, and audited
@@ -352,20 +337,17 @@ async def test_a_person_who_may_not_request_is_refused_in_the_modal_and_audited(
     assert found.id == event.id
 
 
-async def test_nothing_is_offered_outside_the_channel(scene):
-    message = scene.workspace.say(CHANNEL, ALICE, CALL)
-    view = await open_form(scene, message, user=BOB, expect="You would not get")
-    assert "You are not in that conversation" in str(view.body["blocks"])
-
-
-# ---- conversations without the bot
-
-
-async def test_in_a_private_channel_without_the_bot_the_modal_says_how_to_invite_it(scene):
+@each_row(
+    ("channel", "person", "words"),
+    [(PRIVATE, ALICE, "/invite @callaudio"), (CHANNEL, BOB, "You are not in that conversation")],
+)
+async def test_nothing_is_offered_where_the_bot_or_the_person_is_no_member(
+    scene, channel, person, words
+):
     scene.workspace.add_channel(PRIVATE, members=[ALICE], is_private=True, bot_is_member=False)
-    message = scene.workspace.say(PRIVATE, ALICE, CALL)
+    message = scene.workspace.say(channel, ALICE, CALL)
 
-    view = await open_form(scene, message, expect="/invite @callaudio")
+    view = await open_form(scene, message, user=person, expect=words)
     assert "Reference" in str(view.body["blocks"])
     assert "submit" not in view.body
 
