@@ -7,8 +7,9 @@ from bot.errors import CallAudioError
 from bot.observability.logs import get_logger
 from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.delivery_store import DeliveryStore
+from bot.recordings.deliveries.naming import private_note_of
 from bot.recordings.deliveries.slack_errors import ConversationArchived, ConversationUnseen
-from bot.recordings.deliveries.slack_port import PrivateNote, PrivateNoteKind, SlackPort
+from bot.recordings.deliveries.slack_port import PrivateNoteKind, SlackPort
 
 log = get_logger(__name__)
 
@@ -54,16 +55,8 @@ class Destinations:
         Raises:
             CallAudioError: a later try may succeed.
         """
-        note = PrivateNote(
-            kind=PrivateNoteKind.MOVED_TO_DM,
-            delivery_id=delivery.id,
-            user_id=delivery.user_id,
-            channel_id=delivery.origin_channel_id,
-            conversation_id=delivery.conversation_id,
-            response_url=delivery.response_url,
-        )
         try:
-            await self._slack.notify(note)
+            await self._slack.notify(private_note_of(delivery, PrivateNoteKind.MOVED_TO_DM))
         except CallAudioError as error:
             if error.retryable:
                 raise

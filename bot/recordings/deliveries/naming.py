@@ -1,8 +1,8 @@
-"""Names of a delivery: its card, its file and its title."""
+"""What Slack is told of a delivery: its card, private notes, the names and title of its files."""
 
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.deliveries.slack_port import Announcement
+from bot.recordings.deliveries.delivery import Delivery, Problem
+from bot.recordings.deliveries.slack_port import Announcement, PrivateNote, PrivateNoteKind
 
 
 def announcement_of(delivery: Delivery) -> Announcement:
@@ -14,6 +14,24 @@ def announcement_of(delivery: Delivery) -> Announcement:
         conversation_id=delivery.conversation_id,
         kind=delivery.kind,
         thread_ts=delivery.asked_thread_ts,
+    )
+
+
+def private_note_of(
+    delivery: Delivery, kind: PrivateNoteKind, problem: Problem | None = None
+) -> PrivateNote:
+    """Build a private note to the requester."""
+    return PrivateNote(
+        kind=kind,
+        delivery_id=delivery.id,
+        user_id=delivery.user_id,
+        channel_id=delivery.origin_channel_id,
+        conversation_id=delivery.conversation_id,
+        response_url=delivery.response_url,
+        reason=delivery.reason,
+        problem=problem,
+        delivery_kind=delivery.kind,
+        is_public=delivery.destination_is_private is False,
     )
 
 

@@ -13,7 +13,7 @@ from bot.polyai.agents import Agent
 from bot.polyai.calls import CallReader
 from bot.recordings.deliveries.delivery import Delivery, Problem, State
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.naming import announcement_of
+from bot.recordings.deliveries.naming import announcement_of, private_note_of
 from bot.recordings.deliveries.slack_files import delete_files
 from bot.recordings.deliveries.slack_port import (
     Delivered,
@@ -116,7 +116,7 @@ class Notification:
             card = announcement_of(delivery)
             await self._slack.show_waiting(delivery.card_ts, card, problem.what)
         else:
-            await self._send(_private(delivery, PrivateNoteKind.WAITING, problem))
+            await self._send(private_note_of(delivery, PrivateNoteKind.WAITING, problem))
 
     async def _send(self, note: PrivateNote) -> None:
         """Send a note, unless this process already did and could not store it."""
@@ -199,36 +199,19 @@ def _note_of(delivery: Delivery) -> PrivateNote | None:
     if delivery.replaces_id:
         return None  # nobody requested it, and the card shows everything
     if delivery.state is State.UNCONFIRMED:
-        return _private(delivery, PrivateNoteKind.UNCONFIRMED)
+        return private_note_of(delivery, PrivateNoteKind.UNCONFIRMED)
     if delivery.state is State.REFUSED:
-        return _private(delivery, PrivateNoteKind.REFUSED)
+        return private_note_of(delivery, PrivateNoteKind.REFUSED)
     if delivery.state is State.FAILED:
-        return _private(delivery, PrivateNoteKind.FAILED, delivery.problem)
+        return private_note_of(delivery, PrivateNoteKind.FAILED, delivery.problem)
     if delivery.reason in REASONS_TO_NOTIFY:
-        return _private(delivery, PrivateNoteKind.REDACTED)
+        return private_note_of(delivery, PrivateNoteKind.REDACTED)
     return None
 
 
 def is_card_enough(state: State, delivery: Delivery) -> bool:
     """Return whether the card shows everything about such an end, so that no note follows."""
     return _note_of(replace(delivery, state=state)) is None
-
-
-def _private(
-    delivery: Delivery, kind: PrivateNoteKind, problem: Problem | None = None
-) -> PrivateNote:
-    return PrivateNote(
-        kind=kind,
-        delivery_id=delivery.id,
-        user_id=delivery.user_id,
-        channel_id=delivery.origin_channel_id,
-        conversation_id=delivery.conversation_id,
-        response_url=delivery.response_url,
-        reason=delivery.reason,
-        problem=problem,
-        delivery_kind=delivery.kind,
-        is_public=delivery.destination_is_private is False,
-    )
 
 
 async def _attempt(call: Awaitable[None]) -> CallAudioError | None:
