@@ -182,9 +182,7 @@ class AccessRequestSubmission:
         """Audit a refused request in the bot's workspace; returns the error to raise."""
         payload = {"button": "request_access", "code": error.code, "actor_team_id": actor.team_id}
         tag = AuditTag.BUTTON_REFUSED
-        await self._membership.note(
-            tag, actor.user_id, actor.team_id, payload, delivery_id=delivery_id
-        )
+        await self._membership.note(tag, actor, payload, delivery_id=delivery_id)
         return error
 
 

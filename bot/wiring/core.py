@@ -26,7 +26,6 @@ from bot.observability.metrics import Metrics
 from bot.polyai.agents import Agent
 from bot.polyai.transport import build_http_client
 from bot.recordings.deliveries.delivery_store import DeliveryStore
-from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.references.agents import build_agents
 from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.recordings.take_back.take_back_store import TakeBackStore
@@ -72,7 +71,6 @@ class Core:
     deliveries: DeliveryStore
     take_back_store: TakeBackStore
     early_checks: EarlyFileChecks
-    orphaned_files: OrphanedFiles
     home_store: HomeStore
     access_requests: AccessRequests
     reviewers: Reviewers
@@ -154,7 +152,6 @@ async def open_core(
         deliveries=DeliveryStore(database=database, clock=clock),
         take_back_store=TakeBackStore(database=database, clock=clock),
         early_checks=EarlyFileChecks(database=database, clock=clock),
-        orphaned_files=OrphanedFiles(database=database, clock=clock),
         home_store=HomeStore(database=database, clock=clock),
         access_requests=AccessRequests(database=database, clock=clock),
         reviewers=Reviewers(

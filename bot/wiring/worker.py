@@ -19,6 +19,7 @@ from bot.polyai.client import PolyAIClient
 from bot.polyai.http import HttpGet
 from bot.pruning.pruning import Pruning
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
+from bot.recordings.deliveries.orphaned_files import OrphanedFiles
 from bot.recordings.redaction.canary import EVERY as CHECK_CANARY_EVERY
 from bot.recordings.take_back.due_files import DueFiles
 from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps
@@ -153,7 +154,7 @@ def _build_take_back(core: Core, check_schedule: FileCheckSchedule) -> TakeBack:
     return TakeBack(
         due=DueFiles(database=core.database, clock=core.clock, check_schedule=check_schedule),
         files=core.take_back_store,
-        orphaned_files=core.orphaned_files,
+        orphaned_files=OrphanedFiles(database=core.database, clock=core.clock),
         evaluator=core.policy_evaluator,
         slack=SlackGateway(core.api, core.http),
         follow_ups=RedactedFollowUps(

@@ -74,11 +74,11 @@ class CallFinder:
         except TooManyLookups as error:
             payload = {"code": error.code}
             tag = AuditTag.REQUEST_REFUSED
-            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
+            await self._membership.note(tag, actor, payload)
             raise
         person = await self._clearances.of_requester(actor.team_id, actor.user_id)
         if person.may_use:
             return
         payload = {"standing": person.standing.value}
-        await self._membership.note(AuditTag.FINDER_REFUSED, actor.user_id, actor.team_id, payload)
+        await self._membership.note(AuditTag.FINDER_REFUSED, actor, payload)
         raise FinderRefused

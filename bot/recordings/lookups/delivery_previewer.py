@@ -114,7 +114,7 @@ class DeliveryPreviewer:
         except TooManyLookups as error:
             payload = {"code": error.code, "channel_id": channel_id}
             tag = AuditTag.REQUEST_REFUSED
-            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
+            await self._membership.note(tag, actor, payload)
             raise
 
     async def _decide(
@@ -154,7 +154,7 @@ class DeliveryPreviewer:
             "channel_id": channel_id,
             "reason": decision.reason.value,
         }
-        await self._membership.note(AuditTag.PREVIEW_REFUSED, actor.user_id, actor.team_id, payload)
+        await self._membership.note(AuditTag.PREVIEW_REFUSED, actor, payload)
         log.info("preview_refused", reference=reference, reason=decision.reason.value)
         return reference
 

@@ -147,7 +147,7 @@ class WaveformViewer:
             return await self._deliveries.read(delivery_id)
         except LookupError:
             tag, payload = AuditTag.WAVEFORM_REFUSED, {"reason": MADE_UP}
-            await self._membership.note(tag, actor.user_id, actor.team_id, payload)
+            await self._membership.note(tag, actor, payload)
             raise WaveformGone from None
 
     async def _refusal(self, actor: Actor, channel_id: str, delivery: Delivery) -> str | None:

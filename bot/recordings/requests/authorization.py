@@ -72,7 +72,7 @@ class WorkspaceMembership:
         if actor.team_id == await self._home_team():
             return
         payload = {"name": name, "code": Outsider.code, "channel_id": channel_id}
-        await self.note(AuditTag.REQUEST_REFUSED, actor.user_id, actor.team_id, payload)
+        await self.note(AuditTag.REQUEST_REFUSED, actor, payload)
         raise Outsider(
             what="callaudio is for the people of the workspace that it is installed in.",
             likely_cause="You belong to another workspace.",
@@ -81,21 +81,20 @@ class WorkspaceMembership:
     async def note(
         self,
         tag: AuditTag,
-        user_id: str,
-        team_id: str,
+        actor: Actor,
         payload: Mapping[str, PayloadValue],
         *,
         delivery_id: str | None = None,
     ) -> None:
         """Record the refusal of a person of any workspace."""
         home = await self._home_team()
-        from_elsewhere = {} if team_id == home else {"actor_team_id": team_id}
+        from_elsewhere = {} if actor.team_id == home else {"actor_team_id": actor.team_id}
         await record_refusal(
             self._database,
             AuditEvent(
                 tag=tag,
                 team_id=home,
-                actor_id=user_id,
+                actor_id=actor.user_id,
                 occurred_at=self._clock(),
                 delivery_id=delivery_id,
                 payload={**payload, **from_elsewhere},
@@ -156,7 +155,5 @@ class ActionAuthorization:
         except LookupError:
             # Pruned or forged; the id may be any text, so it is not stored.
             payload = {"button": button, "code": NotYours.code}
-            await self._membership.note(
-                AuditTag.BUTTON_REFUSED, requester.actor.user_id, requester.actor.team_id, payload
-            )
+            await self._membership.note(AuditTag.BUTTON_REFUSED, requester.actor, payload)
             raise NotYours from None

@@ -91,9 +91,8 @@ class DeliveryRequests:
             NotYours: the delivery was not theirs.
         """
         first = await self._authorization.of_requester(requester, delivery_id, "raw_to_dm")
-        return await self._store(
-            replace(_again(requester, first), channel_id=requester.actor.user_id)
-        )
+        own_id = requester.actor.user_id
+        return await self._store(replace(_again(requester, first), channel_id=own_id))
 
     async def send_again(self, requester: Requester, delivery_id: str) -> StoredRequest:
         """Store a request for the same recording, or transcript, with the same destination.

@@ -122,35 +122,33 @@ class Completion:
             delivery = await self._deliveries.read(delivery_id)
             if delivery.has_ended:
                 return
-            if await self._end_as_failed(delivery, problem):
+            # A share whose answer was lost may become visible after its deletion.
+            orphans_files = delivery.share_tried_at is not None
+            if await self._deliveries.change(
+                delivery,
+                {
+                    **self._deliveries.ending(State.FAILED),
+                    "error_code": problem.code,
+                    "problem": asdict(problem),
+                    "recheck_at": None,
+                },
+                tag=AuditTag.DELIVERY_FAILED,
+                payload={
+                    "code": problem.code,
+                    "conversation_id": delivery.conversation_id,
+                    "correlation_id": problem.correlation_id,
+                    "file_id": delivery.file_id,
+                },
+                when={
+                    "share_tried_at": delivery.share_tried_at,
+                    "file_id": delivery.file_id,
+                    "picture_file_id": delivery.picture_file_id,
+                },
+                orphans_files=orphans_files,
+            ):
                 break
         self._count(delivery, State.FAILED.value, problem.code)
         self._metrics.errors.labels(code=problem.code).inc()
-
-    async def _end_as_failed(self, delivery: Delivery, problem: Problem) -> Delivery | None:
-        return await self._deliveries.change(
-            delivery,
-            {
-                **self._deliveries.ending(State.FAILED),
-                "error_code": problem.code,
-                "problem": asdict(problem),
-                "recheck_at": None,
-            },
-            tag=AuditTag.DELIVERY_FAILED,
-            payload={
-                "code": problem.code,
-                "conversation_id": delivery.conversation_id,
-                "correlation_id": problem.correlation_id,
-                "file_id": delivery.file_id,
-            },
-            # A share whose answer was lost may become visible after its deletion.
-            orphans_files=delivery.share_tried_at is not None,
-            when={
-                "share_tried_at": delivery.share_tried_at,
-                "file_id": delivery.file_id,
-                "picture_file_id": delivery.picture_file_id,
-            },
-        )
 
     def _count(self, delivery: Delivery, outcome: str, reason: str) -> None:
         self._metrics.deliveries.labels(outcome=outcome, reason=reason).inc()

@@ -148,8 +148,7 @@ class DeliverySteps:
             # It was stored after its last byte and may be visible: never send a second file.
             return delivery, None
         if delivery.is_raw and not self._has_raw_key(delivery):
-            question = self._question(delivery, destination_of(delivery))
-            return delivery, await self._decider.decide(question, delivery)
+            return delivery, await self._decider.decide(self._question(delivery), delivery)
 
         card_ts: str | None = None
 
@@ -172,9 +171,10 @@ class DeliverySteps:
             if picture and picture_id is None:
                 return await self._stored(delivery, upload, None), None
             # Nothing is left to upload, so this decision is as recent as one after the store.
-            question = self._question(delivery, destination_of(delivery))
             arrived = replace(delivery, waiting_since=None)
-            deciding = asyncio.ensure_future(self._decider.decide(question, arrived))
+            deciding = asyncio.ensure_future(
+                self._decider.decide(self._question(delivery), arrived)
+            )
             try:
                 stored = await self._stored(delivery, upload, picture_id)
                 return stored, await deciding if stored.file_id == upload.file_id else None
@@ -223,8 +223,7 @@ class DeliverySteps:
 
     async def share(self, delivery: Delivery, evaluation: Evaluation | None) -> ShareResult:
         """Share the upload under the decision that was just taken, or decide again."""
-        question = self._question(delivery, destination_of(delivery))
-        return await self._sharing.share(delivery, question, evaluation)
+        return await self._sharing.share(delivery, self._question(delivery), evaluation)
 
     def _agent(self, delivery: Delivery) -> Agent:
         agent = self._agents.get(delivery.agent_name)
@@ -235,11 +234,12 @@ class DeliverySteps:
     def _has_raw_key(self, delivery: Delivery) -> bool:
         return self._agent(delivery).pii_api_key is not None
 
-    def _question(self, delivery: Delivery, channel_id: str) -> Question:
+    def _question(self, delivery: Delivery, channel_id: str | None = None) -> Question:
+        """Build the question about ``channel_id``, or the destination that was determined."""
         return Question(
             team_id=delivery.team_id,
             user_id=delivery.user_id,
-            channel_id=channel_id,
+            channel_id=channel_id or destination_of(delivery),
             asked_redacted=delivery.asked_redacted,
             has_raw_key=self._has_raw_key(delivery),
             raw_only=delivery.is_transcript,

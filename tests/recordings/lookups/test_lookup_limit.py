@@ -35,9 +35,8 @@ class Membership:
     def __init__(self) -> None:
         self.noted: list[tuple[AuditTag, str, object]] = []
 
-    async def note(self, tag: AuditTag, user_id: str, team_id: str, payload: object) -> None:
-        del team_id
-        self.noted.append((tag, user_id, payload))
+    async def note(self, tag: AuditTag, actor: Actor, payload: object) -> None:
+        self.noted.append((tag, actor.user_id, payload))
 
 
 class Spent:
