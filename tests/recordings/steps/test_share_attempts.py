@@ -27,8 +27,8 @@ ALONE, PICTURE = None, "F2"
 class Slack:
     """Answers one share as a test sets it, and deletes files."""
 
-    def __init__(self, answer: CallAudioError | None = None) -> None:
-        self.answer = answer
+    def __init__(self) -> None:
+        self.answer: CallAudioError | None = None
         self.meanwhile: Callable[[], Awaitable[Any]] = nothing
         self.shared: list[Share] = []
         self.deleted: list[str] = []
@@ -50,9 +50,10 @@ class Slack:
 class Attempt:
     """A claimed attempt to share an upload of the files F1 and, if asked, F2."""
 
-    def __init__(self, database: Database, slack: Slack) -> None:
-        self.setup = SharingSetup(database)
-        self.attempts = ShareAttempts(deliveries=self.setup.deliveries, slack=slack)
+    def __init__(self, database: Database) -> None:
+        self.setup, self.slack = SharingSetup(database), Slack()
+        self.deliveries = self.setup.deliveries
+        self.attempts = ShareAttempts(deliveries=self.deliveries, slack=self.slack)
 
     async def claimed(self, picture: str | None) -> Delivery:
         claimed = await self.attempts.claim(await self.setup.uploaded(picture_file_id=picture))
@@ -71,8 +72,13 @@ class Attempt:
 
     async def stored(self, delivery: Delivery) -> tuple[str | None, str | None, bool]:
         """The files of the row, and whether it has the time of an attempt."""
-        now = await self.setup.deliveries.read(delivery.id)
+        now = await self.deliveries.read(delivery.id)
         return now.file_id, now.picture_file_id, now.share_tried_at is not None
+
+
+@pytest.fixture
+def attempt(sqlite_store) -> Attempt:
+    return Attempt(sqlite_store)
 
 
 TRIED, UNTRIED = True, False
@@ -123,9 +129,9 @@ TRIED, UNTRIED = True, False
     ],
 )  # fmt: skip
 async def test_an_attempt_is_forgotten_only_if_it_certainly_had_no_effect(
-    sqlite_store, answer, picture, is_first, result, row
+    attempt, answer, picture, is_first, result, row
 ):
-    attempt = Attempt(sqlite_store, Slack(answer))
+    attempt.slack.answer = answer
     delivery = await attempt.claimed(picture)
     with capture_logs() as logs:
         assert await attempt.complete(delivery, is_first=is_first) == result
@@ -136,19 +142,12 @@ async def test_an_attempt_is_forgotten_only_if_it_certainly_had_no_effect(
 
 @pytest.mark.parametrize("answer", [UploadGone(), Refused()], ids=["discarded", "refused"])
 @pytest.mark.parametrize("picture", [ALONE, PICTURE], ids=["alone", "with a picture"])
-async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(
-    sqlite_store, answer, picture
-):
-    slack = Slack(answer)
-    attempt = Attempt(sqlite_store, slack)
+async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(attempt, answer, picture):
+    attempt.slack.answer = answer
     delivery = await attempt.claimed(picture)
 
-    async def try_again() -> None:
-        await attempt.setup.deliveries.change(
-            delivery, {"share_tried_at": NOON + timedelta(minutes=5)}
-        )
-
-    slack.meanwhile = try_again
+    again = {"share_tried_at": NOON + timedelta(minutes=5)}
+    attempt.slack.meanwhile = lambda: attempt.deliveries.change(delivery, again)
     with capture_logs():
         assert await attempt.complete(delivery, is_first=FIRST) is ShareResult.UNCLEAR
     assert await attempt.stored(delivery) == ("F1", picture, TRIED)
@@ -156,41 +155,35 @@ async def test_an_attempt_of_another_worker_meanwhile_makes_it_unclear(
 
 @pytest.mark.parametrize("is_overtaken", [False, True])
 async def test_an_outdated_decision_shares_nothing_and_forgets_its_own_attempt_only(
-    sqlite_store, is_overtaken
+    attempt, is_overtaken
 ):
-    slack = Slack()
-    attempt = Attempt(sqlite_store, slack)
     delivery = await attempt.claimed(ALONE)
     if is_overtaken:
         later = NOON + timedelta(minutes=5)
-        await attempt.setup.deliveries.change(delivery, {"share_tried_at": later})
+        await attempt.deliveries.change(delivery, {"share_tried_at": later})
     old = LONGEST_DECISION_AGE + timedelta(microseconds=1)
 
     found = await attempt.complete(delivery, is_first=FIRST, age=old)
 
     assert found == (ShareResult.UNCLEAR if is_overtaken else ShareResult.RETRY)
     assert await attempt.stored(delivery) == ("F1", None, is_overtaken)
-    assert slack.shared == []
+    assert attempt.slack.shared == []
 
 
 @pytest.mark.parametrize("picture", [ALONE, PICTURE], ids=["alone", "with its picture"])
-async def test_the_upload_is_shared_in_its_thread_with_its_picture(sqlite_store, picture):
-    slack = Slack()
-    attempt = Attempt(sqlite_store, slack)
+async def test_the_upload_is_shared_in_its_thread_with_its_picture(attempt, picture):
     delivery = await attempt.claimed(picture)
     await attempt.complete(delivery, is_first=FIRST)
     title = title_of(delivery)
     shown = SharedPicture("F2", f"{title}, waveform") if picture else None
-    assert slack.shared == [Share("F1", title, "C1", "1.0", shown)]
+    assert attempt.slack.shared == [Share("F1", title, "C1", "1.0", shown)]
 
 
 @pytest.mark.parametrize("missing", ["file_id", "channel_id", "parent_ts"])
-async def test_without_a_file_or_a_thread_there_is_nothing_to_share(sqlite_store, missing):
-    slack = Slack()
-    attempt = Attempt(sqlite_store, slack)
+async def test_without_a_file_or_a_thread_there_is_nothing_to_share(attempt, missing):
     delivery = replace(await attempt.claimed(ALONE), **{missing: None})
     assert await attempt.complete(delivery, is_first=FIRST) is ShareResult.GONE
-    assert slack.shared == []
+    assert attempt.slack.shared == []
 
 
 @pytest.mark.parametrize("can_be_deleted", [True, False])
@@ -200,21 +193,15 @@ async def test_without_a_file_or_a_thread_there_is_nothing_to_share(sqlite_store
     ids=["dropped", "refused", "failed"],
 )
 async def test_a_share_that_another_worker_decided_against_is_taken_back(
-    sqlite_store, meanwhile, can_be_deleted
+    attempt, meanwhile, can_be_deleted
 ):
-    slack = Slack()
-    slack.deletion = None if can_be_deleted else Refused()
-    attempt = Attempt(sqlite_store, slack)
+    attempt.slack.deletion = None if can_be_deleted else Refused()
     delivery = await attempt.claimed(PICTURE)
-
-    async def decide_against_it() -> None:
-        await attempt.setup.deliveries.change(delivery, meanwhile)
-
-    slack.meanwhile = decide_against_it
+    attempt.slack.meanwhile = lambda: attempt.deliveries.change(delivery, meanwhile)
     with capture_logs() as logs:
         assert await attempt.complete(delivery, is_first=FIRST) is ShareResult.GONE
 
-    assert slack.deleted == (["F1", "F2"] if can_be_deleted else [])
+    assert attempt.slack.deleted == (["F1", "F2"] if can_be_deleted else [])
     assert {"F1", "F2"} <= await attempt.setup.known_files(delivery), "a later check deletes them"
     warning = {"delivery_id": delivery.id, "code": "slack_refused"}
     warning |= {"event": "dropped_share_not_deleted"}
