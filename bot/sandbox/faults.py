@@ -114,19 +114,19 @@ class Faults:
         self,
         request: web.Request,
         fault: Fault | None,
-        effect: Callable[[], Awaitable[web.StreamResponse]],
+        effect: Callable[[web.Request], Awaitable[web.StreamResponse]],
         replacement: Callable[[Fault], web.Response],
     ) -> web.StreamResponse:
         """Answer the request as its fault says, or without one as the service does."""
         if fault is None:
-            return await effect()
-        answer = await effect() if fault.when == "after" else None
+            return await effect(request)
+        answer = await effect(request) if fault.when == "after" else None
         await self.sit_out(fault)
         if fault.loses_answer:
             return cut(request)
         if fault.replaces_answer:
             return replacement(fault)
-        return answer if answer is not None else await effect()
+        return answer if answer is not None else await effect(request)
 
 
 def cut(request: web.Request) -> web.Response:

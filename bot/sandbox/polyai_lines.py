@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
-from itertools import islice
 from random import Random
 
 from bot.sandbox.polyai_calls import PolyCall
@@ -53,18 +52,17 @@ class CallLine:
     def __len__(self) -> int:
         return len(self._given) + self._count
 
-    def part(self, offset: int, limit: int) -> list[PolyCall]:
-        """Up to ``limit`` conversations from a place on."""
+    def since(self, offset: int) -> Iterator[PolyCall]:
+        """The conversations from an offset on, generated one by one."""
         first = bisect_left(range(self._count), offset, key=self._rank)
-        rest = merge(self._made(first), self._given[max(0, offset - first) :], key=place_of)
-        return list(islice(rest, limit))
+        return merge(self._made(first), self._given[max(0, offset - first) :], key=place_of)
 
     def after(self, place: tuple[float, str]) -> int:
         """Return the offset of the first conversation after a place."""
         return bisect_right(range(len(self)), place, key=self._place_at)
 
     def _place_at(self, offset: int) -> tuple[float, str]:
-        return place_of(self.part(offset, 1)[0])
+        return place_of(next(self.since(offset)))
 
     def _rank(self, index: int) -> int:
         if self._generated is None or not self._given:

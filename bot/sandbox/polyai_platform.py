@@ -8,20 +8,19 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice, takewhile
 from typing import Any
 
 from aiohttp import web
 
 from bot.sandbox.faults import Faults
-from bot.sandbox.loopback import LoopbackServer
-from bot.sandbox.polyai_answers import Answers, RefusedError, Service
-from bot.sandbox.polyai_calls import Request
+from bot.sandbox.polyai_calls import KeyKind, PolyCall
+from bot.sandbox.polyai_host import FLAGS, PolyAIHost, RefusedError, check_query
 from bot.sandbox.polyai_lines import CallLine, place_of
 from bot.sandbox.polyai_rows import environment_of, platform_row
 
 _MOST = 1000
 _ENVIRONMENTS = ("sandbox", "pre-release", "live")
-_FLAGS = {"true": True, "false": False}
 _KNOWN = frozenset(
     {"start_time", "end_time", "client_env", "limit", "cursor", "offset", "in_progress"}
 )
@@ -36,7 +35,7 @@ class PlatformKey:
     agents: frozenset[str]
 
 
-class PolyAIPlatform(LoopbackServer):
+class PolyAIPlatform(PolyAIHost[PlatformKey]):
     """The platform host of one region; it knows no key of the build host."""
 
     def __init__(
@@ -45,45 +44,22 @@ class PolyAIPlatform(LoopbackServer):
         faults: Faults,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(tls, faults=faults)
-        self.keys: dict[str, PlatformKey] = {}
+        super().__init__(tls, faults)
         self.bare_lists = False
         """Whether answers are a bare list of rows, as in some examples."""
         self._line_of = line_of
-        self._answers = Answers(lambda key: "platform" if key in self.keys else "unknown")
-        self._service = Service(self._answers, faults)
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request answered so far."""
-        return self._answers.requests
 
     def routes(self) -> list[web.RouteDef]:
         """What the platform host answers."""
         path = "/v3/{account:[^/]+}/{agent:[^/]+}/conversations"
-        return [
-            web.get(path, self._conversations, allow_head=False),
-            web.route("*", "/{rest:.*}", self._elsewhere),
-        ]
+        return [self.get(path, "platform_conversations", self._conversations), *super().routes()]
 
-    async def _conversations(self, request: web.Request) -> web.StreamResponse:
-        async def effect(request: web.Request) -> web.StreamResponse:
-            line = self._opened(request)
-            return self._answers.json(request, self._page(request, line))
-
-        return await self._service.answer(request, "platform_conversations", effect)
-
-    async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
-        return self._answers.json(request, {"message": "Not Found"}, status=404)
+    def kind_of(self, _key: PlatformKey) -> KeyKind:
+        """All are alike."""
+        return "platform"
 
     def _opened(self, request: web.Request) -> CallLine:
-        if "x-api-key" not in request.headers:
-            raise RefusedError(401, "AUTH_USER_UNAUTHORISED")
-        key = self.keys.get(request.headers["x-api-key"])
-        if key is None:
-            raise RefusedError(401, "AUTH_USER_INVALID_TOKEN")
-        if "Content-Type" in request.headers:
-            raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")
+        key = self.checked_key(request)
         agent = request.match_info["agent"]
         if request.match_info["account"] != key.account_id:
             raise RefusedError(404, "ACCOUNT_NOT_FOUND")
@@ -94,36 +70,25 @@ class PolyAIPlatform(LoopbackServer):
             raise RefusedError(403, "USER_ACCESS_FORBIDDEN")
         return line
 
-    def _page(self, request: web.Request, line: CallLine) -> dict[str, Any] | list[Any]:
+    def _conversations(self, request: web.Request) -> dict[str, Any] | list[Any]:
+        line, account_id = self._opened(request), request.match_info["account"]
         asked = _Asked.read(request)
         # With a cursor the offset is ignored.
         start = (
             line.after(asked.cursor) if asked.cursor else line.after(asked.newest) + asked.offset
         )
-        rows: list[dict[str, Any]] = []
-        at, last = start, None
-        while len(rows) < asked.limit and at < len(line):
-            for call in line.part(at, asked.limit):
-                at += 1
-                if asked.start_time and call.started_at < asked.start_time:
-                    at = len(line)
-                    break
-                if environment_of(call) != asked.client_env:
-                    continue
-                if asked.in_progress not in (None, call.in_progress):
-                    continue
-                rows.append(platform_row(call, request.match_info["account"]))
-                last = call
-                if len(rows) == asked.limit:
-                    break
+        recent = takewhile(asked.is_recent, line.since(start))
+        wanted = ((at, call) for at, call in enumerate(recent, start + 1) if asked.wants(call))
+        found = list(islice(wanted, asked.limit))
+        rows = [platform_row(call, account_id) for _, call in found]
         if self.bare_lists:
             return rows
-        more = last is not None and at < len(line)
-        cursor = asked.cursor_behind(place_of(last)) if last is not None and more else None
+        if len(found) < asked.limit or found[-1][0] >= len(line):
+            return {"conversations": rows, "cursor": None}
         return {
             "conversations": rows,
-            "cursor": cursor,
-            **({"next_offset": asked.offset + len(rows)} if more else {}),
+            "cursor": asked.cursor_behind(place_of(found[-1][1])),
+            "next_offset": asked.offset + len(rows),
         }
 
 
@@ -148,13 +113,12 @@ class _Asked:
             RefusedError: a value that PolyAI would refuse.
         """
         query = request.query
-        if not _KNOWN.issuperset(query) or len(query) != len(set(query)):
-            raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")
+        check_query(request, _KNOWN)
         limit, offset = _number(query, "limit", _MOST), _number(query, "offset", 0)
         client_env = query.get("client_env", "live")
         if not 1 <= limit <= _MOST or offset < 0 or client_env not in _ENVIRONMENTS:
             raise RefusedError(400, _INVALID)
-        if query.get("in_progress", "true") not in _FLAGS:
+        if query.get("in_progress", "true") not in FLAGS:
             raise RefusedError(400, _INVALID)
         others = sorted((k, v) for k, v in query.items() if k not in ("cursor", "offset"))
         fingerprint = hashlib.sha256(json.dumps(others).encode()).hexdigest()[:16]
@@ -164,10 +128,19 @@ class _Asked:
             client_env,
             limit,
             offset,
-            _FLAGS[query["in_progress"]] if "in_progress" in query else None,
+            FLAGS[query["in_progress"]] if "in_progress" in query else None,
             _cursor(query["cursor"], fingerprint) if "cursor" in query else None,
             fingerprint,
         )
+
+    def is_recent(self, call: PolyCall) -> bool:
+        """Whether it did not start before the requested time."""
+        return self.start_time is None or call.started_at >= self.start_time
+
+    def wants(self, call: PolyCall) -> bool:
+        """Whether a filter other than time keeps it."""
+        is_there = environment_of(call) == self.client_env
+        return is_there and self.in_progress in (None, call.in_progress)
 
     @property
     def newest(self) -> tuple[float, str]:

@@ -5,45 +5,52 @@ Sources: PolyAI's documentation, and real responses.
 
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from itertools import islice
+from typing import Any, get_args
 
 from aiohttp import web
 
 from bot.sandbox.faults import Fault
-from bot.sandbox.loopback import LoopbackServer
-from bot.sandbox.polyai_answers import (
+from bot.sandbox.polyai_bodies import send_audio
+from bot.sandbox.polyai_calls import KeyKind, PolyCall
+from bot.sandbox.polyai_host import (
     CORRELATION_HEADER,
-    Answers,
-    ApiKey,
+    FLAGS,
+    PolyAIHost,
     RefusedError,
-    Service,
+    check_query,
     correlation_id,
 )
-from bot.sandbox.polyai_bodies import send_audio
-from bot.sandbox.polyai_calls import KeyKind, PolyCall, Request
 from bot.sandbox.polyai_lines import CallLine, GeneratedCalls
 from bot.sandbox.polyai_platform import PlatformKey, PolyAIPlatform
 from bot.sandbox.polyai_rows import list_row, whole_conversation
 from bot.sandbox.recordings import Direction
 
 _DEFAULT_PAGE = 50
-_DIRECTIONS: dict[str, Direction] = {"combined": "combined", "user": "user", "agent": "agent"}
-_FLAGS = {"true": True, "false": False}
+_DIRECTIONS: dict[str, Direction] = {each: each for each in get_args(Direction)}
 
 
-class PolyAISandbox(LoopbackServer):
+@dataclass(frozen=True)
+class ApiKey:
+    """The access of a key; ``agents`` None means all."""
+
+    pii: bool
+    agents: frozenset[str] | None
+    region: str
+
+
+class PolyAISandbox(PolyAIHost[ApiKey]):
     """PolyAI in one region; ``async with PolyAISandbox() as polyai``."""
 
     def __init__(self, region: str = "us", tls: ssl.SSLContext | None = None) -> None:
         super().__init__(tls)
         self.region = region
-        self.keys: dict[str, ApiKey] = {}
         self.agents: set[str] = set()
         self.calls: dict[tuple[str, str], PolyCall] = {}
         self.generated: dict[str, GeneratedCalls] = {}
-        self._answers = Answers(self._kind_of_key)
-        self._service = Service(self._answers, self.faults)
         self.platform = PolyAIPlatform(
             lambda agent: self._line(agent) if agent in self.agents else None, self.faults, tls
         )
@@ -52,11 +59,6 @@ class PolyAISandbox(LoopbackServer):
     def url(self) -> str:
         """The base URL, without a slash at the end."""
         return self.origin
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request answered so far."""
-        return self._answers.requests
 
     def add_key(
         self,
@@ -106,35 +108,36 @@ class PolyAISandbox(LoopbackServer):
         one = agent + "/{conversation:[^/]+}"
         return [
             web.get(one + "/audio", self._audio, allow_head=False),
-            web.get(one, self._conversation, allow_head=False),
-            web.get(agent, self._conversations, allow_head=False),
-            web.route("*", "/{rest:.*}", self._elsewhere),
+            self.get(one, "conversation", self._conversation),
+            self.get(agent, "conversations", self._conversations),
+            *super().routes(),
         ]
+
+    def kind_of(self, key: ApiKey) -> KeyKind:
+        """Raw or plain."""
+        return "raw" if key.pii else "plain"
 
     async def _audio(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.take("audio")
         if fault is not None and fault.when == "before":
-            return await self._service.at_fault(request, fault, self._send_audio)
-        try:
-            return await self._send_audio(request, fault)
-        except RefusedError as refusal:
-            return self._answers.refuse(request, refusal.status, refusal.code)
+            return await self.answer(request, fault, self._send_audio)
+        return await self.answer(request, None, partial(self._send_audio, halfway=fault))
 
     async def _send_audio(
         self, request: web.Request, halfway: Fault | None = None
     ) -> web.StreamResponse:
-        key = self._checked_key(request)
-        _check_query(request, {"redacted", "direction"})
+        key = self._opened(request)
+        check_query(request, frozenset({"redacted", "direction"}))
         call = self._known_call(request)
         direction = _DIRECTIONS.get(request.query.get("direction", "combined"))
-        asked = _FLAGS.get(request.query.get("redacted", "false"))
+        asked = FLAGS.get(request.query.get("redacted", "false"))
         if direction is None or asked is None:
             raise RefusedError(400, "CONVERSATIONS_VALIDATION_FAILED")
         if request.headers.get("Accept") != "audio/wav":
             raise RefusedError(406, "SCHEMA_VALIDATION_FAILED")
         if call.recording is None or call.in_progress or not call.channel.startswith("VOICE"):
             raise RefusedError(404, "CONVERSATIONS_RECORDING_NOT_FOUND")
-        self._answers.record(request, 200)
+        self.record(request, 200)
         return await send_audio(
             request,
             call,
@@ -145,24 +148,14 @@ class PolyAISandbox(LoopbackServer):
             halfway=(self.faults, halfway) if halfway else None,
         )
 
-    async def _conversation(self, request: web.Request) -> web.StreamResponse:
-        async def effect(request: web.Request) -> web.StreamResponse:
-            key = self._checked_key(request)
-            _check_query(request, set())
-            whole = whole_conversation(self._known_call(request), pii=key.pii)
-            return self._answers.json(request, whole)
+    def _conversation(self, request: web.Request) -> dict[str, Any]:
+        key = self._opened(request)
+        check_query(request, frozenset())
+        return whole_conversation(self._known_call(request), pii=key.pii)
 
-        return await self._service.answer(request, "conversation", effect)
-
-    async def _conversations(self, request: web.Request) -> web.StreamResponse:
-        async def effect(request: web.Request) -> web.StreamResponse:
-            self._checked_key(request)
-            _check_query(request, {"limit", "offset"})
-            return self._answers.json(request, self._list(request))
-
-        return await self._service.answer(request, "conversations", effect)
-
-    def _list(self, request: web.Request) -> dict[str, Any]:
+    def _conversations(self, request: web.Request) -> dict[str, Any]:
+        self._opened(request)
+        check_query(request, frozenset({"limit", "offset"}))
         try:
             limit = int(request.query.get("limit", _DEFAULT_PAGE))
             offset = int(request.query.get("offset", 0))
@@ -172,35 +165,23 @@ class PolyAISandbox(LoopbackServer):
             raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR")
         line = self._line(request.match_info["agent"])
         return {
-            "conversations": [list_row(call) for call in line.part(offset, limit)],
+            "conversations": [list_row(call) for call in islice(line.since(offset), limit)],
             "count": len(line),
             "limit": limit,
             "offset": offset,
         }
 
-    async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
-        return self._answers.json(request, {"message": "Not Found"}, status=404)
-
-    def _checked_key(self, request: web.Request) -> ApiKey:
-        if "x-api-key" not in request.headers:
-            raise RefusedError(401, "AUTH_USER_UNAUTHORISED")
-        key = self.keys.get(request.headers["x-api-key"])
-        if key is None or key.region != self.region:
+    def _opened(self, request: web.Request) -> ApiKey:
+        """Return the key, which must be of this region and for this agent."""
+        key = self.checked_key(request)
+        if key.region != self.region:
             raise RefusedError(401, "AUTH_USER_INVALID_TOKEN")
-        if "Content-Type" in request.headers:
-            raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")
         agent = request.match_info["agent"]
         if agent not in self.agents:
             raise RefusedError(404, "PROJECT_NOT_FOUND")
         if key.agents is not None and agent not in key.agents:
             raise RefusedError(403, "USER_ACCESS_FORBIDDEN")
         return key
-
-    def _kind_of_key(self, key: str) -> KeyKind:
-        known = self.keys.get(key)
-        if known is None:
-            return "unknown"
-        return "raw" if known.pii else "plain"
 
     def _line(self, agent_id: str) -> CallLine:
         given = (call for call in self.calls.values() if call.agent_id == agent_id)
@@ -212,9 +193,3 @@ class PolyAISandbox(LoopbackServer):
         if call is None:
             raise RefusedError(404, "CONVERSATIONS_NOT_FOUND")
         return call
-
-
-def _check_query(request: web.Request, known: set[str]) -> None:
-    names = list(request.query)
-    if not known.issuperset(names) or len(names) != len(set(names)):
-        raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")

@@ -21,12 +21,8 @@ class ResponseUrlServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle one message, with the pending fault of ``response_url``, if any."""
-
-        async def effect() -> web.StreamResponse:
-            return await self._receive(request)
-
         fault = self._faults.take("response_url")
-        return await self._faults.around(request, fault, effect, fault_text)
+        return await self._faults.around(request, fault, self._receive, fault_text)
 
     async def _receive(self, request: web.Request) -> web.Response:
         if "Authorization" in request.headers:

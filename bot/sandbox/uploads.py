@@ -24,14 +24,10 @@ class Uploads:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle one upload, with the pending fault of ``upload``, if any."""
-
-        async def effect() -> web.StreamResponse:
-            return await self._receive(request)
-
         fault = self._faults.take("upload")
         if fault is not None and fault.when == "halfway":
             return await self._receive(request, fault)
-        return await self._faults.around(request, fault, effect, fault_text)
+        return await self._faults.around(request, fault, self._receive, fault_text)
 
     async def _receive(
         self, request: web.Request, halfway: Fault | None = None

@@ -41,7 +41,7 @@ class WebApi:
         at = len(calls)
         calls.append(call)
 
-        async def effect() -> web.StreamResponse:
+        async def effect(request: web.Request) -> web.StreamResponse:
             limited = self._limited(name, values)
             if limited is not None:
                 calls[at] = replace(call, status="ratelimited")
