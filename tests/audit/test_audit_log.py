@@ -1,12 +1,14 @@
-"""Audit events: written in the transaction of the change, read newest last."""
+"""Audit events: written and counted in the transaction of the change, read newest last."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
-from bot.audit.log import AuditFilter, all_events, newest_events, record
+from bot.audit.log import AuditFilter, all_events, counting, newest_events, record
+from bot.observability.metrics import Metrics
 from bot.store.database import Database
 from tests.audit.chains import overrule
 from tests.conftest import NOON
@@ -134,3 +136,52 @@ async def test_events_are_found_by_the_reference_shown_to_the_requester(database
     assert row.payload == told.payload
     (row,) = await read(database, delivery_id="d1")
     assert row.payload == EVENT.payload
+
+
+CAUSE = {"cause": "audience", "after_seconds": 61.5}
+TAKEN_BACK = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload=CAUSE)
+LEFT_BEHIND = replace(EVENT, tag=AuditTag.FILE_TAKEN_BACK, payload={"cause": "unfinished"})
+
+
+@pytest.fixture
+def metrics(sqlite_store) -> Metrics:
+    metrics = Metrics()
+    sqlite_store.on_recorded = counting(metrics)
+    return metrics
+
+
+def figure(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_committed_events_count_by_tag_and_files_taken_back_by_cause(sqlite_store, metrics):
+    await write(sqlite_store, EVENT, TAKEN_BACK, TAKEN_BACK)
+    await write(sqlite_store, EVENT)
+    assert figure(metrics, "callaudio_audit_events_total", tag=EVENT.tag.value) == 2
+    assert figure(metrics, "callaudio_audit_events_total", tag=TAKEN_BACK.tag.value) == 2
+    assert figure(metrics, "callaudio_take_backs_total", cause="audience") == 2
+
+
+async def test_the_seconds_from_the_cause_to_the_deletion_are_in_a_histogram_by_cause(
+    sqlite_store, metrics
+):
+    await write(sqlite_store, TAKEN_BACK, LEFT_BEHIND)
+    name = "callaudio_take_back_seconds"
+    assert figure(metrics, f"{name}_sum", cause="audience") == 61.5
+    assert figure(metrics, f"{name}_bucket", cause="audience", le="60.0") == 0
+    assert figure(metrics, f"{name}_bucket", cause="audience", le="90.0") == 1
+    assert figure(metrics, f"{name}_count", cause="unfinished") is None, "nobody knows since when"
+
+
+async def test_events_of_a_transaction_that_failed_do_not_count(sqlite_store, metrics):
+    with suppress(ZeroDivisionError):
+        async with sqlite_store.write() as session:
+            await record(session, EVENT)
+            raise ZeroDivisionError
+    assert figure(metrics, "callaudio_audit_events_total", tag=EVENT.tag.value) is None
+
+
+async def test_a_transaction_without_events_counts_nothing(sqlite_store, metrics):
+    async with sqlite_store.write():
+        pass
+    assert b"callaudio_audit_events_total{" not in metrics.render()[0]

@@ -7,20 +7,16 @@ from sqlalchemy import select
 
 from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import Delivery, DeliveryKind
-from bot.recordings.deliveries.delivery_rows import delivery_of
-from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.deliveries.take_back_causes import TakeBackCause
 from bot.recordings.requests.fair_queue import flow_of
-from bot.recordings.take_back.redacted_follow_ups import RedactedFollowUps, enqueue_follower
-from bot.recordings.take_back.take_back_store import TakeBackStore
+from bot.recordings.take_back.redacted_follow_ups import enqueue_follower
 from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import first_of
 from bot.store.tables import DeliveryRow, DueWorkRow
 from tests.conftest import NOON
-from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.take_back.visible_files import ALICE, BOB, TEAM, TakeBackSetup
 
-TEAM, ALICE, BOB, CHANNEL = "T0CALLAUDIO", "U0ALICE00", "U0BOB0000", "C0QUALITY0"
 FOLLOWED = {
     TakeBackCause.RIGHT_ENDED,
     TakeBackCause.EXTERNAL,
@@ -32,48 +28,34 @@ FOLLOWED = {
 }
 
 
+@pytest.fixture
+def setup(database: Database) -> TakeBackSetup:
+    return TakeBackSetup(database, follows=True)
+
+
 async def raw_file(
-    database: Database, delivery_id: str = "d1", user: str = ALICE, **columns: object
+    setup: TakeBackSetup, delivery_id: str = "d1", user: str = ALICE, **columns: object
 ) -> Delivery:
-    row = delivery_row(
-        delivery_id,
-        CHANNEL,
-        team_id=TEAM,
-        user_id=user,
-        enterprise_id="E0ORG",
-        direction="user",
-        asked_thread_ts="1.0",
-        parent_ts="1.0",
-        card_ts="2.0",
-        share_ts="3.0",
-        **columns,
-    )
-    async with database.write() as session:
-        session.add(row)
-    return delivery_of(row)
+    usual = {"enterprise_id": "E0ORG", "direction": "user", "asked_thread_ts": "1.0"}
+    places = {"parent_ts": "1.0", "card_ts": "2.0", "share_ts": "3.0"}
+    await setup.put(delivery_id, user=user, **{**usual, **places, **columns})
+    return await setup.read(delivery_id)
 
 
 async def taken_back(
-    database: Database, delivery: Delivery, cause: TakeBackCause, *, is_on: bool = True
+    setup: TakeBackSetup, delivery: Delivery, cause: TakeBackCause
 ) -> Delivery | None:
     """Store the take-back; returns the delivery that follows."""
-    deliveries = DeliveryStore(database=database, clock=lambda: NOON)
-    follow_ups = RedactedFollowUps(deliveries=deliveries, is_on=is_on)
-    files = TakeBackStore(database=database, clock=lambda: NOON)
     for is_first in (True, False):  # a second take-back changes nothing
-        then = follow_ups.store
-        gone = await files.taken_back(
-            delivery, cause.value, since=None, update_card_by=NOON, then=then
-        )
-        assert (gone is not None) is is_first
-    return await follow_ups.follower_of(delivery)
+        assert (await setup.taken_back(delivery, cause.value) is not None) is is_first
+    return await setup.follow_ups.follower_of(delivery)
 
 
 @pytest.mark.parametrize("cause", TakeBackCause)
-async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(database, cause):
-    follower = await taken_back(database, await raw_file(database), cause)
+async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(setup, cause):
+    follower = await taken_back(setup, await raw_file(setup), cause)
     assert (follower is not None) == (cause in FOLLOWED)
-    async with database.read() as session:
+    async with setup.database.read() as session:
         events = [each async for each in all_events(session, AuditFilter())]
     tags = [each.tag for each in events]
     expected = ["retention:file:taken_back", "retention:delivery:downgraded"]
@@ -88,20 +70,21 @@ async def test_a_redacted_variant_follows_if_raw_may_no_longer_be_heard(database
     ("columns", "is_on"),
     [
         pytest.param({"delete_asked_by": ALICE}, True, id="somebody pressed Delete"),
-        pytest.param({"kind": DeliveryKind.TRANSCRIPT.value}, True, id="a transcript"),
+        pytest.param({"kind": DeliveryKind.TRANSCRIPT}, True, id="a transcript"),
         pytest.param({}, False, id="switched off"),
     ],
 )
 async def test_no_redacted_variant_follows(database, columns, is_on):
-    delivery = await raw_file(database, **columns)
+    setup = TakeBackSetup(database, follows=is_on)
+    delivery = await raw_file(setup, **columns)
     # Read before *Delete* was pressed: the state within the transaction counts.
     stale = replace(delivery, delete_asked_by=None)
-    assert await taken_back(database, stale, TakeBackCause.AUDIENCE, is_on=is_on) is None
+    assert await taken_back(setup, stale, TakeBackCause.AUDIENCE) is None
 
 
-async def test_the_redacted_variant_has_the_same_requester_and_card(database):
-    delivery = await raw_file(database, asked_channel_id=ALICE)  # asked for in direct messages
-    follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
+async def test_the_redacted_variant_has_the_same_requester_and_card(setup):
+    delivery = await raw_file(setup, asked_channel_id=ALICE)  # asked for in direct messages
+    follower = await taken_back(setup, delivery, TakeBackCause.AUDIENCE)
     assert follower
     same = ("team_id", "enterprise_id", "user_id", "agent_name", "conversation_id", "direction")
     place = ("channel_id", "origin_channel_id", "asked_thread_ts", "parent_ts", "card_ts")
@@ -111,19 +94,19 @@ async def test_the_redacted_variant_has_the_same_requester_and_card(database):
     assert (follower.replaces_id, follower.asked_redacted) == ("d1", True)
     assert (follower.state, follower.outcome, follower.file_id) == ("requested", None, None)
     assert follower.response_url is None
-    async with database.read() as session:
+    async with setup.database.read() as session:
         work = select(DueWorkRow.kind).where(DueWorkRow.key == follower.id)
         assert (await session.scalars(work)).all() == [], "the card says first that raw is gone"
 
 
-async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(database):
+async def test_a_redacted_variant_waits_in_turn_behind_requests_of_people(setup):
     for number, user in enumerate((ALICE, ALICE, ALICE, BOB)):
-        delivery = await raw_file(database, f"d{number}", user)
-        follower = await taken_back(database, delivery, TakeBackCause.AUDIENCE)
+        delivery = await raw_file(setup, f"d{number}", user)
+        follower = await taken_back(setup, delivery, TakeBackCause.AUDIENCE)
         assert follower
-        async with database.write() as session:
+        async with setup.database.write() as session:
             await enqueue_follower(session, follower, NOON)
-    async with database.read() as session:
+    async with setup.database.read() as session:
         rows = (
             await session.scalars(select(DueWorkRow).where(DueWorkRow.kind == DueWorkKind.DELIVER))
         ).all()
