@@ -175,60 +175,41 @@ async def test_a_change_is_audited_and_schedules_a_check(database):
     ]
 
 
-def row(sentence, *acts, first=(), appointed=None, is_away=False, kept=True):
-    """A table's row: the admins, ``appointed`` with the ends of their grants, and the changes."""
-    return pytest.param(first, appointed or {}, is_away, acts, kept, id=sentence)
+def row(sentence, *acts, **admins):
+    """A table's row: the changes in their order, and the admins before them."""
+    return pytest.param(acts, admins, id=sentence)
+
+
+async def before_the_last_of(
+    acts, database, *, first=(), appointed=(), temporary=(), is_away=False
+) -> AdministrationSetup:
+    """An administration after all changes but the last one."""
+    setup = AdministrationSetup(database, *first)
+    for each in appointed:
+        await setup.appoint(each)
+    for each in temporary:
+        await setup.appoint(each, MINUTE)
+    setup.world.away = frozenset({"group"} if is_away else ())
+    for act in acts[:-1]:
+        await setup.take_admin(*act)
+    return setup
 
 
 @pytest.mark.parametrize(
-    ("first", "appointed", "is_away", "acts", "kept"),
+    ("acts", "admins"),
     [
-        row("the only one, by grant", ("revoke", "U0BOB"), appointed={"U0BOB": None}),
-        row("the only one, denied", ("deny", "U0BOB"), appointed={"U0BOB": None}),
+        row("the only one, by grant", ("revoke", "U0BOB"), appointed=["U0BOB"]),
+        row("the only one, denied", ("deny", "U0BOB"), appointed=["U0BOB"]),
         row("the only one, named where the bot runs", ("deny", "U0BOB"), first=["U0BOB"]),
+        row("a group may be emptied", ("revoke", "U0BOB"), appointed=["U0BOB", GROUP]),
+        row("one remains for now", ("revoke", "U0BOB"), appointed=["U0BOB"], temporary=["U0ALICE"]),
         row(
-            "a group may be emptied any time",
-            ("revoke", "U0BOB"),
-            appointed={"U0BOB": None, GROUP: None},
-        ),
-        row(
-            "an admin by grant remains",
-            ("revoke", "U0BOB"),
-            appointed={"U0BOB": None, "U0ALICE": None},
-            kept=False,
-        ),
-        row(
-            "another admin of CALLAUDIO_ADMINS remains",
-            ("revoke", "U0BOB"),
-            first=["U0BOSS"],
-            appointed={"U0BOB": None},
-            kept=False,
-        ),
-        row("one of two named there", ("deny", "U0BOB"), first=["U0BOSS", "U0BOB"], kept=False),
-        row(
-            "the other admin grant is temporary",
-            ("revoke", "U0BOB"),
-            appointed={"U0BOB": None, "U0ALICE": MINUTE},
-        ),
-        row(
-            "with only temporary admins one may be removed",
-            ("revoke", "U0ALICE"),
-            appointed={"U0BOB": MINUTE, "U0ALICE": MINUTE},
-            kept=False,
-        ),
-        row(
-            "the last temporary admin may not be removed",
+            "the last temporary one",
             ("revoke", "U0ALICE"),
             ("revoke", "U0BOB"),
-            appointed={"U0BOB": MINUTE, "U0ALICE": MINUTE},
+            temporary=["U0BOB", "U0ALICE"],
         ),
         row("a group with every admin", ("deny", GROUP), first=["U0BOB"]),
-        row(
-            "a group without another admin",
-            ("deny", GROUP, BOSS),
-            first=["U0BOB", "U0BOSS"],
-            kept=False,
-        ),
         row(
             "several groups with all admins together",
             ("deny", GROUP, ALICE),
@@ -240,7 +221,7 @@ def row(sentence, *acts, first=(), appointed=None, is_away=False, kept=True):
             ("deny", OTHERS),
             ("revoke", "U0BOB"),
             first=["U0ALICE"],
-            appointed={"U0BOB": None},
+            appointed=["U0BOB"],
         ),
         row(
             "an unreadable group may contain every admin",
@@ -250,26 +231,32 @@ def row(sentence, *acts, first=(), appointed=None, is_away=False, kept=True):
         ),
     ],
 )
-async def test_the_last_admin_cannot_be_removed(database, first, appointed, is_away, acts, kept):
-    setup = AdministrationSetup(database, *first)
-    for each, lasting in appointed.items():
-        await setup.appoint(each, lasting)
-    setup.world.away = frozenset({"group"} if is_away else ())
-
-    *earlier, (verb, subject_id, *by) = acts
-    for act in earlier:
-        await setup.take_admin(*act)
+async def test_a_change_that_would_leave_no_admin_is_refused_and_audited(database, acts, admins):
+    setup = await before_the_last_of(acts, database, **admins)
     before = await setup.audit()
-    if not kept:
-        await setup.take_admin(verb, subject_id, *by)
-        assert await setup.codes() == []
-        return
+    verb, subject_id, *by = acts[-1]
     actor = by[0] if by else BOB
     with pytest.raises(LastAdminKept):
         await setup.take_admin(verb, subject_id, actor)
     assert await setup.audit() == [*before, ("admin:grant:refused", actor.user_id)]
     assert await setup.codes() == [(actor.user_id, verb, "last_admin")]
     assert await setup.admin.is_admin(actor)
+
+
+@pytest.mark.parametrize(
+    ("acts", "admins"),
+    [
+        row("an admin by grant", ("revoke", "U0BOB"), appointed=["U0BOB", "U0ALICE"]),
+        row("an admin of the settings", ("revoke", "U0BOB"), first=["U0BOSS"], appointed=["U0BOB"]),
+        row("one of two in the settings", ("deny", "U0BOB"), first=["U0BOSS", "U0BOB"]),
+        row("one of two for now", ("revoke", "U0ALICE"), temporary=["U0BOB", "U0ALICE"]),
+        row("one outside of the group", ("deny", GROUP, BOSS), first=["U0BOB", "U0BOSS"]),
+    ],
+)
+async def test_a_change_after_which_an_admin_remains_is_made(database, acts, admins):
+    setup = await before_the_last_of(acts, database, **admins)
+    await setup.take_admin(*acts[-1])
+    assert await setup.codes() == []
 
 
 ALICES = "standing of U0ALICE"
