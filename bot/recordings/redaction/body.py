@@ -31,7 +31,6 @@ class Body:
         self.is_wav = True
         self.has_second_data = False
         self.has_ended = False
-        self.rest_bytes = 0
         self._digest = hashlib.sha256()
         self._rest_digest = hashlib.sha256()
         self._heading = b""
@@ -68,9 +67,9 @@ class Body:
         return self._digest.hexdigest()
 
     @property
-    def rest(self) -> tuple[int, bytes]:
-        """The number of bytes after the audio, and their digest."""
-        return self.rest_bytes, self._rest_digest.digest()
+    def rest(self) -> bytes:
+        """The digest of the bytes after the audio."""
+        return self._rest_digest.digest()
 
     def _read_header(self, piece: bytes, *, complete: bool = False) -> None:
         self.prefix += piece
@@ -99,7 +98,6 @@ class Body:
             self._scan(piece)
 
     def _scan(self, piece: bytes) -> None:
-        self.rest_bytes += len(piece)
         self._rest_digest.update(piece)
         while piece:
             passed, piece = piece[: self._skipped], piece[self._skipped :]

@@ -23,7 +23,7 @@ from bot.recordings.redaction.canary_store import (
 )
 from bot.recordings.redaction.outcome import Comparison
 from bot.recordings.references.agents import choose_agent
-from bot.recordings.references.reference import Reference, parse_reference
+from bot.recordings.references.reference import parse_reference
 from bot.store.due_work import Due
 from bot.text.time_spans import parse_time_span
 
@@ -39,15 +39,6 @@ class Canary:
 
     conversation: str
     spans: tuple[Span, ...]
-
-    @property
-    def reference(self) -> Reference:
-        """The call.
-
-        Raises:
-            UsageError: the setting names no call.
-        """
-        return parse_reference(self.conversation)
 
 
 def canary_of(setting: str | None) -> Canary | None:
@@ -99,7 +90,7 @@ class CanaryCheck:
             return CanaryResult(CanaryVerdict.INCONCLUSIVE, CanaryFinding.TOO_SLOW)
 
     async def _compare(self, canary: Canary) -> CanaryResult:
-        reference = canary.reference
+        reference = parse_reference(canary.conversation)
         agent = choose_agent(self._agents, reference)
 
         async def brings(*, redacted: bool) -> Comparison:
