@@ -9,13 +9,11 @@ of members.
 """
 
 import asyncio
-import heapq
-import itertools
 import json
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from bot.concurrency.urgency import Urgency, urgency_now
@@ -29,6 +27,8 @@ from bot.slack.web_api.unstored_calls import UNSTORED_SHARE, UnstoredCalls
 
 log = get_logger(__name__)
 
+Turn = asyncio.Future[None]
+
 LONGEST_HOLD_SECONDS: Final = 10.0
 """For a longer ``Retry-After`` the call fails here, and durable work is postponed."""
 LONGEST_TURN_SECONDS: Final = 90.0
@@ -38,13 +38,6 @@ ANSWERS_OF_FIVE: Final = 3
 READ_BY_DECISIONS: Final = frozenset({INFO, MEMBERS, USER})
 """What a decision reads. An answer that is no look-up may use all calls of the last two: admins
 must be able to revoke rights while others press buttons."""
-
-
-@dataclass(order=True, slots=True)
-class _Waiter:
-    urgency: Urgency
-    number: int
-    turn: "asyncio.Future[None]" = field(compare=False)
 
 
 class RateLimiter:
@@ -67,11 +60,10 @@ class RateLimiter:
         self.unstored = UnstoredCalls(monotonic, scale)
         self._learnt_until: dict[str, float] = {}
         self._held_until: dict[str, float] = {}
-        self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
+        self._waiting: defaultdict[str, list[tuple[Urgency, Turn]]] = defaultdict(list)
         self._serving: dict[str, asyncio.Task[None]] = {}
         self._reporting: set[asyncio.Task[Any]] = set()
         self._lister: asyncio.Task[Any] | None = None
-        self._numbers = itertools.count()
 
     def limit_of(self, method: str, arguments: Mapping[str, Any]) -> tuple[str, Limit] | None:
         """Return the key a call counts under, and the current limit; None if there is none."""
@@ -216,8 +208,8 @@ class RateLimiter:
             await self._sleep(seconds)
 
     async def _wait_for_turn(self, key: str, limit: Limit, urgency: Urgency) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting[key], _Waiter(urgency, next(self._numbers), turn))
+        turn: Turn = asyncio.get_running_loop().create_future()
+        self._waiting[key].append((urgency, turn))
         if key not in self._serving:
             self._serving[key] = asyncio.create_task(self._serve(key, limit))
         try:
@@ -227,18 +219,20 @@ class RateLimiter:
             raise SlackRateLimited(retry_after_seconds=limit.seconds) from None
 
     async def _serve(self, key: str, limit: Limit) -> None:
-        """Release waiting calls, the most urgent first, until none is left."""
-        while waiting := [each for each in self._waiting[key] if not each.turn.done()]:
-            self._waiting[key] = waiting
-            heapq.heapify(waiting)
+        """Release waiting calls until none is left."""
+        while waiting := self._still_waiting(key):
             calls, again_seconds = await self.take(key, limit, len(waiting))
-            for _ in range(min(calls, len(waiting))):
-                turn = heapq.heappop(waiting).turn
-                if not turn.done():
-                    turn.set_result(None)
-            if waiting:
+            for _, turn in self._still_waiting(key)[:calls]:
+                turn.set_result(None)
+            if self._still_waiting(key):
                 await self._sleep(again_seconds)
         del self._waiting[key], self._serving[key]
+
+    def _still_waiting(self, key: str) -> list[tuple[Urgency, Turn]]:
+        """Return the calls without a turn, the most urgent first, then by arrival."""
+        waiting = [each for each in self._waiting[key] if not each[1].done()]
+        self._waiting[key] = sorted(waiting, key=itemgetter(0))
+        return self._waiting[key]
 
 
 def _is_shared(key: str, urgency: Urgency) -> bool:
