@@ -94,7 +94,8 @@ async def test_over_socket_mode_the_same_listener_answers_and_http_accepts_no_re
         assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
         ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
         assert "Got it: I will post the recording" in ack.text
-        malformed = await SocketEnvelopes(slack.socket_mode).interaction({"type": "block_actions"})
+        envelopes = SocketEnvelopes(slack.socket_mode)
+        malformed = await envelopes.send("interactive", {"type": "block_actions"})
         assert malformed.arrived, "or Slack would send it again and again"
         assert (
             'turned_away_total{cause="malformed"} 1.0' in application.metrics.render()[0].decode()

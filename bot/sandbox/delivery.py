@@ -6,7 +6,7 @@ import json
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -25,10 +25,18 @@ class Ack:
     """The app's answer; over a socket 200 means an ack and 0 means none."""
 
     status: int
-    text: str
-    blocks: tuple[Mapping[str, Any], ...]
     seconds: float
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The text to show; empty if there is none."""
+        return str(self.body.get("text") or "")
+
+    @property
+    def blocks(self) -> tuple[Mapping[str, Any], ...]:
+        """The blocks to show."""
+        return tuple(self.body.get("blocks") or ())
 
     @property
     def arrived(self) -> bool:
@@ -39,16 +47,8 @@ class Ack:
 class EventDelivery(Protocol):
     """A way for payloads to reach the app."""
 
-    async def command(self, form: Mapping[str, str]) -> Ack:
-        """Deliver a slash command."""
-        ...
-
-    async def interaction(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver a shortcut, a button press or a submission."""
-        ...
-
-    async def event(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver an event callback."""
+    async def send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
+        """Deliver a command, an interaction or an event."""
         ...
 
 
@@ -59,22 +59,14 @@ class SignedPosts:
         self._events_url = events_url
         self._secret = signing_secret
 
-    async def command(self, form: Mapping[str, str]) -> Ack:
-        """Deliver a slash command as a form."""
-        return await self._post(urlencode(form), "application/x-www-form-urlencoded")
-
-    async def interaction(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver the payload as the one field of a form."""
-        form = urlencode({"payload": json.dumps(payload)})
-        return await self._post(form, "application/x-www-form-urlencoded")
-
-    async def event(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver the callback as JSON."""
-        return await self._post(json.dumps(payload), "application/json")
-
-    async def _post(self, body: str, content_type: str) -> Ack:
-        headers = signature_headers(self._secret, body)
-        headers["Content-Type"] = content_type
+    async def send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
+        """Deliver an event as JSON, a command as a form, an interaction as its only field."""
+        if kind == "events_api":
+            body, content_type = json.dumps(payload), "application/json"
+        else:
+            form = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
+            body, content_type = urlencode(form), "application/x-www-form-urlencoded"
+        headers = {**signature_headers(self._secret, body), "Content-Type": content_type}
         client = httpx.AsyncClient(
             verify=_TRUSTING_NOBODY, trust_env=False, timeout=_DEADLINE_SECONDS
         )
@@ -83,12 +75,10 @@ class SignedPosts:
             response = await client.post(self._events_url, content=body, headers=headers)
             seconds = time.perf_counter() - began
         is_json = response.headers.get("content-type", "").startswith("application/json")
-        if is_json and response.content:
-            parsed = response.json()
-            answer: dict[str, Any] = parsed if isinstance(parsed, dict) else {"text": parsed}
-        else:
-            answer = {"text": response.text}
-        return _ack(response.status_code, answer, seconds)
+        answer = response.json() if is_json and response.content else response.text
+        return Ack(
+            response.status_code, seconds, answer if isinstance(answer, dict) else {"text": answer}
+        )
 
 
 class SocketEnvelopes:
@@ -97,23 +87,12 @@ class SocketEnvelopes:
     def __init__(self, socket_mode: SocketModeServer) -> None:
         self._socket_mode = socket_mode
 
-    async def command(self, form: Mapping[str, str]) -> Ack:
-        """Deliver a slash command."""
-        return await self._send("slash_commands", form)
-
-    async def interaction(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver a shortcut, a button press or a submission."""
-        return await self._send("interactive", payload)
-
-    async def event(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver an event callback."""
-        return await self._send("events_api", payload)
-
-    async def _send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
+    async def send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
+        """Deliver it in an envelope, and wait for the ack as long as Slack does."""
         began = time.perf_counter()
         ack = await self._socket_mode.send(kind, payload, timeout_seconds=_ACK_SECONDS)
         seconds = time.perf_counter() - began
-        return _ack(0 if ack is None else 200, {} if ack is None else ack.payload, seconds)
+        return Ack(0, seconds, {}) if ack is None else Ack(200, seconds, ack.payload)
 
 
 def signature_headers(
@@ -125,8 +104,3 @@ def signature_headers(
     base = f"v0:{stamp}:".encode() + sent
     digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": str(stamp), "X-Slack-Signature": f"v0={digest}"}
-
-
-def _ack(status: int, body: Mapping[str, Any], seconds: float) -> Ack:
-    blocks = tuple(body.get("blocks") or ())
-    return Ack(status, str(body.get("text") or ""), blocks, seconds, body)

@@ -22,7 +22,8 @@ class AppEvents:
 
         ``outer`` replaces fields of the envelope, such as ``team_id`` and ``authorizations``.
         """
-        return await self._delivery.event(
+        return await self._delivery.send(
+            "events_api",
             {
                 "token": "dead",
                 "team_id": self.workspace.team_id,
@@ -42,7 +43,7 @@ class AppEvents:
                     }
                 ],
                 **outer,
-            }
+            },
         )
 
     async def remove_app(self) -> None:

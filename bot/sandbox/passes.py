@@ -3,22 +3,15 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 class PassError(Exception):
-    """The secret is not valid."""
+    """The secret is not valid: never issued, expired or used up."""
 
-
-class PassUnknownError(PassError):
-    """The secret was never issued."""
-
-
-class PassExpiredError(PassError):
-    """The secret has expired."""
-
-
-class PassUsedError(PassError):
-    """The secret is used up."""
+    def __init__(self, reason: Literal["unknown", "expired", "used"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -49,10 +42,10 @@ class Passes:
         """
         issued = self._issued.get((kind, secret))
         if issued is None:
-            raise PassUnknownError
+            raise PassError("unknown")
         if self._clock() > issued.expires_at:
-            raise PassExpiredError
+            raise PassError("expired")
         if issued.uses_left < 1:
-            raise PassUsedError
+            raise PassError("used")
         self._issued[kind, secret] = replace(issued, uses_left=issued.uses_left - 1)
         return issued.about

@@ -42,7 +42,7 @@ class SlackPerson(AppEvents):
             "trigger_id": trigger_id or self.workspace.issue_trigger(user_id),
             **overrides,
         }
-        ack = await self._delivery.command(form)
+        ack = await self._delivery.send("slash_commands", form)
         self._show(ack, channel_id, user_id)
         return ack
 
@@ -216,7 +216,7 @@ class SlackPerson(AppEvents):
         if channel_id is not None:
             payload["channel"] = {"id": channel_id, "name": channel_id.lower()}
             payload["response_url"] = self.workspace.issue_response_url(user_id, channel_id)
-        ack = await self._delivery.interaction(payload)
+        ack = await self._delivery.send("interactive", payload)
         if channel_id is not None:
             self._show(ack, channel_id, user_id)
         return ack
@@ -226,7 +226,7 @@ class SlackPerson(AppEvents):
         return user.team_id if user else self.workspace.team_id
 
     def _show(self, ack: Ack, channel_id: str, user_id: str) -> None:
-        if ack.arrived:
+        if ack.arrived and (ack.text or ack.blocks):
             self.workspace.show_answer(channel_id, user_id, ack.body)
 
 

@@ -209,19 +209,37 @@ class Workspace(Roster):
         self.ephemerals.append(shown)
         return shown
 
-    def show_answer(self, channel_id: str, user_id: str, body: Mapping[str, Any]) -> None:
-        """Show an ack's body: to the person, or to all with ``response_type: in_channel``."""
-        if not body.get("text") and not body.get("blocks"):
-            return
+    def show_answer(
+        self,
+        channel_id: str,
+        user_id: str,
+        body: Mapping[str, Any],
+        *,
+        via: Literal["response_url", "ack"] = "ack",
+    ) -> Breach | None:
+        """Show the app's answer to a person, or to all with ``response_type: in_channel``.
+
+        Returns why Slack would refuse it; None once it is shown.
+        """
         breach = check_message(body, unknown=self.unknown_blocks)
         if breach:
-            self.note_breach("ack", breach)
-            return
+            self.note_breach(via, breach)
+            return breach
         text, blocks = str(body.get("text") or ""), tuple(body.get("blocks") or ())
         if body.get("response_type") == "in_channel":
-            self.post(Message(channel_id, "", self.bot_user_id, text, blocks))
+            self.post(
+                Message(
+                    channel_id,
+                    "",
+                    self.bot_user_id,
+                    text,
+                    blocks,
+                    thread_ts=body.get("thread_ts") or None,
+                )
+            )
         else:
-            self.show(Ephemeral(channel_id, user_id, text, blocks, via="ack"))
+            self.show(Ephemeral(channel_id, user_id, text, blocks, via=via))
+        return None
 
     def view(self, view_id: str) -> View:
         """Return a modal or an App Home by its id; KeyError if there is none."""

@@ -130,9 +130,9 @@ async def test_a_command_and_a_press_arrive_over_a_socket(slack, api, workspace,
     assert got[0]["type"] == "slash_commands"
     assert got[0]["accepts_response_payload"]
     acking.clear()
-    assert await slack.send_envelope("events_api", {}, timeout_seconds=0.05) is None
+    assert await slack.socket_mode.send("events_api", {}, timeout_seconds=0.05) is None
     acking.set()
-    again = await slack.redeliver(slack.socket_mode.envelope_ids[-1])
+    again = await slack.socket_mode.redeliver(slack.socket_mode.envelope_ids[-1])
     assert again is not None
     assert got[-1]["retry_attempt"] == 1
     assert (await http.get(opened["url"].replace("ws", "http", 1))).status_code == 403

@@ -115,7 +115,7 @@ async def test_an_envelope_delivered_twice_is_handled_once(scene):
     await scene.people.command(ALICE, CHANNEL, CALL)
     (envelope_id,) = scene.slack.socket_mode.envelope_ids
 
-    again = await scene.slack.redeliver(envelope_id)
+    again = await scene.slack.socket_mode.redeliver(envelope_id)
 
     assert again
     assert again.payload["text"] == ALREADY

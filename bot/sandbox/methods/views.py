@@ -5,8 +5,14 @@ from typing import Any, Literal
 
 from bot.sandbox.method import Arguments, Method, RefusalError, refuse
 from bot.sandbox.objects import View
-from bot.sandbox.passes import PassExpiredError, PassUnknownError, PassUsedError
+from bot.sandbox.passes import PassError
 from bot.sandbox.workspace import Workspace
+
+_TRIGGER_ERRORS = {
+    "unknown": "invalid_trigger_id",
+    "expired": "expired_trigger_id",
+    "used": "exchanged_trigger_id",
+}
 
 
 def _view_body(
@@ -42,12 +48,8 @@ def _push(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 def _redeemed(workspace: Workspace, arguments: Arguments) -> Mapping[str, str]:
     try:
         return workspace.passes.redeem("trigger", arguments.text("trigger_id"))
-    except PassExpiredError:
-        raise RefusalError("expired_trigger_id") from None
-    except PassUsedError:
-        raise RefusalError("exchanged_trigger_id") from None
-    except PassUnknownError:
-        raise RefusalError("invalid_trigger_id") from None
+    except PassError as error:
+        raise RefusalError(_TRIGGER_ERRORS[error.reason]) from None
 
 
 def _shown(workspace: Workspace, body: dict[str, Any], about: Mapping[str, str]) -> dict[str, Any]:

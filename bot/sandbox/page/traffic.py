@@ -10,6 +10,7 @@ from bot.sandbox.delivery import Ack, EventDelivery
 from bot.sandbox.objects import Call
 from bot.sandbox.polyai_calls import Request
 from bot.sandbox.polyai_server import PolyAISandbox
+from bot.sandbox.socket_mode import EnvelopeKind
 from bot.sandbox.workspace import Workspace
 
 SHOWN: Final = ("channel", "user", "ts", "thread_ts", "file", "filename", "length", "users")
@@ -44,33 +45,23 @@ class WatchedDelivery:
         self._delivery = delivery
         self.steps: list[Step] = []
 
-    async def command(self, form: Mapping[str, str]) -> Ack:
-        """Deliver a slash command."""
+    async def send(self, kind: EnvelopeKind, payload: Mapping[str, Any]) -> Ack:
+        """Deliver it, and record the request with its answer."""
         at = time.time()
-        ack = await self._delivery.command(form)
-        self._keep(at, f"{form['command']} {form['text']}", form["user_id"], ack)
-        return ack
-
-    async def interaction(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver a shortcut, a press or a submission."""
-        at = time.time()
-        ack = await self._delivery.interaction(payload)
-        actions = ", ".join(each["action_id"] for each in payload.get("actions", ()))
-        self._keep(at, f"{payload['type']} {actions}", payload["user"]["id"], ack)
-        return ack
-
-    async def event(self, payload: Mapping[str, Any]) -> Ack:
-        """Deliver an event."""
-        at = time.time()
-        ack = await self._delivery.event(payload)
-        self._keep(at, f"event {payload['event']['type']}", "", ack)
-        return ack
-
-    def _keep(self, at: float, says: str, who: str, ack: Ack) -> None:
+        ack = await self._delivery.send(kind, payload)
         about = f"signed · answered {ack.status} in {ack.seconds * 1000:.0f} ms"
-        if who:
-            about = f"{who} · {about}"
+        match kind:
+            case "slash_commands":
+                says = f"{payload['command']} {payload['text']}"
+                about = f"{payload['user_id']} · {about}"
+            case "interactive":
+                actions = ", ".join(each["action_id"] for each in payload.get("actions", ()))
+                says = f"{payload['type']} {actions}"
+                about = f"{payload['user']['id']} · {about}"
+            case _:
+                says = f"event {payload['event']['type']}"
         self.steps.append(Step(at, "Slack → bot", _short(says), about, not ack.arrived))
+        return ack
 
 
 def traffic(
