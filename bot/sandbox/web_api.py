@@ -10,13 +10,12 @@ from aiohttp import web
 
 from bot.sandbox.faults import Fault, Faults
 from bot.sandbox.method import Arguments, Method, RefusalError, require_scope
-from bot.sandbox.methods import apps, blocks, chat, conversations, files, users, views
+from bot.sandbox.methods import apps, chat, conversations, files, users, views
 from bot.sandbox.objects import Call
 from bot.sandbox.workspace import Workspace
 
 METHODS: dict[str, Method] = {
     **apps.METHODS,
-    **blocks.METHODS,
     **chat.METHODS,
     **conversations.METHODS,
     **files.METHODS,

@@ -1,4 +1,4 @@
-"""``chat.*`` and ``auth.test``."""
+"""``chat.*``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -121,20 +121,7 @@ def _permalink(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     return {"channel": channel.id, "permalink": link}
 
 
-def _auth_test(workspace: Workspace, _arguments: Arguments) -> dict[str, Any]:
-    return {
-        "url": "https://sandbox.slack.com/",
-        "team": "Sandbox",
-        "user": "callaudio",
-        "team_id": workspace.team_id,
-        "user_id": workspace.bot_user_id,
-        "bot_id": workspace.bot_id,
-        "is_enterprise_install": False,
-    }
-
-
 METHODS = {
-    "auth.test": Method(_auth_test),
     "chat.postMessage": Method(_post_message, ("channel",), ("chat:write",)),
     "chat.postEphemeral": Method(_post_ephemeral, ("channel", "user"), ("chat:write",)),
     "chat.update": Method(_update, ("channel", "ts"), ("chat:write",)),

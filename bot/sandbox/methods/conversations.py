@@ -1,10 +1,12 @@
-"""``conversations.*``."""
+"""``conversations.*`` and ``users.conversations``, in pages with opaque cursors."""
 
-from typing import Any
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from bot.sandbox.method import Arguments, Method, RefusalError, require_scope
 from bot.sandbox.methods.chat import message_body
-from bot.sandbox.methods.paging import page
 from bot.sandbox.methods.reach import joined_channel, message_at, seen_channel
 from bot.sandbox.objects import Channel, Message
 from bot.sandbox.workspace import Workspace
@@ -12,6 +14,28 @@ from bot.sandbox.workspace import Workspace
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 _MOST_IN_GROUP_DM = 8
+_DEFAULT_PAGE = 100
+_LARGEST_PAGE = 999  # docs: "under 1,000"
+_Item = TypeVar("_Item")
+
+
+def _page(arguments: Arguments, items: Sequence[_Item], label: str) -> tuple[list[_Item], str]:
+    """Return one page, and the cursor of the next; ``label`` ties a cursor to its list."""
+    limit = arguments.number("limit", _DEFAULT_PAGE) or _DEFAULT_PAGE
+    if not 1 <= limit <= _LARGEST_PAGE:
+        raise RefusalError("invalid_limit")
+    start, cursor = 0, arguments.text("cursor")
+    if cursor:
+        try:
+            word, owner, number = base64.b64decode(cursor, validate=True).decode().split(":")
+            start = int(number)
+        except (binascii.Error, ValueError):
+            raise RefusalError("invalid_cursor") from None
+        if word != "next" or owner != label:
+            raise RefusalError("invalid_cursor")
+    following = start + limit
+    token = base64.b64encode(f"next:{label}:{following}".encode()).decode()
+    return list(items[start:following]), token if following < len(items) else ""
 
 
 def _channel_body(workspace: Workspace, channel: Channel) -> dict[str, Any]:
@@ -55,7 +79,7 @@ def _info(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
 
 def _members(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     channel = seen_channel(workspace, arguments.text("channel"), "read")
-    members, cursor = page(arguments, workspace.everyone_in(channel), channel.id)
+    members, cursor = _page(arguments, workspace.everyone_in(channel), channel.id)
     return {"members": members, "response_metadata": {"next_cursor": cursor}}
 
 
@@ -111,7 +135,7 @@ def _listed(
         if _seconds(oldest) < _seconds(message.ts) < _seconds(latest)
         or (inclusive and message.ts in (oldest, latest))
     ]
-    shown, cursor = page(arguments, within, label)
+    shown, cursor = _page(arguments, within, label)
     bodies = []
     for message in shown:
         body = message_body(workspace, message)
@@ -169,7 +193,7 @@ def _of_bot(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
         and _IN_LISTS.get(channel.family, channel.family) in types
         and not (arguments.flag("exclude_archived") and channel.is_archived)
     ]
-    shown, cursor = page(arguments, mine, "users.conversations")
+    shown, cursor = _page(arguments, mine, "users.conversations")
     bodies = [_channel_body(workspace, channel) for channel in shown]
     return {"channels": bodies, "response_metadata": {"next_cursor": cursor}}
 
