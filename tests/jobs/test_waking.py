@@ -16,11 +16,7 @@ from bot.store.engines import sqlite_path
 from bot.store.enqueue import enqueue
 from tests.conftest import NOON
 from tests.polling import until
-
-CUT_OFF_THE_OTHERS = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
+from tests.postgresql import END_OTHER_SESSIONS
 
 
 @asynccontextmanager
@@ -98,7 +94,7 @@ async def test_a_connection_that_was_cut_is_replaced(migrated_postgresql):
     with capture_logs() as logs:
         async with heard(database) as woken:
             async with other.read() as session:
-                await session.execute(CUT_OFF_THE_OTHERS)
+                await session.execute(text(END_OTHER_SESSIONS))
             await until(lambda: woken)  # it listens again, and something may have been missed
             woken.clear()
             await store_work(other)

@@ -22,9 +22,9 @@ from bot.recordings.take_back.early_file_checks import EarlyFileChecks
 from bot.store.database import Database
 from bot.store.due_work import Due, DueWork
 from bot.store.idempotency import forget_recent
-from bot.store.tables import DeliveryRow
 from tests.conftest import NOON
 from tests.pruning.test_pruning import pruning
+from tests.recordings.deliveries.rows import delivery_row
 from tests.statements import plan_of, statements_on
 
 LATER = NOON + timedelta(days=1)
@@ -109,8 +109,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
     early_checks = EarlyFileChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
     of_call, differs = of_recording(TEAM, "default", "CA1"), TakeBackCause.REDACTION_DIFFERS
-    async with database.read() as session:
-        delivery = delivery_of(await session.get(DeliveryRow, "d1"))
+    delivery = delivery_of(delivery_row("d1", "C1", team_id=TEAM, user_id="U1"))
     with statements_on(database) as sent:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
         await files.next_in_turn()

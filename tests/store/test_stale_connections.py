@@ -12,12 +12,9 @@ from bot.store.revision import is_migrated
 from bot.store.tables import StandingRow
 from tests.conftest import NOON
 from tests.polling import until
+from tests.postgresql import END_OTHER_SESSIONS
 from tests.tcp_relay import DatabaseRelay
 
-END_EVERYBODY_ELSE = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
 AT_ONCE = 8
 
 
@@ -62,7 +59,7 @@ async def test_connections_ended_by_the_server_while_idle_are_replaced(database,
     other = Database(relay.url)
     await until(lambda: relay.connections)
     async with other.read() as session:
-        await session.execute(END_EVERYBODY_ELSE)
+        await session.execute(text(END_OTHER_SESSIONS))
     await use_several(database, AT_ONCE)
     await other.close()
 

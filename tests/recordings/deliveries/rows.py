@@ -37,6 +37,7 @@ def delivery_row(delivery_id: str, channel: str, **columns: Any) -> DeliveryRow:
         "source": "command",
         "agent_name": "default",
         "conversation_id": f"CA{delivery_id}",
+        "kind": "audio",
         "direction": "combined",
         "asked_redacted": False,
         "origin_channel_id": channel,

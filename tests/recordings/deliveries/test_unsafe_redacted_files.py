@@ -124,11 +124,9 @@ def check(
     ],
 )  # fmt: skip
 async def test_a_recording_is_refused_until_a_later_check_proves_it(database, checks, refused):
+    delivery = delivery_of(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
     async with database.write() as session:
-        session.add(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
         session.add_all([check(*each) for each in checks])
-    async with database.read() as session:
-        delivery = delivery_of(await session.get(DeliveryRow, "1"))
     safety = RedactionSafety(database)
 
     found = []
@@ -154,16 +152,12 @@ async def test_a_recording_is_refused_until_a_later_check_proves_it(database, ch
 async def test_while_deliveries_are_frozen_every_recording_is_refused(
     database, frozen_at, verdict, refusal
 ):
+    delivery = delivery_of(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
     async with database.write() as session:
-        session.add(
-            delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE", conversation_id=CALL)
-        )
         session.add(check(1, "combined", verdict))
         for number, at in enumerate(frozen_at):
             about = {"team_id": TEAM, "checked_at": NOON, "verdict": "broken"}
             session.add(CanaryRow(conversation=f"{number}", frozen_at=at, **about))
-    async with database.read() as session:
-        delivery = delivery_of(await session.get(DeliveryRow, "1"))
     safety = RedactionSafety(database)
 
     assert await safety.is_frozen() is (refusal is DeliveriesFrozen)
