@@ -143,12 +143,13 @@ async def running(
 class Runs:
     """Work that records its runs, and waits for its release if it has to."""
 
-    def __init__(self, *results: object) -> None:
+    def __init__(self, *results: object, waits: bool = False) -> None:
         self.results = list(results)
         self.ran: list[str] = []
         self.now = self.most = 0
         self.hold = asyncio.Event()
-        self.hold.set()
+        if not waits:
+            self.hold.set()
 
     async def __call__(self, due: Due) -> datetime | None:
         self.ran.append(due.key)
@@ -166,9 +167,8 @@ class Runs:
 
 async def test_waiting_work_of_slow_agents_leaves_room_for_other_agents():
     slow = [f"{name}{number}" for number in range(40) for name in "st"]
-    table, runs = Table(*slow), Runs()
+    table, runs = Table(*slow), Runs(waits=True)
     table.flows |= {key: 1 if key.startswith("s") else 2 for key in slow}
-    runs.hold.clear()
 
     def all_but_one() -> int:
         return max(0, runs.now - 1)
@@ -187,8 +187,7 @@ async def test_waiting_work_of_slow_agents_leaves_room_for_other_agents():
 
 
 async def test_all_due_work_is_run_once_with_a_limit_at_a_time():
-    table, runs = Table(*(f"d{number}" for number in range(10))), Runs()
-    runs.hold.clear()
+    table, runs = Table(*(f"d{number}" for number in range(10))), Runs(waits=True)
     async with running(table, runs, at_once=3):
         await until(lambda: runs.now == 3)
         runs.hold.set()
@@ -218,8 +217,7 @@ async def test_nothing_is_claimed_while_requests_are_in_flight():
 
 
 async def test_waiting_work_takes_no_slot_and_is_limited():
-    table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs()
-    runs.hold.clear()
+    table, runs = Table(*(f"d{number:02}" for number in range(50))), Runs(waits=True)
     waits = lambda: max(0, runs.now - 1)  # noqa: E731 - as it is passed in
     async with running(table, runs, at_once=3, poll_seconds=0.01, waiting=waits):
         # One runs. There is room for two more besides the waiting ones, at most eight times three.
@@ -325,8 +323,7 @@ async def test_an_unavailable_database_is_awaited_and_uses_no_try():
 
 
 async def test_an_end_is_stored_when_the_database_is_available_again():
-    table, runs = Table("d1"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1"), Runs(waits=True)
     with capture_logs():
         async with running(table, runs):
             await until(lambda: runs.ran)
@@ -350,8 +347,7 @@ async def test_after_an_outage_no_work_is_taken_over_before_its_lease_can_be_ren
 
 
 async def test_work_that_another_worker_took_over_is_cancelled():
-    table, runs = Table("d1", "d2"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1", "d2"), Runs(waits=True)
     with capture_logs() as logs:
         async with running(table, runs, lease=timedelta(seconds=0.05)):
             await until(lambda: runs.now == 2)
@@ -365,8 +361,7 @@ async def test_work_that_another_worker_took_over_is_cancelled():
 
 
 async def test_running_work_with_an_expired_lease_is_not_run_twice_in_a_process():
-    table, runs = Table("d1"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1"), Runs(waits=True)
     with capture_logs() as logs:
         async with running(table, runs) as loop:
             await until(lambda: runs.now == 1)
@@ -410,8 +405,7 @@ async def test_work_that_is_claimed_again_while_its_end_is_being_stored_runs_aga
 
 
 async def test_work_interrupted_by_a_stop_is_released():
-    table, runs = Table("d1", "d2"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1", "d2"), Runs(waits=True)
     async with running(table, runs) as loop:
         await until(lambda: runs.now == 2)
     assert table.released == ["d1", "d2"]
@@ -420,8 +414,7 @@ async def test_work_interrupted_by_a_stop_is_released():
 
 
 async def test_a_stop_waits_for_work_that_ends_soon():
-    table, runs = Table("d1"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1"), Runs(waits=True)
     loop = WorkLoop(
         due_work=table, kinds=[WorkKind("deliver", runs, at_once=1)], clock=lambda: table.now
     )
@@ -460,8 +453,7 @@ async def test_a_stop_releases_cancelled_work_and_keeps_the_lease_of_work_that_d
 
 
 async def test_a_stop_ends_although_the_database_is_unavailable():
-    table, runs = Table("d1"), Runs()
-    runs.hold.clear()
+    table, runs = Table("d1"), Runs(waits=True)
 
     async def release(held: list[Due]) -> None:  # noqa: ARG001 - the table's own
         raise AWAY
@@ -488,9 +480,8 @@ async def test_work_that_cannot_be_given_up_is_set_aside_after_repeated_deaths()
 
 
 async def test_while_one_suspect_runs_no_other_is_claimed():
-    table, runs = Table("suspect"), Runs()
+    table, runs = Table("suspect"), Runs(waits=True)
     table.takeovers["suspect"] = SUSPECT_FROM
-    runs.hold.clear()
     async with running(table, runs) as loop:
         await until(lambda: runs.now == 1)
         table.due["other"] = NOON

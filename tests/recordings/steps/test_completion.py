@@ -38,38 +38,6 @@ class Overtaken(DeliveryStore):
         return delivery
 
 
-@pytest.mark.parametrize(
-    ("meanwhile", "left"),
-    [
-        pytest.param({"file_id": "F0NEW"}, [], id="uploaded, and never shared"),
-        pytest.param({"file_id": "F0NEW", "share_tried_at": NOON}, ["F0NEW"], id="perhaps visible"),
-        pytest.param(
-            {"file_id": "F0NEW", "picture_file_id": "F0PIC", "share_tried_at": NOON},
-            ["F0NEW", "F0PIC"],
-            id="with its picture",
-        ),
-    ],
-)
-async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
-    database, meanwhile, left
-):
-    delivery = await stored_delivery(database)
-    log = Overtaken(database, **meanwhile)
-    check_schedule = FileCheckSchedule(keep=None, check_every=CHECK_EVERY)
-    completion = Completion(
-        deliveries=log, sharing=None, metrics=Metrics(), check_schedule=check_schedule
-    )
-
-    await completion.fail(delivery.id, PROBLEM)
-    assert (await log.read(delivery.id)).state is State.FAILED
-
-    async with database.read() as session:
-        found = await session.scalars(
-            select(OrphanedFileRow.file_id).order_by(OrphanedFileRow.file_id)
-        )
-        assert list(found) == left
-
-
 TOOK, KEEP = timedelta(seconds=7), timedelta(hours=1)
 WATCHED = {"check_audience", "check_shares", "take_back"}
 
@@ -141,6 +109,32 @@ class Ending(SharingSetup):
 @pytest.fixture
 def ending(sqlite_store: Database) -> Ending:
     return Ending(sqlite_store)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "left"),
+    [
+        pytest.param({"file_id": "F0NEW"}, [], id="uploaded, and never shared"),
+        pytest.param({"file_id": "F0NEW", "share_tried_at": NOON}, ["F0NEW"], id="perhaps visible"),
+        pytest.param(
+            {"file_id": "F0NEW", "picture_file_id": "F0PIC", "share_tried_at": NOON},
+            ["F0NEW", "F0PIC"],
+            id="with its picture",
+        ),
+    ],
+)
+async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
+    database, meanwhile, left
+):
+    delivery = await stored_delivery(database)
+    overtaken = Overtaken(database, **meanwhile)
+    await Ending(database).completion(deliveries=overtaken).fail(delivery.id, PROBLEM)
+    assert (await overtaken.read(delivery.id)).state is State.FAILED
+    async with database.read() as session:
+        found = await session.scalars(
+            select(OrphanedFileRow.file_id).order_by(OrphanedFileRow.file_id)
+        )
+        assert list(found) == left
 
 
 @pytest.mark.parametrize("ts", ["2.0", None], ids=["shown", "not shown"])

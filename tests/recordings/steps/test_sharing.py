@@ -23,7 +23,7 @@ from bot.recordings.steps.share_attempts import LONGEST_DECISION_AGE, DecisionOu
 from bot.recordings.steps.sharing import MOST_TRIES_IN_A_ROW, Sharing
 from bot.store.database import Database
 from bot.store.tables import OrphanedFileRow
-from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW
+from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import later_events, stored_delivery
 
@@ -319,11 +319,8 @@ async def test_an_upload_that_another_worker_fetched_after_a_thaw_is_not_dropped
         share_tried_at=NOON - timedelta(minutes=2),
         thawed_at=NOON - timedelta(minutes=1),
     )
-
-    async def fetch_again() -> None:
-        await setup.deliveries.change(delivery, {"file_id": "F2", "share_tried_at": None})
-
-    setup.slack.before_look = fetch_again
+    another = {"file_id": "F2", "share_tried_at": None}
+    setup.slack.before_look = lambda: setup.deliveries.change(delivery, another)
 
     result = await setup.share(delivery, Decider(Outcome.REDACTED))
 
@@ -372,11 +369,6 @@ async def test_while_each_change_takes_long_nothing_is_shared_and_the_work_is_re
 
 
 TRIED = NOON - timedelta(minutes=1)
-
-
-class Passing(CallAudioError):
-    code = "slack_unavailable"
-    retryable = True
 
 
 @pytest.mark.parametrize(
