@@ -1,4 +1,4 @@
-"""A Slack workspace with one of each, and a caller that speaks its Web API."""
+"""A Slack workspace with one of each, a caller that speaks its Web API, and an app with people."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,12 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 
+from bot.sandbox.person import SlackClientSide
 from bot.sandbox.slack_server import SlackSandbox
 from bot.sandbox.workspace import Workspace
 from tests.loopback import http_client
 
 PUBLIC, PRIVATE, ARCHIVED, FOREIGN = "C0PUBLIC01", "C0PRIVATE1", "C0ARCHIVED", "C0FOREIGN1"
+
+TITLE = {"type": "plain_text", "text": "T"}
+MODAL = {"type": "modal", "title": TITLE, "submit": TITLE, "blocks": [], "private_metadata": "ids"}
 
 
 @dataclass
@@ -65,3 +70,38 @@ async def slack(workspace) -> AsyncIterator[SlackSandbox]:
 @pytest.fixture
 def api(http, slack, workspace) -> SlackApi:
     return SlackApi(http, slack, workspace)
+
+
+class App:
+    """A server that keeps what it got and acks with ``answer``."""
+
+    def __init__(self):
+        self.got = []
+        self.answer = lambda: web.Response(text="on it")
+
+    async def handle(self, request):
+        self.got.append((request.headers.copy(), await request.text()))
+        return self.answer()
+
+
+@pytest.fixture
+async def app():
+    app = App()
+    server = web.Application()
+    server.router.add_post("/slack/events", app.handle)
+    runner = web.AppRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    app.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    yield app
+    await runner.cleanup()
+
+
+@pytest.fixture
+def people(slack, app):
+    return SlackClientSide(slack.workspace, app.url)
+
+
+async def open_modal(api, workspace):
+    trigger = workspace.issue_trigger("U0ALICE")
+    return await api("views.open", trigger_id=trigger, view=MODAL)

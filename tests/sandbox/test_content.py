@@ -1,14 +1,11 @@
 """Messages and views are checked by the same rules in every method of the stand-in."""
 
-import pytest
 from aiohttp import web
 
 from bot.sandbox.content import Breach, check_message, check_view
-from tests.sandbox.conftest import PUBLIC
-from tests.sandbox.test_people import MODAL, app, open_modal, people
+from tests.sandbox.conftest import MODAL, PUBLIC, open_modal
 from tests.tables import each_row
 
-__all__ = ["app", "people"]
 TEXT = {"type": "plain_text", "text": "T"}
 INPUT = {"type": "input", "label": TEXT, "element": {"type": "plain_text_input"}}
 VIEW = {"type": "modal", "title": TEXT, "blocks": [{"type": "divider"}]}
@@ -43,7 +40,7 @@ def judged(view, unknown=()) -> Breach | None:
     )
 
 
-@pytest.mark.parametrize(("body", "error"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
+@each_row(("body", "error"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
 def test_each_message_that_slack_would_refuse_is_refused(body, error):
     breach = check_message(body)
     assert (breach.error, breach.is_fault) == (error, True)
@@ -77,10 +74,8 @@ def test_content_that_depends_on_the_workspace_is_refused_without_a_violation():
     assert (new.error, new.is_fault) == ("invalid_blocks", False)
 
 
-@pytest.mark.parametrize(("body", "error"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
-async def test_every_method_that_posts_checks_its_content(
-    people, app, api, http, workspace, body, error
-):
+async def test_every_method_that_posts_checks_its_content(people, app, api, http, workspace):
+    body, error = BAD_MESSAGES["nonsense"]
     answer = await api("chat.postMessage", channel=PUBLIC, **body)
     assert answer["error"] == error
     url = workspace.issue_response_url("U0ALICE", PUBLIC)
@@ -94,18 +89,20 @@ async def test_every_method_that_posts_checks_its_content(
     assert ways == [f"{way}: {error}" for way in ("chat.postMessage", "response_url", "ack")]
 
 
-@pytest.mark.parametrize(("view", "error"), BAD_VIEWS.values(), ids=BAD_VIEWS)
-async def test_every_method_that_shows_a_modal_checks_its_content(
-    people, app, api, workspace, view, error
-):
+async def test_every_method_that_shows_a_modal_checks_its_content(people, app, api, workspace):
     view_id = (await open_modal(api, workspace))["view"]["id"]
-    if view is not None:
-        trigger = workspace.issue_trigger("U0ALICE")
-        assert (await api("views.open", trigger_id=trigger, view=view))["error"] == error
-        assert (await api("views.update", view_id=view_id, view=view))["error"] == error
-    app.answer = lambda: web.json_response({"response_action": "update", "view": view})
-    await people.view_submission("U0ALICE", view_id, {})
+    view, error = BAD_VIEWS["no title"]
+    trigger = workspace.issue_trigger("U0ALICE")
+    assert (await api("views.open", trigger_id=trigger, view=view))["error"] == error
+    assert (await api("views.update", view_id=view_id, view=view))["error"] == error
+    for each in (view, None):
+        app.answer = lambda each=each: web.json_response(
+            {"response_action": "update", "view": each}
+        )
+        await people.view_submission("U0ALICE", view_id, {})
     assert workspace.views[view_id].body == MODAL
     ways = [violation.split(", ")[0] for violation in workspace.violations]
-    ways_in = ("views.open", "views.update", "view_submission")
-    assert ways == [f"{way}: {error}" for way in ways_in[0 if view is not None else 2 :]]
+    assert ways == [
+        f"{way}: {error}"
+        for way in ("views.open", "views.update", "view_submission", "view_submission")
+    ]

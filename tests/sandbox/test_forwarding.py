@@ -5,9 +5,7 @@ import json
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.sandbox.person import SlackClientSide
 from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
-from tests.sandbox.test_people import app  # noqa: F401 - the fixture
 
 OPEN, DM = "C0OPEN0001", "D0BETWEEN1"
 
@@ -116,8 +114,7 @@ async def test_only_people_make_public_links_and_only_where_they_may(api, worksp
         workspace.publish_link(file_id, "U0ALICE")
 
 
-async def test_the_events_are_signed_and_contain_only_ids(app, workspace, file_id):  # noqa: F811 - as above
-    people = SlackClientSide(workspace, app.url)
+async def test_the_events_are_signed_and_contain_only_ids(people, app, workspace, file_id):
     await people.forward_file("U0ALICE", file_id, PUBLIC)
     await people.publish_file("U0ALICE", file_id)
     await people.forward_file("U0ALICE", file_id, DM, sends_event=False)

@@ -10,38 +10,8 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.person import SlackClientSide, SlackSocketSide
-from tests.sandbox.conftest import PUBLIC
-
-
-class App:
-    """A server that keeps what it got and acks with ``answer``."""
-
-    def __init__(self):
-        self.got = []
-        self.answer = lambda: web.Response(text="on it")
-
-    async def handle(self, request):
-        self.got.append((request.headers.copy(), await request.text()))
-        return self.answer()
-
-
-@pytest.fixture
-async def app():
-    app = App()
-    server = web.Application()
-    server.router.add_post("/slack/events", app.handle)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    app.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    yield app
-    await runner.cleanup()
-
-
-@pytest.fixture
-def people(slack, app):
-    return SlackClientSide(slack.workspace, app.url)
+from bot.sandbox.person import SlackSocketSide
+from tests.sandbox.conftest import MODAL, PUBLIC, open_modal
 
 
 async def test_a_command_is_signed_and_its_ack_shown(people, app, workspace):
@@ -196,13 +166,9 @@ async def test_a_modal_without_a_button_cannot_be_sent(people, api, workspace):
         await people.view_submission("U0ALICE", opened["view"]["id"], {})
 
 
-TITLE = {"type": "plain_text", "text": "T"}
-MODAL = {"type": "modal", "title": TITLE, "submit": TITLE, "blocks": [], "private_metadata": "ids"}
-
-
-async def open_modal(api, workspace):
-    trigger = workspace.issue_trigger("U0ALICE")
-    return await api("views.open", trigger_id=trigger, view=MODAL)
+async def answer_with(people, app, view_id, body):
+    app.answer = lambda: web.json_response(body)
+    await people.view_submission("U0ALICE", view_id, {})
 
 
 async def test_the_answer_to_a_submission_changes_the_modal_as_slack_would(
@@ -217,12 +183,6 @@ async def test_the_answer_to_a_submission_changes_the_modal_as_slack_would(
     (broken,) = workspace.violations[1:]
     assert broken.startswith("view_submission: invalid_blocks")
     assert workspace.views[view_id].body == MODAL
-    await answer_with(
-        people, app, view_id, {"response_action": "update", "view": {**MODAL, "a": 1}}
-    )
+    view = {**MODAL, "a": 1}
+    await answer_with(people, app, view_id, {"response_action": "update", "view": view})
     assert workspace.views[view_id].body["a"] == 1
-
-
-async def answer_with(people, app, view_id, body):
-    app.answer = lambda: web.json_response(body)
-    await people.view_submission("U0ALICE", view_id, {})

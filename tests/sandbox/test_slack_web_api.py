@@ -3,10 +3,11 @@ import base64
 import pytest
 
 from bot.sandbox.passes import Passes
-from tests.sandbox.conftest import ARCHIVED, FOREIGN, PRIVATE, PUBLIC
+from tests.sandbox.conftest import ARCHIVED, FOREIGN, MODAL, PRIVATE, PUBLIC
 from tests.tables import each_row
 
 DM_OF_ALICE = "D0ALICE00"
+POST = {"channel": PUBLIC, "text": "x"}
 
 
 async def test_a_token_is_accepted_only_in_the_header(api, http, slack, workspace):
@@ -41,38 +42,18 @@ async def test_a_missing_scope_is_named(api, workspace):
     [
         ("chat.postMessage", {"text": "x"}, "missing_argument"),
         ("chat.postMessage", {"channel": PUBLIC}, "no_text"),
-        ("chat.postMessage", {"channel": PUBLIC, "text": "x" * 40_001}, "msg_too_long"),
+        ("chat.postMessage", POST | {"text": "x" * 40_001}, "msg_too_long"),
         ("chat.postMessage", {"channel": PRIVATE, "text": "x"}, "channel_not_found"),
         ("chat.postMessage", {"channel": FOREIGN, "text": "x"}, "not_in_channel"),
         ("chat.postMessage", {"channel": ARCHIVED, "text": "x"}, "is_archived"),
-        (
-            "chat.postMessage",
-            {"channel": PUBLIC, "text": "x", "thread_ts": "1.0"},
-            "thread_not_found",
-        ),
-        (
-            "chat.postMessage",
-            {"channel": PUBLIC, "text": "x", "blocks": [{"type": "video"}]},
-            "invalid_blocks",
-        ),
-        (
-            "chat.postMessage",
-            {"channel": PUBLIC, "text": "x", "blocks": "{"},
-            "invalid_blocks_format",
-        ),
-        (
-            "chat.postMessage",
-            {"channel": PUBLIC, "text": "x", "metadata": {"a": 1}},
-            "invalid_metadata_format",
-        ),
+        ("chat.postMessage", POST | {"thread_ts": "1.0"}, "thread_not_found"),
+        ("chat.postMessage", POST | {"blocks": [{"type": "video"}]}, "invalid_blocks"),
+        ("chat.postMessage", POST | {"blocks": "{"}, "invalid_blocks_format"),
+        ("chat.postMessage", POST | {"metadata": {"a": 1}}, "invalid_metadata_format"),
+        ("chat.postEphemeral", POST | {"channel": FOREIGN, "user": "U0ALICE"}, "channel_not_found"),
         (
             "chat.postEphemeral",
-            {"channel": FOREIGN, "user": "U0ALICE", "text": "x"},
-            "channel_not_found",
-        ),
-        (
-            "chat.postEphemeral",
-            {"channel": PUBLIC, "user": "U0GUEST", "text": "x"},
+            POST | {"channel": PUBLIC, "user": "U0GUEST"},
             "user_not_in_channel",
         ),
         ("chat.update", {"channel": PUBLIC, "ts": "1.0", "text": "x"}, "message_not_found"),
@@ -194,33 +175,26 @@ async def test_rate_limits_answer_429(http, slack, workspace):
     assert int(second.headers["Retry-After"]) >= 1
 
 
-async def test_a_view_needs_an_unused_recent_trigger(http, slack):
+async def test_a_view_needs_an_unused_recent_trigger(api, workspace):
     now = [1000.0]
-    workspace = slack.workspace
     workspace.passes = Passes(lambda: now[0])
-
-    async def call(method, **arguments):
-        headers = {"Authorization": f"Bearer {workspace.bot_token}"}
-        return (await http.post(slack.url + method, json=arguments, headers=headers)).json()
-
-    view = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": []}
     trigger = workspace.issue_trigger("U0ALICE")
-    opened = await call("views.open", trigger_id=trigger, view=view)
+    opened = await api("views.open", trigger_id=trigger, view=MODAL)
     assert opened["ok"]
     for trigger_id, error in ((trigger, "exchanged_trigger_id"), ("x", "invalid_trigger_id")):
-        assert (await call("views.open", trigger_id=trigger_id, view=view))["error"] == error
+        assert (await api("views.open", trigger_id=trigger_id, view=MODAL))["error"] == error
     late = workspace.issue_trigger("U0ALICE")
     now[0] += 4
-    assert (await call("views.open", trigger_id=late, view=view))["error"] == "expired_trigger_id"
-    long = {**view, "title": {"type": "plain_text", "text": "T" * 25}}
+    assert (await api("views.open", trigger_id=late, view=MODAL))["error"] == "expired_trigger_id"
+    long = {**MODAL, "title": {"type": "plain_text", "text": "T" * 25}}
     view_id, old = opened["view"]["id"], opened["view"]["hash"]
-    assert (await call("views.update", view_id=view_id, view=long))["error"] == "invalid_arguments"
-    assert (await call("views.update", view_id="V0", view=view))["error"] == "not_found"
-    assert (await call("views.update", view_id=view_id, view=view, hash=old))["ok"]
-    stale = await call("views.update", view_id=view_id, view=view, hash=old)
+    assert (await api("views.update", view_id=view_id, view=long))["error"] == "invalid_arguments"
+    assert (await api("views.update", view_id="V0", view=MODAL))["error"] == "not_found"
+    assert (await api("views.update", view_id=view_id, view=MODAL, hash=old))["ok"]
+    stale = await api("views.update", view_id=view_id, view=MODAL, hash=old)
     assert stale["error"] == "hash_conflict"
     home = {"type": "home", "blocks": [{"type": "divider"}]}
-    assert (await call("views.publish", user_id="U0ALICE", view=home))["ok"]
+    assert (await api("views.publish", user_id="U0ALICE", view=home))["ok"]
     assert workspace.homes["U0ALICE"].body == home
 
 
