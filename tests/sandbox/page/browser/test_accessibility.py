@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.demo_script import ADMIN, CLEARED, NOT_CLEARED, QUALITY, SUPPORT, call_of_today
-from tests.sandbox.page.browser.tab import DESKTOP, PHONE
+from tests.sandbox.page.browser.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 AXE = Path(__file__).parents[4] / ".cache/axe/node_modules/axe-core/axe.min.js"

@@ -1,12 +1,25 @@
-"""Other ways to request a recording: a shortcut in a thread, a digest's button, the keyboard."""
+"""Ways to request a recording: the command, a shortcut, a digest's button, the keyboard."""
 
 import pytest
 
-from bot.cli.demo_script import ADMIN, CLEARED, GENERAL, QUALITY, call_of_today
+from bot.cli.demo_script import ADMIN, CALL, CLEARED, GENERAL, QUALITY, call_of_today
 from bot.sandbox import recordings
 from tests.polling import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+SECONDS = 12.06
+
+
+async def test_a_delivered_recording_plays_to_its_end_and_the_page_explains_it(tab):
+    await tab.goes(CLEARED, QUALITY)
+    file = await tab.asks(CALL)
+    assert file.content == recordings.load("combined", redacted=False)
+    seconds, size = await tab.plays(file)
+    assert seconds == pytest.approx(SECONDS, abs=0.01)
+    assert size == len(file.content)
+    await tab.row("requested by").get_by_role("link", name="Why?").click()
+    why = "The recording is raw because everybody who could hear it is"
+    await tab.page.get_by_text(why).wait_for()
 
 
 @pytest.mark.long
