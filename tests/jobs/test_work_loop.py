@@ -60,16 +60,8 @@ class Table:
         return {kinds[0]: min(free)} if free and kinds else {}
 
     async def claim(
-        self,
-        kind: str,
-        limit: int,
-        *,
-        takes_over: bool,
-        suspects: int = 1,
-        in_turn: bool = False,
-        passed_over: Collection[int] = (),
+        self, kind: str, limit: int, *, suspects: int, passed_over: Collection[int], **_: bool
     ) -> list[Due]:
-        del takes_over, in_turn
         self.suspects_asked.append(suspects)
         self._answer()
         free = [

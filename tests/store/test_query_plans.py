@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from bot.audit.events import AuditEvent, AuditTag
 from bot.audit.log import record
-from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_statistics import DeliveryStatistics
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.redaction_safety import RedactionSafety
@@ -24,7 +23,7 @@ from bot.store.due_work import Due, DueWork
 from bot.store.idempotency import forget_recent
 from tests.conftest import NOON
 from tests.pruning.test_pruning import pruning
-from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.deliveries.rows import under_way
 from tests.statements import plan_of, statements_on
 
 LATER = NOON + timedelta(days=1)
@@ -109,7 +108,7 @@ async def test_no_statement_that_prunes_counts_or_checks_deliveries_reads_the_wh
     early_checks = EarlyFileChecks(database=database, clock=lambda: NOON)
     yesterday = NOON - timedelta(days=1)
     of_call, differs = of_recording(TEAM, "default", "CA1"), TakeBackCause.REDACTION_DIFFERS
-    delivery = delivery_of(delivery_row("d1", "C1", team_id=TEAM, user_id="U1"))
+    delivery = under_way(team_id=TEAM)
     with statements_on(database) as sent:
         assert await pruning(database, keep=timedelta(days=90), now=NOON).run() == NOON
         await files.next_in_turn()

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.audit.log import AuditFilter, all_events
 from bot.recordings.deliveries.delivery import Delivery
+from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.delivery_store import DeliveryStore
 from bot.recordings.requests.new_request import NewRequest
 from bot.store.database import Database
@@ -51,3 +52,9 @@ def delivery_row(delivery_id: str, channel: str, **columns: Any) -> DeliveryRow:
         "ended_at": NOON,
     }
     return DeliveryRow(id=delivery_id, **{**usual, **columns})
+
+
+def under_way(delivery_id: str = "d1", **columns: Any) -> Delivery:
+    """A decided delivery of raw that is not uploaded yet, without a store."""
+    usual = {"state": "decided", "file_id": None, "ended_at": None}
+    return delivery_of(delivery_row(delivery_id, "C0QUALITY0", **{**usual, **columns}))

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from bot.polyai.payloads import Direction
-from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.file_check_schedule import AHEAD
 from bot.recordings.deliveries.redaction_safety import (
     DeliveriesFrozen,
@@ -23,7 +22,7 @@ from bot.recordings.deliveries.unsafe_redacted_files import (
 )
 from bot.store.tables import CanaryRow, DeliveryRow, DueWorkRow, RedactionCheckRow
 from tests.conftest import NOON
-from tests.recordings.deliveries.rows import delivery_row
+from tests.recordings.deliveries.rows import delivery_row, under_way
 
 pytestmark = pytest.mark.postgresql_at_length
 
@@ -124,7 +123,7 @@ def check(
     ],
 )  # fmt: skip
 async def test_a_recording_is_refused_until_a_later_check_proves_it(database, checks, refused):
-    delivery = delivery_of(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
+    delivery = under_way(team_id=TEAM, conversation_id=CALL)
     async with database.write() as session:
         session.add_all([check(*each) for each in checks])
     safety = RedactionSafety(database)
@@ -152,7 +151,7 @@ async def test_a_recording_is_refused_until_a_later_check_proves_it(database, ch
 async def test_while_deliveries_are_frozen_every_recording_is_refused(
     database, frozen_at, verdict, refusal
 ):
-    delivery = delivery_of(delivery_row("1", CHANNEL, team_id=TEAM, user_id="U0ALICE"))
+    delivery = under_way(team_id=TEAM, conversation_id=CALL)
     async with database.write() as session:
         session.add(check(1, "combined", verdict))
         for number, at in enumerate(frozen_at):

@@ -15,10 +15,11 @@ from bot.recordings.deliveries.redaction_safety import DeliveriesFrozen
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from tests.access.builders import EVERYTHING_SPEAKS_FOR_RAW, Passing
 from tests.conftest import NOON
-from tests.recordings.deliveries.rows import stored_delivery
+from tests.recordings.deliveries.rows import under_way
 from tests.tables import each_row
 
 MINUTE = timedelta(minutes=1)
+DELIVERY = under_way()
 ASKS_AGAIN = ("passing", Passing.likely_cause)
 
 
@@ -56,11 +57,6 @@ class Safety:
         self.asked = delivery
         if self.is_frozen:
             raise DeliveriesFrozen
-
-
-@pytest.fixture
-async def delivery(sqlite_store) -> Delivery:
-    return await stored_delivery(sqlite_store)
 
 
 def decider_of(evaluator: Evaluator, safety: Safety | None = None) -> DeliveryDecider:
@@ -107,9 +103,9 @@ def decider_of(evaluator: Evaluator, safety: Safety | None = None) -> DeliveryDe
     ],
 )  # fmt: skip
 async def test_unknown_facts_are_read_again_for_a_limited_time_before_failing_closed(
-    delivery, outcome, error, waited, found
+    outcome, error, waited, found
 ):
-    waiting = replace(delivery, waiting_since=NOON - waited) if waited else delivery
+    waiting = replace(DELIVERY, waiting_since=NOON - waited) if waited else DELIVERY
     evaluator, question, reading = Evaluator(outcome, error), object(), object()
     try:
         evaluation = await decider_of(evaluator).decide(question, waiting, reading)
@@ -138,10 +134,10 @@ async def outcome_or_code(decider: DeliveryDecider, delivery: Delivery) -> str:
     ],
 )
 async def test_after_the_bot_was_removed_requesters_do_not_read_that_they_are_missing(
-    delivery, decided, now, code
+    decided, now, code
 ):
     decider = decider_of(Evaluator(now, ConversationUnseen()))
-    assert await outcome_or_code(decider, replace(delivery, outcome=decided)) == code
+    assert await outcome_or_code(decider, replace(DELIVERY, outcome=decided)) == code
 
 
 @each_row(
@@ -165,9 +161,7 @@ async def test_after_the_bot_was_removed_requesters_do_not_read_that_they_are_mi
         pytest.param(None, Outcome.REFUSED, None, "refused", id="nothing is delivered anyway"),
     ],
 )  # fmt: skip
-async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(
-    delivery, decided, now, error, code
-):
-    frozen, safety = replace(delivery, outcome=decided), Safety(is_frozen=True)
+async def test_while_frozen_nothing_fetched_with_the_plain_key_is_shared(decided, now, error, code):
+    frozen, safety = replace(DELIVERY, outcome=decided), Safety(is_frozen=True)
     assert await outcome_or_code(decider_of(Evaluator(now, error), safety), frozen) == code
     assert safety.asked == (frozen if code == "deliveries_frozen" else None)

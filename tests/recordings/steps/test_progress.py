@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -10,30 +9,19 @@ from structlog.testing import capture_logs
 
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
-from bot.recordings.deliveries.delivery import DeliveryKind
+from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.steps import progress as progress_module
 from bot.recordings.steps.progress import Progress, ProgressIntervals
 from tests.polling import DEADLINE_SECONDS, until
+from tests.recordings.deliveries.rows import under_way
 
 TICK = 0.01
 BEYOND_DEADLINE_SECONDS = 2 * DEADLINE_SECONDS
 
 
 def delivery(number: int = 1, **changes):
-    """Build the part of a delivery that progress reads."""
-    values = {
-        "id": f"d{number}",
-        "channel_id": "C0QUALITY0",
-        "user_id": "U0ALICE00",
-        "conversation_id": "CA1",
-        "kind": DeliveryKind.AUDIO,
-        "asked_thread_ts": None,
-        "card_ts": f"{number}.0",
-        "file_id": None,
-        "has_ended": False,
-        **changes,
-    }
-    return SimpleNamespace(**values)
+    columns = {"card_ts": f"{number}.0", "conversation_id": "CA1", **changes}
+    return under_way(f"d{number}", **columns)
 
 
 class Wall:
@@ -45,7 +33,7 @@ class Wall:
         self.takes_seconds = 0.0
         self.tries = 0
         self.now = 0.0
-        self.rows: dict[str, SimpleNamespace] = {}
+        self.rows: dict[str, Delivery] = {}
         self.progress = Progress(
             deliveries=self,
             slack=self,
@@ -179,7 +167,7 @@ async def test_no_transfer_updates_until_the_end_of_a_retry_after():
 
 @pytest.mark.parametrize(
     "meanwhile",
-    [{"file_id": "F1"}, {"has_ended": True}, {"card_ts": "9.0"}],
+    [{"file_id": "F1"}, {"state": "failed"}, {"card_ts": "9.0"}],
     ids=["uploaded", "ended", "another card"],
 )
 async def test_a_worker_that_stalled_does_not_overwrite_the_card_of_another(meanwhile):

@@ -11,27 +11,16 @@ from pydantic import SecretStr
 from bot.errors import CallAudioError
 from bot.polyai.payloads import CallFacts, Direction
 from bot.recordings.deliveries.delivery import DeliveryKind
-from bot.recordings.deliveries.delivery_rows import delivery_of
 from bot.recordings.deliveries.slack_port import NewFile, UploadTicket
 from bot.recordings.steps.uploading import Uploading
 from bot.recordings.transfer.relay import Measured, Source
-from bot.store.tables import DeliveryRow
 from tests.polling import DEADLINE_SECONDS
+from tests.recordings.deliveries.rows import under_way
 from tests.recordings.references.test_agents import AGENTS, CALL
 
 SOURCE = Source("T1", AGENTS["default"], CALL, Direction.COMBINED, raw=True)
 TEXT = b"Caller: yes\n"
-DELIVERY = delivery_of(
-    DeliveryRow(
-        id="d1",
-        kind="audio",
-        direction="combined",
-        state="decided",
-        outcome="raw",
-        conversation_id=CALL,
-    )
-)
-
+DELIVERY = under_way(conversation_id=CALL)
 TRANSCRIPT = replace(DELIVERY, kind=DeliveryKind.TRANSCRIPT)
 BYTES = b"RIFF, in pieces"
 
