@@ -13,7 +13,7 @@ from bot.access.durations import parse_duration
 from bot.digests.timetable_text import read_timetable
 from bot.digests.zone_names import zone_of
 from bot.errors import CallAudioError, UsageError, new_reference, quoted
-from bot.slack.recordings.replies import problem
+from bot.slack.recordings.ack_texts import problem
 from tests.tables import each_row
 
 VICIOUS = "<!channel> `*x*` <https://phish.invalid|here> &lt;"

@@ -16,7 +16,7 @@ from bot.observability.metrics import Metrics
 from bot.recordings.requests.fair_queue import TooManyWaiting
 from bot.slack.blocks import notice
 from bot.slack.payloads import Malformed
-from bot.slack.recordings import replies
+from bot.slack.recordings import ack_texts
 from bot.slack.web_api.api import SlackApi
 from bot.slack.web_api.response_urls import answer_at
 from bot.store.failures import for_people
@@ -52,7 +52,7 @@ class ErrorAnswers:
             return _json(_in_form(body.get("view") or {}, known, reference))
         if body.get("type") == "event_callback":
             return BoltResponse(status=500, body="")
-        text = replies.problem(known, reference)
+        text = ack_texts.problem(known, reference)
         message = {"response_type": "ephemeral", "text": text}
         # Slack shows the body of an ack only for a command, and ignores it for a button.
         if "command" not in body and await self._notify(body, message):
@@ -113,7 +113,7 @@ class ErrorAnswers:
 
     def words_for(self, error: Exception) -> str:
         """Log an error, and return its words for a place that shows them itself."""
-        return replies.problem(*self._note(error))
+        return ack_texts.problem(*self._note(error))
 
     def _note(self, error: Exception) -> tuple[CallAudioError, str]:
         reference = new_reference()
@@ -139,9 +139,9 @@ def _in_form(view: Mapping[str, Any], error: CallAudioError, reference: str) -> 
     inputs = [each for each in view.get("blocks") or [] if each.get("type") == "input"]
     block_id = inputs[0].get("block_id") if inputs else None
     if block_id:
-        words = replies.problem_in_form(error, reference)
+        words = ack_texts.problem_in_form(error, reference)
         return {"response_action": "errors", "errors": {block_id: words}}
-    shown = notice(replies.problem(error, reference))
+    shown = notice(ack_texts.problem(error, reference))
     return {"response_action": "update", "view": shown}
 
 

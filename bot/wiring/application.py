@@ -16,7 +16,7 @@ from bot.jobs.waking import listen, watch
 from bot.jobs.work_loop import WorkLoop
 from bot.observability.metrics import Metrics
 from bot.observability.service_availability import ServiceAvailability, watch_services
-from bot.recordings.deliveries.backlog import Backlog
+from bot.recordings.deliveries.backlog_metrics import Backlog
 from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.redaction.canary_store import schedule_canary
 from bot.settings.model import Settings

@@ -10,7 +10,7 @@ from bot.polyai.client import PolyAIClient
 from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.redaction_safety import RedactionSafety
-from bot.recordings.redaction.delivery_checks import RedactionGate, Sampling
+from bot.recordings.redaction.redaction_gate import RedactionGate, Sampling
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider
 from bot.recordings.steps.delivery_steps import DeliverySteps

@@ -11,7 +11,7 @@ from bot.recordings.redaction.canary import CanaryCheck, canary_of
 from bot.recordings.redaction.canary_store import CanaryStore
 from bot.recordings.redaction.check_store import CheckStore
 from bot.recordings.redaction.checking import RedactionChecks
-from bot.recordings.redaction.delivery_checks import RedactionGate
+from bot.recordings.redaction.redaction_gate import RedactionGate
 from bot.slack.admin.gateway import AdminGateway
 from bot.store.due_work import Due
 from bot.wiring.core import Core

@@ -11,7 +11,7 @@ from bot.jobs.retry_rule import RetryRule
 from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
-from bot.recordings.redaction.delivery_checks import SHARE
+from bot.recordings.redaction.redaction_gate import SAMPLED
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
 from bot.recordings.steps.progress import ProgressIntervals
@@ -47,7 +47,7 @@ class Timings:
     access_again_after: timedelta = timedelta(seconds=60)
     home_check_every: timedelta = CHECK_HOMES_EVERY
     clean_up_after: timedelta = CLEAN_AFTER
-    redaction_share: float = SHARE
+    redaction_share: float = SAMPLED
     catch_up: CatchUp = field(default_factory=CatchUp)
     slack_minute_scale: float | None = None
     """Shortens the minute of Slack's published limits for tests.

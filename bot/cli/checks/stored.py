@@ -16,7 +16,7 @@ from bot.cli.checks.store import WAKING
 from bot.concurrency.gather import both, every
 from bot.jobs.sqlite_worker_lock import SqliteWorkerLock
 from bot.jobs.waking import is_listened
-from bot.recordings.deliveries.backlog import oldest_delivery, work_by_kind
+from bot.recordings.deliveries.backlog_metrics import oldest_delivery, work_by_kind
 from bot.recordings.redaction.canary_store import CanaryState, CanaryStore, CanaryVerdict
 from bot.settings.model import Settings
 from bot.slack.wording import counted

@@ -1,4 +1,7 @@
-"""Stores deliveries: each change shares a transaction with its audit event."""
+"""Stores deliveries: each change shares a transaction with its audit event.
+
+A delivery's row is all that survives a killed worker: the next one does what is missing in it.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,6 +1,7 @@
 """Who may request and press: people of the workspace, requesters, and people in a destination.
 
-Every refusal is audited in the bot's own workspace.
+Every refusal is audited in the bot's own workspace. Who may approve requests for access, or deny
+them, is decided in ``access_requests/review.py``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -9,6 +9,8 @@ requester's last one, or into the round after the current one, whichever is late
 requests five hundred recordings gets them in five hundred rounds, and a person who requests one
 meanwhile waits for two rounds (after start-time fair queueing, Goyal et al., 1996). The current
 round accepts no new requests, so that people who arrive one after another cannot prolong it.
+
+A person may have a limited number of unfinished deliveries: see ``TooManyWaiting``.
 """
 
 import math
@@ -73,9 +75,9 @@ class FairQueue:
         self._last = last
         self._waiting = Counter(waiting)
 
-    def waiting(self, requester: str) -> int:
-        """Count a requester's unfinished deliveries."""
-        return self._waiting[requester]
+    def has_room(self, requester: str, most: int) -> bool:
+        """Return whether a requester has fewer unfinished deliveries than they may have."""
+        return self._waiting[requester] < most
 
     def take(self, requester: str, flow: int) -> Turn:
         """Assign a requester's next turn in a flow."""

@@ -114,7 +114,7 @@ class RequestWriter:
         taken = {
             delivery_id: queue.take(requester, flows[delivery_id])
             for delivery_id, requester in requesters.items()
-            if queue.waiting(requester) < self._max_waiting
+            if queue.has_room(requester, self._max_waiting)
         }
         if taken:
             rows = [row_of(each, request, now) for each, request in new.items() if each in taken]

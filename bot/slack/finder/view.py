@@ -25,7 +25,7 @@ from bot.slack.blocks import (
 )
 from bot.slack.finder.search import Search
 from bot.slack.identifiers import Action, Input, ModalCallback
-from bot.slack.recordings import replies
+from bot.slack.recordings import ack_texts
 from bot.slack.wording import SIDES, escape, length
 
 TITLE: Final = "Find a call"
@@ -174,7 +174,7 @@ def accepted(stored: StoredRequest, conversation_id: str, channel_id: str) -> st
     """Word that a recording was requested, and its destination."""
     has_name = channel_id.startswith(("C", "G"))
     place = f"<#{escape(channel_id)}>" if has_name else "the direct messages you chose"
-    return f"{replies.accepted(stored, conversation_id)}\nIt will be posted in {place}."
+    return f"{ack_texts.accepted(stored, conversation_id)}\nIt will be posted in {place}."
 
 
 def _moment(at: datetime) -> str:

@@ -23,7 +23,7 @@ from bot.slack.payloads import (
     requester_of_action,
     requester_of_command,
 )
-from bot.slack.recordings import replies, waveform_modal
+from bot.slack.recordings import ack_texts, waveform_modal
 from bot.slack.recordings.command_text import AskForHelp, parse_command
 
 
@@ -65,7 +65,7 @@ class RecordingListeners:
         if isinstance(asked, AskForHelp):
             actor = actor_of_command(command)
             reading = self._people.read_or_unknown(actor.team_id, actor.user_id)
-            text = replies.help_for(await within_ack_window(reading))
+            text = ack_texts.help_for(await within_ack_window(reading))
             await ack(text=text, response_type="ephemeral")
             return
         storing = self._requests.recording(
@@ -76,7 +76,7 @@ class RecordingListeners:
             redacted=asked.redacted,
         )
         stored = await within_ack_window(storing)
-        text = replies.accepted(stored, asked.reference.conversation_id)
+        text = ack_texts.accepted(stored, asked.reference.conversation_id)
         await ack(text=text, response_type="ephemeral")
 
     async def other_side(

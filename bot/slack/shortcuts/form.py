@@ -15,7 +15,7 @@ from bot.slack import wording
 from bot.slack.blocks import Block, View, context, field, modal, notice, option, plain, section
 from bot.slack.identifiers import Action, Input, ModalCallback
 from bot.slack.payloads import chosen, field_of
-from bot.slack.recordings import replies
+from bot.slack.recordings import ack_texts
 
 TITLE: Final = "Get call audio"
 LONGEST_LABEL: Final = 75
@@ -109,7 +109,7 @@ def form(thread: Thread, state: Filled, preview: DeliveryPreview) -> View:
 
 def accepted(stored: StoredRequest, conversation_id: str) -> View:
     """The notice in place of the form when the request is stored."""
-    text = replies.accepted(stored, conversation_id)
+    text = ack_texts.accepted(stored, conversation_id)
     return notice(f"{text}\nYou can close this.")
 
 

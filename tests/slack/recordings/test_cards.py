@@ -12,7 +12,7 @@ from bot.recordings.deliveries.take_back_causes import REDACTED_IS_UNSAFE
 from bot.sandbox.block_limits import problems
 from bot.slack import wording
 from bot.slack.identifiers import Action
-from bot.slack.recordings import cards, replies
+from bot.slack.recordings import ack_texts, cards
 from tests.conftest import NOON
 from tests.tables import each_row
 
@@ -197,8 +197,8 @@ def test_the_card_of_a_deleted_file_names_the_person_and_offers_nothing(kind):
 
 
 def test_the_ack_distinguishes_a_new_request_from_a_repeat():
-    new = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=False), LOUD)
-    repeat = replies.accepted(replies.StoredRequest(DELIVERY, is_repeat=True), LOUD)
+    new = ack_texts.accepted(ack_texts.StoredRequest(DELIVERY, is_repeat=False), LOUD)
+    repeat = ack_texts.accepted(ack_texts.StoredRequest(DELIVERY, is_repeat=True), LOUD)
     assert new.startswith("Got it")
     assert repeat.endswith("is already on its way.")
     for text in (new, repeat):
@@ -206,7 +206,7 @@ def test_the_ack_distinguishes_a_new_request_from_a_repeat():
 
 
 def test_help_fits_on_a_phone_and_lists_every_word_that_can_be_typed():
-    lines = [-(-len(line) // 40) for line in replies.HELP.splitlines()]
+    lines = [-(-len(line) // 40) for line in ack_texts.HELP.splitlines()]
     assert sum(lines) <= 24
     for word in ("user", "agent", "combined", "redacted", "sales:CA"):
-        assert word in replies.HELP
+        assert word in ack_texts.HELP

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from bot.observability.metrics import Metrics
-from bot.recordings.deliveries.backlog import Backlog
+from bot.recordings.deliveries.backlog_metrics import Backlog
 from bot.store.database import Database
 from bot.store.due_work import DueWork
 from bot.store.enqueue import enqueue

@@ -25,8 +25,8 @@ from bot.recordings.steps.uploading import Upload
 
 log = get_logger(__name__)
 
-SHARE: Final = 0.05
-"""The share of deliveries in a sample: one of twenty."""
+SAMPLED: Final = 0.05
+"""The fraction of deliveries whose recordings are compared after their share: one of twenty."""
 
 
 class RedactionGate:
