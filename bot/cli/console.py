@@ -152,9 +152,10 @@ def database_errors_shown() -> Iterator[None]:
 
 
 def width() -> int | None:
-    """Return the width of the terminal, or COLUMNS; None: a file or a pipe, as wide as needed."""
+    """Return the width of the terminal, or COLUMNS; None: as wide as needed, as for a file."""
     console = Console()
-    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+    is_known = console.is_terminal or "COLUMNS" in os.environ
+    return (console.width or None) if is_known else None  # a shell without a terminal sets 0
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

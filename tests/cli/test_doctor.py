@@ -641,6 +641,7 @@ def test_the_next_step_is_the_fix_of_the_first_setting_or_an_env_file(
     run, empty_environment, tmp_path, has_file, next_step
 ):
     empty_environment.chdir(tmp_path)
+    empty_environment.setenv("COLUMNS", "0")  # as in a shell without a terminal
     if has_file:
         (tmp_path / ".env").touch()
     told = run("doctor").stdout
