@@ -1,8 +1,10 @@
 """What is built for each role, and that all of it is closed again."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot.cli.stage import environment_of, serving
@@ -32,9 +34,28 @@ async def standing():
         yield slack, environment_of(workspace, slack, polyai)
 
 
+@pytest.fixture
+def settings(standing, sqlite_url):
+    return load_settings({**standing[1], "DATABASE_URL": sqlite_url})
+
+
+@pytest.fixture
+async def http():
+    async with http_client() as http:
+        yield http
+
+
 async def open_and_close(settings, roles):
     async with open_application(settings, roles=roles):
         pass
+
+
+@asynccontextmanager
+async def served(settings, roles):
+    """Run the bot; returns it and the address that it serves."""
+    running = open_application(settings, roles=roles)
+    async with running as application, serving(application) as origin:
+        yield application, origin
 
 
 @pytest.mark.parametrize("roles", [LISTENS, WORKS, Roles(listens=True, works=True)])
@@ -49,32 +70,16 @@ async def test_an_unmigrated_database_is_refused_before_anything_is_started(
     assert not list(tmp_path.glob("*.worker"))
 
 
-@pytest.fixture
-async def http():
-    async with http_client() as http:
-        yield http
-
-
-async def test_a_web_process_stores_requests_and_runs_no_worker(standing, sqlite_url, http):
-    slack, environ = standing
-    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
-    async with (
-        open_application(settings, roles=LISTENS) as application,
-        serving(application) as origin,
-    ):
+async def test_a_web_process_stores_requests_and_runs_no_worker(standing, settings, http):
+    async with served(settings, LISTENS) as (_, origin):
         readiness = (await http.get(f"{origin}/readyz")).json()
         assert readiness == {"database": True, "migrations": True}
         assert (await http.post(f"{origin}/slack/events")).status_code == 401
-    assert slack.workspace.violations == []
+    assert standing[0].workspace.violations == []
 
 
-async def test_a_worker_process_accepts_no_requests(standing, sqlite_url, http):
-    _, environ = standing
-    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
-    async with (
-        open_application(settings, roles=WORKS) as application,
-        serving(application) as origin,
-    ):
+async def test_a_worker_process_accepts_no_requests(settings, http):
+    async with served(settings, WORKS) as (_, origin):
         readiness = (await http.get(f"{origin}/readyz")).json()
         assert readiness == {"database": True, "migrations": True, "worker": True}
         assert (await http.post(f"{origin}/slack/events")).status_code == 404
@@ -82,32 +87,26 @@ async def test_a_worker_process_accepts_no_requests(standing, sqlite_url, http):
 
 
 async def test_over_socket_mode_the_same_listener_answers_and_http_accepts_no_requests(
-    standing, sqlite_url, http
+    standing, settings, http
 ):
-    slack, environ = standing
-    app_token = slack.workspace.app_token
-    settings = load_settings({**environ, "DATABASE_URL": sqlite_url, "SLACK_APP_TOKEN": app_token})
-    async with (
-        open_application(settings, roles=LISTENS) as application,
-        serving(application) as origin,
-    ):
+    slack, _ = standing
+    app_token = SecretStr(slack.workspace.app_token)
+    over_socket = settings.model_copy(update={"slack_app_token": app_token})
+    async with served(over_socket, LISTENS) as (application, origin):
         assert (await http.get(f"{origin}/readyz")).json()["socket"] is True
         ack = await SlackSocketSide(slack).command(ALICE, CHANNEL, CALL)
         assert "Got it: I will post the recording" in ack.text
         envelopes = SocketEnvelopes(slack.socket_mode)
         malformed = await envelopes.send("interactive", {"type": "block_actions"})
         assert malformed.arrived, "or Slack would send it again and again"
-        assert (
-            'turned_away_total{cause="malformed"} 1.0' in application.metrics.render()[0].decode()
-        )
+        turned_away = application.metrics.render()[0].decode()
+        assert 'turned_away_total{cause="malformed"} 1.0' in turned_away
         assert (await http.post(f"{origin}/slack/events")).status_code == 404
         async with application.database.read() as session:
             assert await session.scalar(text("SELECT count(*) FROM deliveries")) == 1
 
 
-async def test_nothing_runs_after_the_application_is_closed(standing, sqlite_url):
-    _, environ = standing
-    settings = load_settings({**environ, "DATABASE_URL": sqlite_url})
+async def test_nothing_runs_after_the_application_is_closed(settings):
     before = asyncio.all_tasks()
     for _ in range(2):
         await open_and_close(settings, Roles(listens=True, works=True))

@@ -115,17 +115,9 @@ class Box:
         self.whole = True
 
 
-def relay(
-    tape, box=None, *, max_bytes=MEGABYTE, max_concurrent=8, metrics=None, minimum_speed=None
-) -> Relay:
-    return Relay(
-        polyai=tape,
-        slack=box or Box(),
-        metrics=metrics or Metrics(),
-        max_bytes=max_bytes,
-        max_concurrent=max_concurrent,
-        minimum_speed=minimum_speed,
-    )
+def relay(tape, box=None, **options) -> Relay:
+    usual = {"metrics": Metrics(), "max_bytes": MEGABYTE, "max_concurrent": 8}
+    return Relay(polyai=tape, slack=box or Box(), **{**usual, **options})
 
 
 async def fetched(tape, *, source=SOURCE, box=None, **options) -> Box:
