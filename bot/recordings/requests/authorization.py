@@ -116,11 +116,8 @@ class ActionAuthorization:
         Raises:
             NotYours: somebody else requested it, or there is no such delivery.
         """
-        delivery = await self._find(requester, delivery_id, button)
-        if (delivery.user_id, delivery.team_id) != (
-            requester.actor.user_id,
-            requester.actor.team_id,
-        ):
+        delivery, actor = await self._find(requester, delivery_id, button), requester.actor
+        if (delivery.user_id, delivery.team_id) != (actor.user_id, actor.team_id):
             raise await self.refused(requester, delivery, button, NotYours())
         return delivery
 
@@ -134,10 +131,8 @@ class ActionAuthorization:
             Outsider: the person is of another workspace, or in another conversation.
         """
         delivery = await self._find(requester, delivery_id, button)
-        if (delivery.channel_id, delivery.team_id) != (
-            requester.channel_id,
-            requester.actor.team_id,
-        ):
+        asked_from = requester.channel_id, requester.actor.team_id
+        if (delivery.channel_id, delivery.team_id) != asked_from:
             raise await self.refused(requester, delivery, button, Outsider())
         return delivery
 
