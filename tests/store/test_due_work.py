@@ -246,6 +246,7 @@ async def test_work_with_an_expired_lease_is_taken_over_and_its_first_worker_can
     await shared_setup.store("d1")
     first, second = shared_setup.worker(), shared_setup.worker()
     (held,) = await claim(first)
+    assert (await shared_setup.rows())["d1"].lease_ends_at
     assert await claim(second) == []
     await shared_setup.expire_leases()
     assert await claim(second, takes_over=False) == []

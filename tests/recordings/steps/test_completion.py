@@ -14,6 +14,7 @@ from bot.recordings.deliveries.file_check_schedule import AHEAD, FileCheckSchedu
 from bot.recordings.steps.completion import Completion
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.store.database import Database
+from bot.store.due_work_kinds import DueWorkKind
 from bot.store.tables import DeliveryRow, DueWorkRow, OrphanedFileRow
 from tests.conftest import NOON
 from tests.recordings.deliveries.rows import later_events, stored_delivery
@@ -130,11 +131,12 @@ async def test_a_share_begun_by_another_worker_meanwhile_is_left_to_retention(
     overtaken = Overtaken(database, **meanwhile)
     await Ending(database).completion(deliveries=overtaken).fail(delivery.id, PROBLEM)
     assert (await overtaken.read(delivery.id)).state is State.FAILED
+    *_, (_, payload) = await later_events(database)
+    assert payload["file_id"] == "F0NEW"
+    due = select(DueWorkRow.key).where(DueWorkRow.kind == DueWorkKind.DELETE_ORPHANED_FILE)
     async with database.read() as session:
-        found = await session.scalars(
-            select(OrphanedFileRow.file_id).order_by(OrphanedFileRow.file_id)
-        )
-        assert list(found) == left
+        files = sorted(await session.scalars(select(OrphanedFileRow.file_id)))
+        assert (files, sorted(await session.scalars(due))) == (left, left)
 
 
 @pytest.mark.parametrize("ts", ["2.0", None], ids=["shown", "not shown"])
