@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.sandbox.objects import View
+from bot.sandbox.page.scene import Form, Viewpoint
 from bot.sandbox.person import SlackPerson
 from bot.sandbox.render.controls import field_name
 from bot.sandbox.workspace import Workspace
 
-Form = Mapping[str, list[str]]
 _MENTIONED = re.compile(r"<@(\w+)\|")
 _MENTION = re.compile(r"([@#])([\w-]+)")
 
@@ -34,20 +34,22 @@ class Acting:
         open_ = [v for v in views if v.user == user_id and v.id not in self._closed]
         return open_[-1] if open_ else None
 
-    def close(self, view_id: str) -> None:
+    async def close(self, _place: Viewpoint, form: Form) -> None:
         """Close a modal without submitting it."""
-        self._closed.add(view_id)
+        self._closed.add(form["view"][0])
 
-    async def write(self, user_id: str, channel_id: str, text: str) -> None:
+    async def write(self, place: Viewpoint, form: Form) -> None:
         """Send the text of the composer: a slash command or a message."""
-        command, _, rest = mentioning(text.strip(), self._names()).partition(" ")
+        user_id, channel_id = place.user_id, place.channel_id
+        text = form.get("text", [""])[0].strip()
+        command, _, rest = mentioning(text, self._names()).partition(" ")
         if command in ("/callaudio", "/callaudio-admin"):
             await self._people.command(user_id, channel_id, rest.strip(), command=command)
         elif command in ("/invite", "/remove"):
             for found in _MENTIONED.finditer(rest):
                 await self._let(channel_id, found[1], joins=command == "/invite")
-        elif text.strip():
-            self._workspace.say(channel_id, user_id, text.strip())
+        elif text:
+            self._workspace.say(channel_id, user_id, text)
 
     async def _let(self, channel_id: str, user_id: str, *, joins: bool) -> None:
         """Add or remove a person, as Slack's own commands do."""
@@ -58,8 +60,9 @@ class Acting:
         joined = {"type": "member_joined_channel", "channel": channel_id, "user": user_id}
         await self._people.event(joined)
 
-    async def press(self, user_id: str, channel_id: str, form: Form) -> None:
+    async def press(self, place: Viewpoint, form: Form) -> None:
         """Press a button, or choose from a menu, on a message or in a view."""
+        user_id, channel_id = place.user_id, place.channel_id
         view_id, ts = form.get("view", [""])[0], form.get("ts", [""])[0]
         if "pressed" in form:
             action = {"type": "button", **json.loads(form["pressed"][0])}
@@ -88,10 +91,11 @@ class Acting:
                 user_id, channel_id, ts, action["action_id"], chosen
             )
 
-    async def submit(self, user_id: str, view_id: str, form: Form) -> None:
+    async def submit(self, place: Viewpoint, form: Form) -> None:
         """Submit a modal; it closes unless the app answers otherwise."""
-        view = self._workspace.views[view_id]
-        ack = await self._people.view_submission(user_id, view_id, state_of(view, form))
+        (view_id,) = form["view"]
+        values = state_of(self._workspace.views[view_id], form)
+        ack = await self._people.view_submission(place.user_id, view_id, values)
         kind = ack.body.get("response_action")
         self.errors.pop(view_id, None)
         if kind == "errors":
@@ -99,16 +103,13 @@ class Acting:
         elif kind != "update":
             self._closed.add(view_id)
 
-    async def shortcut(self, user_id: str, channel_id: str, ts: str) -> None:
+    async def shortcut(self, place: Viewpoint, form: Form) -> None:
         """Use *Get call audio* on a message, or without one *Find call audio*."""
+        ts = form.get("ts", [""])[0]
         if ts:
-            await self._people.message_shortcut(user_id, channel_id, ts)
+            await self._people.message_shortcut(place.user_id, place.channel_id, ts)
         else:
-            await self._people.global_shortcut(user_id)
-
-    async def open_home(self, user_id: str) -> None:
-        """Open the app's Home tab."""
-        await self._people.home_opened(user_id)
+            await self._people.global_shortcut(place.user_id)
 
 
 def mentioning(text: str, names: Mapping[str, str]) -> str:

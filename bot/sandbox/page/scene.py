@@ -8,6 +8,8 @@ from bot.sandbox.render.markup import Html, hidden
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
 
+Form = Mapping[str, list[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Names:

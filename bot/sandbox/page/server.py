@@ -21,11 +21,11 @@ from bot.sandbox.faults import Faults
 from bot.sandbox.page.changes import Changes
 from bot.sandbox.page.document import Shown, document
 from bot.sandbox.page.own_call import MOST_BYTES, NoRecordingError, OwnCalls
-from bot.sandbox.page.people import Acting, Form
+from bot.sandbox.page.people import Acting
 from bot.sandbox.page.product import ChainCheck, Product
-from bot.sandbox.page.scene import Viewpoint, World
+from bot.sandbox.page.scene import Form, Viewpoint, World
 from bot.sandbox.page.traffic import WatchedDelivery
-from bot.sandbox.page.trials import TRIALS, Story, Trials
+from bot.sandbox.page.trials import Story, Trials
 from bot.sandbox.page.why import Versions
 from bot.sandbox.person import SlackPerson
 
@@ -38,7 +38,6 @@ HEADERS: Final = {
 }
 HERE: Final = Path(__file__).parent
 STYLES: Final = (HERE.parent / "render" / "style.css", HERE / "page.css")
-TRIAL_NAMES: Final = frozenset(trial.name for trial in TRIALS)
 REDRAWS: Final = "x-redraws"
 """The header of a redraw of an open page, for which the Home is not opened again."""
 Act = Callable[[Viewpoint, Form], Awaitable[None]]
@@ -53,7 +52,7 @@ class SandboxPage:
         self._world = world
         self._product = product
         self._delivery = delivery
-        people = SlackPerson(world.workspace, delivery)
+        self._people = people = SlackPerson(world.workspace, delivery)
         self._acting = Acting(world.workspace, people, world.names.all)
         turn = asyncio.Lock()
         self._trials = Trials(world, product, people, slack_faults, turn)
@@ -63,13 +62,13 @@ class SandboxPage:
         self._check: ChainCheck | None = None
         self._changes = Changes(world, self._others)
         acts: dict[str, Act] = {
-            "/say": self._say,
-            "/press": self._press,
-            "/submit": self._submit,
-            "/close": self._close,
-            "/shortcut": self._shortcut,
-            "/trial": self._trial,
-            "/story": self._play,
+            "/say": self._acting.write,
+            "/press": self._acting.press,
+            "/submit": self._acting.submit,
+            "/close": self._acting.close,
+            "/shortcut": self._acting.shortcut,
+            "/trial": self._trials.run,
+            "/story": self._story.play,
             "/verify": self._verify,
         }
         self.app = Starlette(
@@ -93,7 +92,7 @@ class SandboxPage:
             return PlainTextResponse("This page is only for this machine.", status_code=403)
         place = self._place({key: [value] for key, value in request.query_params.items()})
         if place.is_home and REDRAWS not in request.headers:
-            await self._acting.open_home(place.user_id)
+            await self._people.home_opened(place.user_id)
         state = self._changes.state()
         modal = self._acting.modal(place.user_id)
         errors = self._acting.errors.get(modal.id, {}) if modal else {}
@@ -134,26 +133,8 @@ class SandboxPage:
             user_id, channel_id, bool(given.get("home", [""])[0]), given.get("why", [""])[0]
         )
 
-    async def _say(self, place: Viewpoint, form: Form) -> None:
-        await self._acting.write(place.user_id, place.channel_id, form.get("text", [""])[0])
-
-    async def _press(self, place: Viewpoint, form: Form) -> None:
-        await self._acting.press(place.user_id, place.channel_id, form)
-
-    async def _submit(self, place: Viewpoint, form: Form) -> None:
-        await self._acting.submit(place.user_id, form["view"][0], form)
-
-    async def _close(self, _place: Viewpoint, form: Form) -> None:
-        self._acting.close(form["view"][0])
-
-    async def _shortcut(self, place: Viewpoint, form: Form) -> None:
-        await self._acting.shortcut(place.user_id, place.channel_id, form.get("ts", [""])[0])
-
     async def _verify(self, _place: Viewpoint, _form: Form) -> None:
         self._check = await self._product.check_chain()
-
-    async def _play(self, _place: Viewpoint, _form: Form) -> None:
-        await self._story.play()
 
     def _others(self) -> tuple[object, ...]:
         return (
@@ -163,10 +144,6 @@ class SandboxPage:
             self._story.is_running,
             self._check and self._check.head,
         )
-
-    async def _trial(self, _place: Viewpoint, form: Form) -> None:
-        if form["trial"][0] in TRIAL_NAMES:
-            await self._trials.run(form["trial"][0])
 
     async def _audio(self, request: Request) -> Response:
         workspace = self._world.workspace

@@ -8,7 +8,7 @@ from typing import Final
 from bot.sandbox.faults import Fault, Faults
 from bot.sandbox.page.channel_recordings import ChannelRecordings, until
 from bot.sandbox.page.product import Product, Scene
-from bot.sandbox.page.scene import World
+from bot.sandbox.page.scene import Form, Viewpoint, World
 from bot.sandbox.person import SlackPerson
 
 OTHER_TEAM: Final = "T0PARTNER0"
@@ -83,8 +83,11 @@ class Trials:
         self.results: dict[str, TrialEnd | None] = {}
         """The results by name; None while a trial runs."""
 
-    async def run(self, name: str) -> None:
-        """Run one trial in a new channel, which the page then shows."""
+    async def run(self, _place: Viewpoint, form: Form) -> None:
+        """Run the chosen trial in a new channel, which the page then shows."""
+        (name,) = form["trial"]
+        if name not in self._runs:
+            return
         async with self._turn:
             self._count += 1
             trial = next(each for each in TRIALS if each.name == name)
@@ -190,7 +193,7 @@ class Story:
         self.scenes: list[Scene] = []
         self.is_running = False
 
-    async def play(self) -> None:
+    async def play(self, _place: Viewpoint, _form: Form) -> None:
         """Play it from the beginning; no fault trial runs meanwhile."""
         async with self._turn:
             self.scenes.clear()
