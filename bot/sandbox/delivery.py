@@ -92,7 +92,7 @@ class SocketEnvelopes:
         began = time.perf_counter()
         ack = await self._socket_mode.send(kind, payload, timeout_seconds=_ACK_SECONDS)
         seconds = time.perf_counter() - began
-        return Ack(0, seconds, {}) if ack is None else Ack(200, seconds, ack.payload)
+        return Ack(0, seconds, {}) if ack is None else Ack(200, seconds, ack)
 
 
 def signature_headers(

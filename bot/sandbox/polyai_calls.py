@@ -1,5 +1,6 @@
 """The calls of the stand-in PolyAI, and the bytes of their recordings."""
 
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -120,19 +121,9 @@ def _noise(size: int, *, seed: int) -> bytes:
 def wav_header(data_bytes: int) -> bytes:
     """The 44 bytes before 8 kHz 16-bit mono PCM."""
     rate, width = 8000, 2
-    return (
-        b"RIFF"
-        + (data_bytes + 36).to_bytes(4, "little")
-        + b"WAVEfmt "
-        + (16).to_bytes(4, "little")
-        + (1).to_bytes(2, "little") * 2
-        + rate.to_bytes(4, "little")
-        + (rate * width).to_bytes(4, "little")
-        + width.to_bytes(2, "little")
-        + (8 * width).to_bytes(2, "little")
-        + b"data"
-        + data_bytes.to_bytes(4, "little")
-    )
+    form = struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * width, width, 8 * width)
+    sizes = [struct.pack("<I", size) for size in (data_bytes + 36, data_bytes)]
+    return b"RIFF" + sizes[0] + b"WAVEfmt " + form + b"data" + sizes[1]
 
 
 SAID = (

@@ -5,7 +5,6 @@ import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -19,23 +18,19 @@ _CLOSE_SECONDS = 0.5
 _LEAVE_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class SocketAck:
-    """The app's ack of an envelope; without a payload it has an empty one."""
-
-    envelope_id: str
-    payload: Mapping[str, Any]
+Ack = Mapping[str, Any]
+"""The payload of the app's ack of an envelope; empty if it has none."""
 
 
 class SocketModeServer:
     """The open connections of one app; every envelope goes to one of them."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.acks: list[SocketAck] = []
         self._workspace = workspace
         self._connections: list[web.WebSocketResponse] = []
         self._changed = asyncio.Condition()
         self._sent: dict[str, dict[str, Any]] = {}
+        self._acks: dict[str, list[Ack]] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle one connection, opened with a ticket of ``apps.connections.open``."""
@@ -73,8 +68,8 @@ class SocketModeServer:
             return  # Slack drops unreadable messages
         if not isinstance(body, dict) or body.get("envelope_id") not in self._sent:
             return
-        ack = SocketAck(body["envelope_id"], body.get("payload") or {})
-        await self._note(lambda: self.acks.append(ack))
+        acks = self._acks[body["envelope_id"]]
+        await self._note(lambda: acks.append(body.get("payload") or {}))
 
     async def _note(self, change: Callable[[], object]) -> None:
         async with self._changed:
@@ -92,7 +87,7 @@ class SocketModeServer:
 
     async def send(
         self, kind: EnvelopeKind, payload: Mapping[str, Any], *, timeout_seconds: float = 3.0
-    ) -> SocketAck | None:
+    ) -> Ack | None:
         """Deliver a payload in a new envelope; returns its ack, or None after the time-out."""
         envelope: dict[str, Any] = {
             "envelope_id": str(uuid.uuid4()),
@@ -105,9 +100,7 @@ class SocketModeServer:
         self._sent[envelope["envelope_id"]] = envelope
         return await self._deliver(envelope, timeout_seconds)
 
-    async def redeliver(
-        self, envelope_id: str, *, timeout_seconds: float = 3.0
-    ) -> SocketAck | None:
+    async def redeliver(self, envelope_id: str, *, timeout_seconds: float = 3.0) -> Ack | None:
         """Deliver an envelope once more, as after a lost ack."""
         envelope = self._sent[envelope_id]
         if envelope["type"] == "events_api":
@@ -119,21 +112,17 @@ class SocketModeServer:
         """Return the id of every envelope sent, oldest first."""
         return list(self._sent)
 
-    async def _deliver(self, envelope: dict[str, Any], timeout_seconds: float) -> SocketAck | None:
+    async def _deliver(self, envelope: dict[str, Any], timeout_seconds: float) -> Ack | None:
         await self.connected()
-        already = len(self._acks_of(envelope["envelope_id"]))
+        acks = self._acks.setdefault(envelope["envelope_id"], [])
+        already = len(acks)
         await self._connections[-1].send_json(envelope)
         try:
             async with asyncio.timeout(timeout_seconds), self._changed:
-                await self._changed.wait_for(
-                    lambda: len(self._acks_of(envelope["envelope_id"])) > already
-                )
+                await self._changed.wait_for(lambda: len(acks) > already)
         except TimeoutError:
             return None
-        return self._acks_of(envelope["envelope_id"])[-1]
-
-    def _acks_of(self, envelope_id: str) -> list[SocketAck]:
-        return [ack for ack in self.acks if ack.envelope_id == envelope_id]
+        return acks[-1]
 
     async def disconnect(self) -> None:
         """Ask every connection to reconnect, as Slack does at times; close those that stay."""

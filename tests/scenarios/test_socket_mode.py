@@ -118,7 +118,7 @@ async def test_an_envelope_delivered_twice_is_handled_once(scene):
     again = await scene.slack.socket_mode.redeliver(envelope_id)
 
     assert again
-    assert again.payload["text"] == ALREADY
+    assert again["text"] == ALREADY
     delivery = await scene.ended(await scene.latest())
     assert delivery.state == "delivered"
     assert len(await scene.deliveries()) == 1
