@@ -109,7 +109,7 @@ class Workspace(Roster):
         self, channel_id: str, user_id: str, text: str, *, thread_ts: str | None = None
     ) -> Message:
         """Post a person's message."""
-        return self.post(Message(channel_id, "", user_id, text, thread_ts=thread_ts))
+        return self.post(channel_id, user_id, text, thread_ts=thread_ts)
 
     def forward(self, file_id: str, user_id: str, channel_id: str) -> Message:
         """Forward an existing file to another conversation.
@@ -122,7 +122,7 @@ class Workspace(Roster):
             raise ValueError(f"{user_id} sees no file {file_id}")
         if user_id not in channel.members or channel.is_archived or channel.is_read_only:
             raise ValueError(f"{user_id} cannot post in {channel_id}")
-        message = self.post(Message(channel_id, "", user_id, files=(file_id,)))
+        message = self.post(channel_id, user_id, files=(file_id,))
         file = self.file_table[file_id]
         share = FileShare(channel_id, message.ts, user_id)
         self.file_table[file_id] = replace(file, forwards=(*file.forwards, share))
@@ -146,11 +146,17 @@ class Workspace(Roster):
             for file in self.visible_files(channel.id)
         )
 
-    def post(self, message: Message) -> Message:
-        """Store the message with a new ``ts``."""
-        posted = replace(message, ts=self.next_ts())
-        self.timeline[message.channel][posted.ts] = posted
-        return posted
+    def post(
+        self,
+        channel_id: str,
+        user_id: str,
+        text: str = "",
+        **about: Any,  # noqa: ANN401 - the dataclass checks the names
+    ) -> Message:
+        """Store a message with a new ``ts``; ``about`` are fields of ``Message``."""
+        message = Message(channel_id, self.next_ts(), user_id, text, **about)
+        self.timeline[channel_id][message.ts] = message
+        return message
 
     def messages(self, channel_id: str, thread_ts: str | None = None) -> list[Message]:
         """Return the visible messages with replies, oldest first; or one thread with its parent."""
@@ -227,16 +233,8 @@ class Workspace(Roster):
             return breach
         text, blocks = str(body.get("text") or ""), tuple(body.get("blocks") or ())
         if body.get("response_type") == "in_channel":
-            self.post(
-                Message(
-                    channel_id,
-                    "",
-                    self.bot_user_id,
-                    text,
-                    blocks,
-                    thread_ts=body.get("thread_ts") or None,
-                )
-            )
+            thread_ts = body.get("thread_ts") or None
+            self.post(channel_id, self.bot_user_id, text, blocks=blocks, thread_ts=thread_ts)
         else:
             self.show(Ephemeral(channel_id, user_id, text, blocks, via=via))
         return None

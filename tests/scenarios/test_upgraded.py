@@ -186,13 +186,13 @@ def announced(workspace: Workspace) -> dict[str, str]:
 
     def post(name: str) -> str:
         said = f"Recording of `{CALLS[name]}`"
-        return workspace.post(Message(CHANNEL, "", workspace.bot_user_id, said)).ts
+        return workspace.post(CHANNEL, workspace.bot_user_id, said).ts
 
     messages = {name: post(name) for name in ("announced", "shared", "done")}
     for name in ("shared", "done"):
         file_id, thread_ts = f"F0{name.upper()}00", messages[name]
-        share = Message(CHANNEL, "", workspace.bot_user_id, thread_ts=thread_ts, files=(file_id,))
-        shared = workspace.post(share)
+        bot_id, files = workspace.bot_user_id, (file_id,)
+        shared = workspace.post(CHANNEL, bot_id, thread_ts=thread_ts, files=files)
         workspace.file_table[file_id] = File(
             file_id,
             f"{CALLS[name]}-redacted.wav",

@@ -56,15 +56,12 @@ def _post_message(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     text, blocks = arguments.message()
     thread_ts = thread_parent(workspace, channel.id, arguments.text("thread_ts"))
     message = workspace.post(
-        Message(
-            channel.id,
-            "",
-            workspace.bot_user_id,
-            text,
-            blocks,
-            metadata=_metadata(arguments),
-            thread_ts=thread_ts,
-        )
+        channel.id,
+        workspace.bot_user_id,
+        text,
+        blocks=blocks,
+        metadata=_metadata(arguments),
+        thread_ts=thread_ts,
     )
     return {"channel": channel.id, "ts": message.ts, "message": message_body(workspace, message)}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.sandbox.method import Arguments, Method, RefusalError
 from bot.sandbox.methods.reach import thread_parent, writable_channel
-from bot.sandbox.objects import Channel, File, FileShare, Message
+from bot.sandbox.objects import Channel, File, FileShare
 from bot.sandbox.roster import CHANNEL_ID
 from bot.sandbox.workspace import Workspace
 
@@ -73,16 +73,13 @@ def _complete(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     is_left_out = any(workspace.never_shown(file) for file in files)
     if channel is not None and not is_left_out:
         share_ts = workspace.post(
-            Message(
-                channel.id,
-                "",
-                workspace.bot_user_id,
-                comment,
-                blocks,
-                thread_ts=thread_ts,
-                files=tuple(file.id for file in files),
-                visible_at=visible_at,
-            )
+            channel.id,
+            workspace.bot_user_id,
+            comment,
+            blocks=blocks,
+            thread_ts=thread_ts,
+            files=tuple(file.id for file in files),
+            visible_at=visible_at,
         ).ts
     for file in files:
         workspace.file_table[file.id] = replace(

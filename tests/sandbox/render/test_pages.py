@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bot.sandbox import recordings
-from bot.sandbox.objects import Ephemeral, File, Message
+from bot.sandbox.objects import Ephemeral, File
 from bot.sandbox.render.markup import UnrenderableError
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.workspace import Workspace
@@ -28,8 +28,7 @@ def workspace():
 def share(workspace, content, parent, **about):
     file = File(workspace.next_id("F"), "CA1-raw.wav", "CA1 (raw)", len(content), content=content)
     workspace.file_table[file.id] = replace(file, **about)
-    bot = workspace.bot_user_id
-    return workspace.post(Message(WHERE, "", bot, thread_ts=parent.ts, files=(file.id,)))
+    return workspace.post(WHERE, workspace.bot_user_id, thread_ts=parent.ts, files=(file.id,))
 
 
 def drawn_thread(workspace, parent):
