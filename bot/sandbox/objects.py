@@ -18,7 +18,6 @@ class User:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
-    enterprise_user: Mapping[str, Any] | None = None
     omit: frozenset[str] = frozenset()
     tz: str | None = None
 
@@ -59,7 +58,6 @@ class Message:
     user: str
     text: str = ""
     blocks: Blocks = ()
-    attachments: Blocks = ()
     metadata: Mapping[str, Any] | None = None
     thread_ts: str | None = None
     files: tuple[str, ...] = ()

@@ -24,8 +24,6 @@ def message_body(workspace: Workspace, message: Message) -> dict[str, Any]:
         body |= {"bot_id": workspace.bot_id, "app_id": workspace.app_id}
     if message.blocks:
         body["blocks"] = list(message.blocks)
-    if message.attachments:
-        body["attachments"] = list(message.attachments)
     thread_ts = workspace.thread_of(message)
     if thread_ts:
         body["thread_ts"] = thread_ts

@@ -34,8 +34,6 @@ def user_body(workspace: Workspace, user: User) -> dict[str, Any]:
         body["is_stranger"] = user.is_stranger
     if user.tz is not None:
         body["tz"] = user.tz
-    if user.enterprise_user is not None:
-        body["enterprise_user"] = dict(user.enterprise_user)
     return {name: value for name, value in body.items() if name not in user.omit}
 
 
