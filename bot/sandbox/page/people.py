@@ -8,7 +8,7 @@ from typing import Any
 from bot.sandbox.objects import View
 from bot.sandbox.page.scene import Form, Viewpoint
 from bot.sandbox.person import SlackPerson
-from bot.sandbox.render.controls import field_name
+from bot.sandbox.render.elements import field_name
 from bot.sandbox.workspace import Workspace
 
 _MENTIONED = re.compile(r"<@(\w+)\|")
