@@ -1,5 +1,6 @@
 """What PolyAI's hosts have in common: keys, JSON, the error envelope, a correlation id on each."""
 
+import math
 import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +14,7 @@ from bot.sandbox.loopback import LoopbackServer
 from bot.sandbox.polyai_calls import KeyKind, Request
 
 CORRELATION_HEADER = "X-PolyAI-Correlation-Id"
+INVALID_FILTER = "GET_CONVERSATIONS_FILTER_PARSE_ERROR"
 FLAGS = {"true": True, "false": False}
 _FAULT_CODES = {
     400: "CONVERSATIONS_VALIDATION_FAILED",
@@ -159,6 +161,23 @@ def check_query(request: web.Request, known: frozenset[str]) -> None:
     """
     if not known.issuperset(request.query) or len(request.query) != len(set(request.query)):
         raise RefusedError(400, "SCHEMA_VALIDATION_FAILED")
+
+
+def number(
+    request: web.Request, name: str, default: int, *, least: int, most: float = math.inf
+) -> int:
+    """Read a whole number of the query.
+
+    Raises:
+        RefusedError: it is not one, or not within the limits.
+    """
+    try:
+        value = int(request.query.get(name, default))
+    except ValueError:
+        raise RefusedError(400, INVALID_FILTER) from None
+    if not least <= value <= most:
+        raise RefusedError(400, INVALID_FILTER)
+    return value
 
 
 def correlation_id(request: web.Request) -> str:

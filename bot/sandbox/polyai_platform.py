@@ -15,7 +15,14 @@ from aiohttp import web
 
 from bot.sandbox.faults import Faults
 from bot.sandbox.polyai_calls import KeyKind, PolyCall
-from bot.sandbox.polyai_host import FLAGS, PolyAIHost, RefusedError, check_query
+from bot.sandbox.polyai_host import (
+    FLAGS,
+    INVALID_FILTER,
+    PolyAIHost,
+    RefusedError,
+    check_query,
+    number,
+)
 from bot.sandbox.polyai_lines import CallLine, place_of
 from bot.sandbox.polyai_rows import environment_of, platform_row
 
@@ -24,7 +31,6 @@ _ENVIRONMENTS = ("sandbox", "pre-release", "live")
 _KNOWN = frozenset(
     {"start_time", "end_time", "client_env", "limit", "cursor", "offset", "in_progress"}
 )
-_INVALID = "GET_CONVERSATIONS_FILTER_PARSE_ERROR"
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class PolyAIPlatform(PolyAIHost[PlatformKey]):
 
     def _conversations(self, request: web.Request) -> dict[str, Any] | list[Any]:
         line, account_id = self._opened(request), request.match_info["account"]
-        asked = _Asked.read(request)
+        asked = _Asked(request)
         # With a cursor the offset is ignored.
         start = (
             line.after(asked.cursor) if asked.cursor else line.after(asked.newest) + asked.offset
@@ -92,46 +98,23 @@ class PolyAIPlatform(PolyAIHost[PlatformKey]):
         }
 
 
-@dataclass(frozen=True)
 class _Asked:
-    """The query, read strictly."""
+    """The query, read strictly; a value that PolyAI would refuse is a ``RefusedError``."""
 
-    start_time: datetime | None
-    end_time: datetime | None
-    client_env: str
-    limit: int
-    offset: int
-    in_progress: bool | None
-    cursor: tuple[float, str] | None
-    fingerprint: str
-
-    @classmethod
-    def read(cls, request: web.Request) -> "_Asked":
-        """Read the query.
-
-        Raises:
-            RefusedError: a value that PolyAI would refuse.
-        """
-        query = request.query
+    def __init__(self, request: web.Request) -> None:
         check_query(request, _KNOWN)
-        limit, offset = _number(query, "limit", _MOST), _number(query, "offset", 0)
-        client_env = query.get("client_env", "live")
-        if not 1 <= limit <= _MOST or offset < 0 or client_env not in _ENVIRONMENTS:
-            raise RefusedError(400, _INVALID)
-        if query.get("in_progress", "true") not in FLAGS:
-            raise RefusedError(400, _INVALID)
+        query = request.query
+        self.start_time, self.end_time = _time(query, "start_time"), _time(query, "end_time")
+        self.limit = number(request, "limit", _MOST, least=1, most=_MOST)
+        self.offset = number(request, "offset", 0, least=0)
+        self.client_env = query.get("client_env", "live")
+        in_progress = query.get("in_progress")
+        if self.client_env not in _ENVIRONMENTS or in_progress not in (None, *FLAGS):
+            raise RefusedError(400, INVALID_FILTER)
+        self.in_progress = None if in_progress is None else FLAGS[in_progress]
         others = sorted((k, v) for k, v in query.items() if k not in ("cursor", "offset"))
-        fingerprint = hashlib.sha256(json.dumps(others).encode()).hexdigest()[:16]
-        return cls(
-            _time(query, "start_time"),
-            _time(query, "end_time"),
-            client_env,
-            limit,
-            offset,
-            FLAGS[query["in_progress"]] if "in_progress" in query else None,
-            _cursor(query["cursor"], fingerprint) if "cursor" in query else None,
-            fingerprint,
-        )
+        self._fingerprint = hashlib.sha256(json.dumps(others).encode()).hexdigest()[:16]
+        self.cursor = _cursor(query["cursor"], self._fingerprint) if "cursor" in query else None
 
     def is_recent(self, call: PolyCall) -> bool:
         """Whether it did not start before the requested time."""
@@ -151,7 +134,7 @@ class _Asked:
 
     def cursor_behind(self, place: tuple[float, str]) -> str:
         """Return the cursor for the next request, which has to repeat all other parameters."""
-        text = json.dumps([self.fingerprint, *place])
+        text = json.dumps([self._fingerprint, *place])
         return base64.urlsafe_b64encode(text.encode()).decode()
 
 
@@ -159,17 +142,10 @@ def _cursor(text: str, fingerprint: str) -> tuple[float, str]:
     try:
         asked, at, conversation_id = json.loads(base64.urlsafe_b64decode(text.encode()))
     except (binascii.Error, ValueError, TypeError):
-        raise RefusedError(400, _INVALID) from None
+        raise RefusedError(400, INVALID_FILTER) from None
     if asked != fingerprint:
-        raise RefusedError(400, _INVALID)
+        raise RefusedError(400, INVALID_FILTER)
     return at, conversation_id
-
-
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(query.get(name, default))
-    except ValueError:
-        raise RefusedError(400, _INVALID) from None
 
 
 def _time(query: Mapping[str, str], name: str) -> datetime | None:
@@ -178,7 +154,7 @@ def _time(query: Mapping[str, str], name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(query[name])
     except ValueError:
-        raise RefusedError(400, _INVALID) from None
+        raise RefusedError(400, INVALID_FILTER) from None
     if moment.tzinfo is None:
-        raise RefusedError(400, _INVALID)
+        raise RefusedError(400, INVALID_FILTER)
     return moment

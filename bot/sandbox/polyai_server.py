@@ -23,6 +23,7 @@ from bot.sandbox.polyai_host import (
     RefusedError,
     check_query,
     correlation_id,
+    number,
 )
 from bot.sandbox.polyai_lines import CallLine, GeneratedCalls
 from bot.sandbox.polyai_platform import PlatformKey, PolyAIPlatform
@@ -156,13 +157,8 @@ class PolyAISandbox(PolyAIHost[ApiKey]):
     def _conversations(self, request: web.Request) -> dict[str, Any]:
         self._opened(request)
         check_query(request, frozenset({"limit", "offset"}))
-        try:
-            limit = int(request.query.get("limit", _DEFAULT_PAGE))
-            offset = int(request.query.get("offset", 0))
-        except ValueError:
-            raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR") from None
-        if limit < 1 or offset < 0:
-            raise RefusedError(400, "GET_CONVERSATIONS_FILTER_PARSE_ERROR")
+        limit = number(request, "limit", _DEFAULT_PAGE, least=1)
+        offset = number(request, "offset", 0, least=0)
         line = self._line(request.match_info["agent"])
         return {
             "conversations": [list_row(call) for call in islice(line.since(offset), limit)],

@@ -11,7 +11,7 @@ from bot.polyai import errors
 from bot.polyai.payloads import Direction
 from bot.recordings.audio.wav_header_parser import parse_wav_header
 from bot.sandbox.polyai_calls import Recording
-from bot.sandbox.recordings import RAW_SPAN, load
+from bot.sandbox.recordings import load, raw_span
 from tests.polyai.conftest import NOW, agent_of
 
 CALL = "CAabcd1234567abcdef1250065d4fc7389"
@@ -45,7 +45,7 @@ async def test_each_variant_arrives_complete_and_no_redacted_one_contains_raw_au
     length, body = await fetch(client, agent, raw=raw, direction=direction)
     assert body == load(direction, redacted=not raw)
     assert length == len(body)
-    assert (RAW_SPAN in body) is (raw and direction != "agent")
+    assert (raw_span() in body) is (raw and direction != "agent")
     assert polyai.requests[-1].key_kind == ("raw" if raw else "plain")
     header = parse_wav_header(body[:100], complete=False)
     assert header.declared_bytes == len(body)

@@ -7,7 +7,7 @@ import pytest
 from bot.sandbox.faults import Fault
 from bot.sandbox.polyai_calls import Recording, Shape
 from bot.sandbox.polyai_server import PolyAISandbox
-from bot.sandbox.recordings import RAW_SPAN, load
+from bot.sandbox.recordings import load, raw_span
 from tests.tables import each_row
 
 AGENT, CALL = "PROJECT-SANDBOX", "CA1"
@@ -55,7 +55,7 @@ async def test_each_key_and_parameter_returns_its_variant(get, polyai, key_query
     assert answer.content == load(direction, redacted=not raw)
     assert answer.headers["Content-Type"] == "audio/wav"
     assert int(answer.headers["Content-Length"]) == len(answer.content)
-    assert (RAW_SPAN in answer.content) is (raw and direction != "agent")
+    assert (raw_span() in answer.content) is (raw and direction != "agent")
     assert polyai.requests[-1].key_kind == key
     assert key not in polyai.requests[-1].headers_without_key.values()
 

@@ -38,7 +38,7 @@ CHANNEL = "C0QUALITY0"
 SHARE = "files.completeUploadExternal"
 BROKEN_OFF = "upload: the body ended early"
 """The violation of an upload whose source breaks off, if Slack notices it in time."""
-RAW_SPAN = recordings.raw_span("combined")
+RAW_SPAN = recordings.raw_span()
 """Bytes that only the raw recording contains."""
 # Waits of seconds take hundredths here; the steps and their order are the same.
 BRISK = Timings(

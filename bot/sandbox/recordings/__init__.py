@@ -6,19 +6,9 @@ from typing import Literal
 
 Direction = Literal["combined", "user", "agent"]
 
-RAW_SPAN: bytes
-"""PCM of the spoken card number: in the raw files only (read from disk on first use)."""
-
 _HEADER_BYTES = 44
 _SPAN_BYTES = 8192
 _FILE_STEM = {"combined": "combined", "user": "caller"}
-
-
-def __getattr__(name: str) -> bytes:
-    """Read ``RAW_SPAN`` on first use, so that importing this module reads nothing."""
-    if name == "RAW_SPAN":
-        return raw_span("combined")
-    raise AttributeError(name)
 
 
 @lru_cache
@@ -32,8 +22,8 @@ def load(direction: Direction, *, redacted: bool) -> bytes:
 
 
 @lru_cache
-def raw_span(direction: Direction) -> bytes:
-    """Return 8 KiB from the middle of the muted span; empty for the agent's side."""
+def raw_span(direction: Direction = "combined") -> bytes:
+    """Return 8 KiB of the spoken card number, which is in raw files only; empty for the agent."""
     raw, redacted = load(direction, redacted=False), load(direction, redacted=True)
     if raw == redacted:
         return b""
