@@ -34,6 +34,7 @@ from tests.access.builders import (
 from tests.access_requests.test_requests import new_request
 from tests.conftest import NOON
 from tests.polling import until
+from tests.pruning.test_prunable import access_request
 
 MINUTE = timedelta(minutes=1)
 
@@ -197,6 +198,22 @@ async def test_a_person_who_may_not_use_callaudio_sees_no_request(setup):
     watched = await setup.reader.watched(TEAM, ALICE)
     assert not watched.person.may_use
     assert (watched.own, watched.has_to_be_checked) == (None, False)
+
+
+async def test_requests_of_others_are_shown_to_admins_only_and_of_other_workspaces_to_nobody(setup):
+    await give(setup.database, BOSS, right=Right.ADMIN)
+    usual = {"requested_at": NOON, "user_id": BOB, "team_id": TEAM}
+    theirs = [{"user_id": user, "team_id": "T0SALES000"} for user in (ALICE, BOSS)]
+    async with setup.database.write() as session:
+        session.add_all(
+            access_request("pending", id=f"a{number}", **{**usual, **changes})
+            for number, changes in enumerate(({}, *theirs))
+        )
+
+    for user, shown in {ALICE: [], BOSS: [BOB]}.items():
+        watched = await setup.reader.watched(TEAM, user)
+        assert [each.user_id for each in watched.pending] == shown
+        assert watched.own is None
 
 
 async def test_a_permanent_refusal_is_retried_after_an_hour(setup):

@@ -137,15 +137,21 @@ async def test_a_save_button_is_refused_to_others(scene):
         ("digest add access <#C0QUALITY0> 09:00 UTC sales", "covers all agents"),
         ("digest add calls <#C0NOWHERE0> 09:00 UTC", "not in that conversation"),
         ("digest pause <!channel>", "There is no such digest"),
+        # One of another workspace.
+        *(
+            (f"digest {verb} g2", "There is no such digest")
+            for verb in ("pause", "resume", "run", "remove")
+        ),
     ],
 )
 async def test_invalid_input_is_answered_with_a_fix(scene, text, says):
+    await add_digest(scene.database, "g2", team_id="T0SALES000")
     ack = await scene.rule(text)
 
     assert says in ack.text
     assert "*What to do:*" in ack.text
     assert "<!channel>" not in ack.text
-    assert await scene.tags() == []
+    assert await scene.tags() == ["admin:digest:added"]
 
 
 @each_row(
