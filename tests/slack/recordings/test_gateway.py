@@ -433,7 +433,7 @@ async def test_a_private_note_uses_the_response_url_which_may_accept_it_in_any_w
         {"status": 404, "body": b"used_url"},
         {"status": 500},
         {"status": 200, "body": b'{"ok": false, "error": "expired_url"}'},
-        {"status": 307, "headers": {"Location": "http://127.0.0.1:1/"}},
+        {"status": 307, "headers": {"Location": "?again"}},
     ],
 )
 async def test_if_the_response_url_refuses_the_note_is_an_ephemeral_message(

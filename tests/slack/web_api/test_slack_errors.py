@@ -9,10 +9,15 @@ from bot.errors import Unexpected
 from bot.recordings.deliveries.slack_errors import FileDeleted, UploadGone
 from bot.slack.web_api.errors import (
     BY_CODE,
+    FilesRestricted,
+    PersonUnknown,
+    PostingRestricted,
     SlackCallInvalid,
     SlackError,
     SlackRateLimited,
+    SlackTokenRejected,
     SlackUnclear,
+    WorkspaceMoving,
     error_of,
 )
 from tests.tables import each_row
@@ -54,9 +59,16 @@ def test_errors_that_others_have_to_fix_are_not_our_mistakes(code):
         (504, "", SlackUnclear),
         (404, "", SlackError),
         (200, "never_heard_of_it", SlackError),
+        (200, "org_login_required", WorkspaceMoving),
+        (200, "token_expired", SlackTokenRejected),
+        (200, "messages_tab_disabled", PersonUnknown),
+        (200, "slack_connect_file_upload_sharing_blocked", FilesRestricted),
+        (200, "restricted_action_read_only_channel", PostingRestricted),
     ],
 )
-def test_the_status_takes_precedence_over_the_code(status, code, kind):
+def test_each_answer_has_its_error_and_the_status_takes_precedence_over_the_code(
+    status, code, kind
+):
     assert type(translated(code, status)) is kind
 
 
