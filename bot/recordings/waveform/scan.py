@@ -44,6 +44,8 @@ class Waveform:
         return int(self.lows.shape[1])
 
 
+SEARCHED_SAMPLES: Final = 64 * 1024
+"""Samples that are searched at once: where many single ones are zero, each takes some 20 bytes."""
 FIRST_SAMPLES: Final = 32
 """Samples of a stretch that are read first; hardly any sound has so many zeros in a row."""
 
@@ -151,9 +153,11 @@ class _SilenceFinder:
         """The first frame of the current silence."""
 
     def add(self, samples: Samples) -> None:
-        if self._may_hold_silence(samples):
-            self._search(samples)
-        self.frames += len(samples) // self._channels
+        for at in range(0, len(samples), SEARCHED_SAMPLES):
+            part = samples[at : at + SEARCHED_SAMPLES]
+            if self._may_hold_silence(part):
+                self._search(part)
+            self.frames += len(part) // self._channels
 
     def _may_hold_silence(self, samples: Samples) -> bool:
         """Whether one may begin, go on or end here; usually a few samples show that none does."""

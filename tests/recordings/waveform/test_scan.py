@@ -1,6 +1,7 @@
 """The outline of a recording is the same in any chunks, and exact to the sample."""
 
 import struct
+import tracemalloc
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,12 @@ from hypothesis import strategies as st
 from bot.recordings.audio.spans import MAX_SPANS
 from bot.recordings.waveform import peaks
 from bot.recordings.waveform.peaks import BINS
-from bot.recordings.waveform.scan import LEAST_SILENCE_SECONDS, Waveform, WaveformScan
+from bot.recordings.waveform.scan import (
+    GATHERED_BYTES,
+    LEAST_SILENCE_SECONDS,
+    Waveform,
+    WaveformScan,
+)
 from bot.sandbox import recordings
 from tests.examples import examples
 from tests.recordings.audio.test_wav_header_parser import chunk, extensible, fmt, riff
@@ -172,6 +178,15 @@ def test_a_long_recording_uses_at_least_half_of_a_fixed_number_of_bins():
     assert BINS // 2 < len(waveform.lows) <= BINS
     assert waveform.silences.count == 1
     assert waveform.silences.seconds == waveform.length_seconds == 40 * 2**20 / RATE_HZ
+
+
+def test_memory_stays_bounded_where_many_single_samples_are_silent():
+    body = wav((bytes(100) + b"\0\0\x01\0" * 1000) * 1000)
+    tracemalloc.start()
+    assert scan(body).silences.count == 0
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 3 * GATHERED_BYTES
 
 
 def test_spans_beyond_the_limit_are_counted_and_the_nearest_are_merged():
