@@ -29,7 +29,7 @@ PLATFORM_HOSTS: Final = MappingProxyType(
 )
 
 # Checked by the rules of the settings: an HTTP library would repeat a wrong key in its complaint.
-_CHECKED: Final = pydantic.ConfigDict(hide_input_in_errors=True)
+_CHECKED: Final = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
