@@ -303,6 +303,7 @@ async def test_the_servers_correlation_id_takes_precedence_if_it_is_safe_to_show
         answer(200, b"RIFF", headers=WAV_TYPE | odd),
         envelope(401, "AUTH_USER_NOT_FOUND", headers=odd),
         answer(401, b"", headers=odd),
+        answer(200, b"<html>", headers=named),
     ]
     assert (await fetch(client, agent))[0].correlation_id == "abc-123"
     assert uuid.UUID((await fetch(client, agent))[0].correlation_id)
@@ -312,6 +313,9 @@ async def test_the_servers_correlation_id_takes_precedence_if_it_is_safe_to_show
     with pytest.raises(errors.PolyAIKeyRejected) as caught:
         await fetch(client, agent)
     assert caught.value.correlation_id == server.asked[-1].headers["x-polyai-correlation-id"]
+    with pytest.raises(errors.UnexpectedAnswer) as unreadable:
+        await client.conversation(agent, CALL)
+    assert unreadable.value.correlation_id == "abc-123"
 
 
 async def test_cookies_are_neither_kept_nor_sent(server, client, agent):
