@@ -1,18 +1,15 @@
 """Block Kit's blocks (docs: "Blocks")."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from bot.sandbox.render.charts import chart
 from bot.sandbox.render.elements import element
 from bot.sandbox.render.files import picture
-from bot.sandbox.render.markup import Html, UnrenderableError, kind_of, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, kind_of, tag
 from bot.sandbox.render.mrkdwn import text_object
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.render.rich_text import rich_text
 from bot.sandbox.render.tables import data_table, table
-
-Block = Mapping[str, Any]
 
 
 def blocks(drawn: Iterable[Block], reader: Reader) -> Html:

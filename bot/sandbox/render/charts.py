@@ -1,12 +1,10 @@
 """``data_visualization``: bar, line, area and pie charts as inline SVG."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
-
-Block = Mapping[str, Any]
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, tag
 
 WIDTH, HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 14, 44

@@ -1,17 +1,14 @@
 """Buttons, menus and fields, only drawn or as usable form controls (docs: "Block elements")."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from bot.sandbox.render.markup import Html, UnrenderableError, join, kind_of, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, kind_of, tag
 from bot.sandbox.render.mrkdwn import text_object
 from bot.sandbox.render.reader import Reader
 
-Element = Mapping[str, Any]
 
-
-def element(drawn: Element, reader: Reader) -> Html:
+def element(drawn: Block, reader: Reader) -> Html:
     """Draw a button, a menu or a field; usable if the reader can act.
 
     Raises:
@@ -29,7 +26,7 @@ def field_name(block_id: str, action_id: str) -> str:
     return f"state {block_id} {action_id}"
 
 
-def _common(drawn: Element) -> dict[str, str | None]:
+def _common(drawn: Block) -> dict[str, str | None]:
     """Return the attributes of every control; one outside a form is sent at once."""
     return {
         "name": field_name(drawn.get("block_id", ""), drawn["action_id"]),
@@ -39,11 +36,11 @@ def _common(drawn: Element) -> dict[str, str | None]:
     }
 
 
-def _placeholder(drawn: Element) -> str | None:
+def _placeholder(drawn: Block) -> str | None:
     return (drawn.get("placeholder") or {}).get("text")
 
 
-def _button(drawn: Element, reader: Reader) -> Html:
+def _button(drawn: Block, reader: Reader) -> Html:
     look = f"button {drawn.get('style', '')}".strip()
     words = text_object(drawn["text"], reader)
     if not reader.acts:
@@ -63,7 +60,7 @@ def _button(drawn: Element, reader: Reader) -> Html:
     )
 
 
-def _menu(drawn: Element, reader: Reader) -> Html:
+def _menu(drawn: Block, reader: Reader) -> Html:
     if reader.acts:
         return _usable_menu(drawn, reader)
     chosen = _chosen(drawn, reader)
@@ -74,7 +71,7 @@ def _menu(drawn: Element, reader: Reader) -> Html:
     return tag("span", tag("span", words, class_="placeholder"), _CHEVRON, class_="select")
 
 
-def _chosen(drawn: Element, reader: Reader) -> list[Html]:
+def _chosen(drawn: Block, reader: Reader) -> list[Html]:
     if "initial_option" in drawn:
         return [text_object(drawn["initial_option"]["text"], reader)]
     chips = [text_object(each["text"], reader) for each in drawn.get("initial_options", ())]
@@ -87,7 +84,7 @@ def _chosen(drawn: Element, reader: Reader) -> list[Html]:
     return [tag("span", chip, class_="chip") for chip in chips]
 
 
-def _usable_menu(drawn: Element, reader: Reader) -> Html:
+def _usable_menu(drawn: Block, reader: Reader) -> Html:
     if drawn["type"] == "static_select":
         chosen = (drawn.get("initial_option") or {}).get("value")
         choices = [(each["value"], each["text"]["text"]) for each in drawn["options"]]
@@ -105,7 +102,7 @@ def _usable_menu(drawn: Element, reader: Reader) -> Html:
     return tag("select", *first, *options, class_="select", **_common(drawn))
 
 
-def _picker(drawn: Element, reader: Reader) -> Html:
+def _picker(drawn: Block, reader: Reader) -> Html:
     sort = drawn["type"].removesuffix("picker")
     value = drawn.get(f"initial_{sort}")
     if reader.acts:
@@ -117,11 +114,11 @@ def _picker(drawn: Element, reader: Reader) -> Html:
     return tag("span", tag("span", words, class_="placeholder"), _CHEVRON, class_="select")
 
 
-def _overflow(_drawn: Element, _reader: Reader) -> Html:
+def _overflow(_drawn: Block, _reader: Reader) -> Html:
     return tag("span", *(tag("i") for _ in range(3)), class_="button overflow")
 
 
-def _choices(drawn: Element, reader: Reader) -> Html:
+def _choices(drawn: Block, reader: Reader) -> Html:
     is_many = drawn["type"] == "checkboxes"
     initial = [*drawn.get("initial_options", ()), drawn.get("initial_option")]
     chosen = {each["value"] for each in initial if each}
@@ -147,7 +144,7 @@ def _choices(drawn: Element, reader: Reader) -> Html:
     return tag("div", *rows)
 
 
-def _field(drawn: Element, reader: Reader) -> Html:
+def _field(drawn: Block, reader: Reader) -> Html:
     value, is_tall = str(drawn.get("initial_value") or ""), drawn.get("multiline")
     if reader.acts:
         common = {"class_": "field", "placeholder": _placeholder(drawn), **_common(drawn)}
@@ -176,7 +173,7 @@ _FIELD_TYPES = {
 _MENUS = [f"{of}_select" for of in ("static", "users", "conversations", "channels")]
 _DRAWN_MENUS = ["external_select", "multi_external_select", *(f"multi_{each}" for each in _MENUS)]
 _ONLY_DRAWN = {"overflow", *_DRAWN_MENUS}
-_ELEMENTS: dict[str, Callable[[Element, Reader], Html]] = {
+_ELEMENTS: dict[str, Callable[[Block, Reader], Html]] = {
     "button": _button,
     "overflow": _overflow,
     "datepicker": _picker,

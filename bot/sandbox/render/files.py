@@ -3,11 +3,9 @@
 import base64
 import io
 import wave
-from collections.abc import Mapping
-from typing import Any
 
 from bot.sandbox.objects import File
-from bot.sandbox.render.markup import Html, UnrenderableError, join, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, tag
 from bot.sandbox.render.reader import Reader
 
 _MOST_LINES = 20
@@ -32,7 +30,7 @@ def file_card(file: File, *, plays_from: str = "") -> Html:
     raise UnrenderableError(f"file: {file.name}")
 
 
-def picture(image: Mapping[str, Any], reader: Reader) -> Html:
+def picture(image: Block, reader: Reader) -> Html:
     """Draw an ``image`` block or element from the workspace's own files.
 
     Raises:

@@ -1,9 +1,14 @@
 """Builds HTML in which text is always escaped."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 _WITHOUT_END = frozenset({"br", "img", "input", "link", "meta"})
+
+
+Block = Mapping[str, Any]
+"""The JSON of a block of Block Kit, or of a part of one."""
 
 
 class UnrenderableError(Exception):

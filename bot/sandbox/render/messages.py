@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from bot.sandbox.objects import Ephemeral, Message
 from bot.sandbox.render.blocks import blocks
-from bot.sandbox.render.dates import clock_time
 from bot.sandbox.render.files import file_card
 from bot.sandbox.render.markup import Html, join, tag
 from bot.sandbox.render.mrkdwn import mrkdwn
@@ -69,7 +68,7 @@ def _entry(
         "div",
         tag("strong", reader.name(shown.user)),
         *badge,
-        tag("time", clock_time(reader, shown.ts)),
+        tag("time", reader.clock_time(shown.ts)),
         class_="head",
     )
     inside = tag("div", *([above] if above else []), head, *parts, class_="inside")

@@ -4,11 +4,9 @@ Emoji codes are unchanged, because an emoji font may be missing.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from bot.sandbox.render.dates import written_date
-from bot.sandbox.render.markup import Html, UnrenderableError, join, lines, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, lines, tag
 from bot.sandbox.render.reader import Reader
 
 
@@ -43,7 +41,7 @@ def mrkdwn(text: str, reader: Reader) -> Html:
     return join(*parts, _spans(text[at:], reader))
 
 
-def text_object(text: Mapping[str, Any], reader: Reader) -> Html:
+def text_object(text: Block, reader: Reader) -> Html:
     """Draw a ``plain_text`` or ``mrkdwn`` object.
 
     Raises:
@@ -83,7 +81,7 @@ def _reference(inside: str, reader: Reader) -> Html:
 def _special(inside: str, reader: Reader) -> Html:
     date = _DATE.fullmatch(inside)
     if date:
-        written = written_date(reader, int(date[1]), date[2])
+        written = reader.written_date(int(date[1]), date[2])
         return link(_unescaped(date[3]), written) if date[3] else join(written)
     target, _, label = inside.partition("|")
     if target.startswith("!subteam^"):

@@ -1,19 +1,15 @@
 """``rich_text`` blocks and cells (docs: "Rich text block")."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from bot.sandbox.render.dates import written_date
-from bot.sandbox.render.markup import Html, UnrenderableError, join, kind_of, lines, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, kind_of, lines, tag
 from bot.sandbox.render.mrkdwn import code, link, mention
 from bot.sandbox.render.reader import Reader
-
-Element = Mapping[str, Any]
 
 _STYLES = {"bold": "strong", "italic": "em", "strike": "s"}
 
 
-def rich_text(block: Element, reader: Reader) -> Html:
+def rich_text(block: Block, reader: Reader) -> Html:
     """Draw the block's paragraphs, lists, quotes and code.
 
     Raises:
@@ -22,7 +18,7 @@ def rich_text(block: Element, reader: Reader) -> Html:
     return tag("div", *(_paragraph(each, reader) for each in block["elements"]), class_="rich")
 
 
-def _paragraph(element: Element, reader: Reader) -> Html:
+def _paragraph(element: Block, reader: Reader) -> Html:
     kind = kind_of(element, "rich_text")
     if kind == "rich_text_list":
         items = [tag("li", _paragraph(item, reader)) for item in element["elements"]]
@@ -37,7 +33,7 @@ def _paragraph(element: Element, reader: Reader) -> Html:
     return tag(name, *(_span(each, reader) for each in element["elements"]))
 
 
-def _span(element: Element, reader: Reader) -> Html:
+def _span(element: Block, reader: Reader) -> Html:
     draw = _SPANS.get(kind_of(element, "rich_text"))
     if draw is None:
         raise UnrenderableError(f"rich_text: {element['type']}")
@@ -51,15 +47,13 @@ def _span(element: Element, reader: Reader) -> Html:
     return drawn
 
 
-def _date(element: Element, reader: Reader) -> Html:
-    return join(written_date(reader, int(element["timestamp"]), str(element["format"])))
-
-
-_SPANS: dict[str, Callable[[Element, Reader], Html]] = {
+_SPANS: dict[str, Callable[[Block, Reader], Html]] = {
     "text": lambda element, _: lines(str(element["text"])),
     "link": lambda element, _: link(str(element["url"]), str(element.get("text", element["url"]))),
     "user": lambda element, reader: mention(f"@{reader.name(element['user_id'])}"),
     "channel": lambda element, reader: mention(f"#{reader.name(element['channel_id'])}"),
     "usergroup": lambda element, reader: mention(f"@{reader.name(element['usergroup_id'])}"),
-    "date": _date,
+    "date": lambda element, reader: join(
+        reader.written_date(int(element["timestamp"]), str(element["format"]))
+    ),
 }

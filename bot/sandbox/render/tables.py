@@ -1,13 +1,10 @@
 """``table`` and ``data_table`` (docs: "Table block", "Data table block")."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from bot.sandbox.render.markup import Html, UnrenderableError, join, kind_of, tag
+from bot.sandbox.render.markup import Block, Html, UnrenderableError, join, kind_of, tag
 from bot.sandbox.render.reader import Reader
 from bot.sandbox.render.rich_text import rich_text
-
-Block = Mapping[str, Any]
 
 _PAGE_SIZE = 5
 _LONGEST_WORD = 20
