@@ -1,8 +1,10 @@
 """A Slack workspace with one of each, a caller that speaks its Web API, and an app with people."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -78,6 +80,11 @@ class App:
     def __init__(self):
         self.got = []
         self.answer = lambda: web.Response(text="on it")
+
+    @property
+    def payloads(self):
+        """The interactions it got."""
+        return [json.loads(parse_qs(body)["payload"][0]) for _, body in self.got]
 
     async def handle(self, request):
         self.got.append((request.headers.copy(), await request.text()))

@@ -59,8 +59,7 @@ async def test_interactions_carry_what_slack_sends(people, app, api, workspace):
     await people.block_action("U0ALICE", PUBLIC, "1.0", "send_raw", "v")
     opened = await open_modal(api, workspace)
     await people.view_submission("U0ALICE", opened["view"]["id"], {"b": {"a": {"value": "x"}}})
-    payloads = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
-    shortcut, everywhere, action, submission = payloads
+    shortcut, everywhere, action, submission = app.payloads
     assert shortcut["message"]["thread_ts"] == parent.ts
     assert everywhere["type"] == "shortcut"
     assert not {"channel", "response_url"} & set(everywhere)
@@ -135,7 +134,7 @@ async def test_buttons_in_views_and_on_messages_can_be_pressed(people, api, app,
     opened = await open_modal(api, workspace)
     view_id = opened["view"]["id"]
     await people.block_action("U0ALICE", None, "", "a", view_id=view_id)
-    on_message, in_view = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
+    on_message, in_view = app.payloads
     assert on_message["user"]["team_id"] == "T0ELSEWHERE"
     assert on_message["message"]["ts"] == "1.0"
     assert in_view["container"] == {"type": "view", "view_id": view_id}
@@ -153,7 +152,7 @@ async def test_a_choice_in_a_modal_is_sent_at_once_with_all_input(people, api, a
     values = {"which": {"which": {"selected_option": {"value": "1"}}}}
     action = {"type": "radio_buttons", "action_id": "which", "selected_option": {"value": "1"}}
     await people.choose("U0ALICE", opened["view"]["id"], action, values)
-    (sent,) = [json.loads(parse_qs(body)["payload"][0]) for _, body in app.got]
+    (sent,) = app.payloads
     assert sent["view"]["state"]["values"] == values
     assert sent["actions"][0]["block_id"] == "which"
 

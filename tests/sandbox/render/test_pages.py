@@ -11,10 +11,13 @@ from bot.sandbox.workspace import Workspace
 from tests.pictures.pages import channel_page, home_page, modal_page, page, thread_page
 from tests.sandbox.render import samples
 from tests.sandbox.render.conftest import Drawn
+from tests.tables import each_row
 
 WHO, OTHER, WHERE = "U0ANALYST0", "U0OTHER000", "C0QUALITY0"
 NAMES = {WHO: "Quality analyst", WHERE: "quality"}
+SPEECH = recordings.load("combined", redacted=True)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+TEXT = "".join(f"line {n} & more\n" for n in range(30)).encode()
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def drawn_channel(workspace, **more):
 
 def test_a_thread_shows_people_texts_and_times(workspace):
     parent = workspace.say(WHERE, WHO, "Listen to *this*")
-    share(workspace, recordings.load("combined", redacted=True), parent)
+    share(workspace, SPEECH, parent)
     workspace.say(WHERE, WHO, "elsewhere")
     text = drawn_thread(workspace, parent).text
     assert text.startswith("Thread # quality")
@@ -50,36 +53,25 @@ def test_a_thread_shows_people_texts_and_times(workspace):
     assert "elsewhere" not in text
 
 
-def test_a_recording_has_a_player(workspace):
+@each_row(
+    ("content", "about", "seen", "unseen"),
+    [
+        (SPEECH, {}, "CA1 (raw)WAV audio0:000:12", "deleted"),
+        (SPEECH, {"deleted": True}, "This file was deleted.", "CA1"),
+        (PNG, {}, "CA1 (raw)", "WAV"),
+        (TEXT, {"name": "CA1-transcript.txt"}, "line 19 & more", "line 20"),
+    ],
+)
+def test_each_kind_of_file_is_shown_in_its_thread(workspace, content, about, seen, unseen):
     parent = workspace.say(WHERE, WHO, "x")
-    share(workspace, recordings.load("combined", redacted=True), parent)
-    assert "CA1 (raw)WAV audio0:000:12" in drawn_thread(workspace, parent).text
+    share(workspace, content, parent, **about)
+    drawn = drawn_thread(workspace, parent)
+    assert seen in drawn.text
+    assert unseen not in drawn.text
+    assert ("img" in drawn.names) is (content == PNG)
 
 
-def test_a_picture_is_shown_inline(workspace):
-    parent = workspace.say(WHERE, WHO, "x")
-    share(workspace, PNG, parent)
-    assert "img" in drawn_thread(workspace, parent).names
-
-
-def test_only_the_first_lines_of_a_text_file_are_shown(workspace):
-    parent = workspace.say(WHERE, WHO, "x")
-    content = "".join(f"line {n} & more\n" for n in range(30)).encode()
-    share(workspace, content, parent, name="CA1-transcript.txt")
-    text = drawn_thread(workspace, parent).text
-    assert "line 19 & more" in text
-    assert "line 20" not in text
-
-
-def test_a_deleted_file_is_not_shown(workspace):
-    parent = workspace.say(WHERE, WHO, "x")
-    share(workspace, recordings.load("combined", redacted=True), parent, deleted=True)
-    text = drawn_thread(workspace, parent).text
-    assert "This file was deleted." in text
-    assert "CA1" not in text
-
-
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"RIFF"])
+@each_row("content", [b"", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"RIFF"])
 def test_a_file_of_an_unknown_kind_raises(workspace, content):
     parent = workspace.say(WHERE, WHO, "x")
     share(workspace, content, parent)
