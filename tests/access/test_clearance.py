@@ -76,6 +76,7 @@ async def test_all_ways_of_reading_a_clearance_return_the_same(
         await clearances.now_or_unknown(TEAM, ALICE),
     ):
         assert (found.standing, found.held, found.counts) == (standing, held, holds)
+        assert found.may_use == person.may_use
     assert person.held == ({Right.PII} if holds else frozenset())
     assert person.may_use == (holds or standing is Standing.MEMBER)
     assert not await clearances.is_admin(TEAM, ALICE)

@@ -93,7 +93,11 @@ async def test_a_deny_beats_the_grant_and_is_returned(sqlite_store):
 
 async def test_a_denied_group_that_cannot_be_read_concerns_everybody(sqlite_store):
     await give(sqlite_store)
-    await deny(sqlite_store, GROUP)
+    perhaps = await deny(sqlite_store, GROUP)
     found = await person(sqlite_store, groups={GROUP: None})
     assert found.held == frozenset()
-    assert found.deny_of(Right.PII).subject.id == GROUP
+    assert (found.deny_of(Right.PII), found.is_uncertain(perhaps)) == (perhaps, True)
+
+    certain = await deny(sqlite_store)
+    found = await person(sqlite_store, groups={GROUP: None})
+    assert (found.deny_of(Right.PII), found.is_uncertain(certain)) == (certain, False)
