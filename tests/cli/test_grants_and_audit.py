@@ -199,6 +199,7 @@ def test_an_invalid_admin_id_in_the_settings_is_reported_when_it_is_read(run, em
     assert result.exit_code == 2
     assert "CALLAUDIO_ADMINS holds 'alice'" in result.stderr
     assert len(listed(run)) == 1
+    assert run("grants", "add", *WHO, *WHY, *ADMIN).exit_code == 0, "it takes no admin away"
 
 
 def test_without_an_admin_rights_can_be_granted_and_denied(run):
