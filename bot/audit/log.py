@@ -21,13 +21,11 @@ from sqlalchemy.orm import aliased
 
 from bot.audit.chain import FIRST_PREVIOUS, Head, Link
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
-from bot.audit.stored import streamed, untyped
+from bot.audit.stored import streamed
 from bot.observability.metrics import Metrics
 from bot.store.database import RECORDED, Database, LastWork, before_commit
 from bot.store.inserts import insert_into, is_on_sqlite
 from bot.store.tables import AuditEventRow, AuditHeadRow
-
-_DELIVERIES = untyped("deliveries", "id", "conversation_id").c
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,8 @@ class AuditFilter:
     delivery_id: str | None = None
     conversation_id: str | None = None
     tag: AuditTag | None = None
+    deliveries: Select[str] | None = None
+    """Selects the ids of the conversation's deliveries; their events match it, too."""
 
 
 async def record(session: AsyncSession, event: AuditEvent) -> None:
@@ -183,7 +183,7 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         )
         # Events without a delivery, such as a requested check, name the conversation themselves.
         names_it = AuditEventRow.payload["conversation_id"].as_string() == wanted.conversation_id
-        stored = select(_DELIVERIES.id).where(_DELIVERIES.conversation_id == wanted.conversation_id)
-        is_of_one = AuditEventRow.delivery_id.in_(union_all(stored, named))
+        stored = [] if wanted.deliveries is None else [wanted.deliveries]
+        is_of_one = AuditEventRow.delivery_id.in_(union_all(*stored, named))
         found.append(or_(is_of_one, names_it))
     return found

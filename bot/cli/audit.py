@@ -16,6 +16,7 @@ from bot.audit.log import AuditFilter, all_events, newest_events
 from bot.audit.snapshot import snapshot
 from bot.cli import audit_proof, console
 from bot.cli.options import AsJson, Since, Until
+from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.tables import AuditEventRow
 from bot.text.characters import printable
 
@@ -123,7 +124,12 @@ def _filter(
     conversation: str | None,
 ) -> AuditFilter:
     return AuditFilter(
-        since=since, until=until, actor_id=user, delivery_id=delivery, conversation_id=conversation
+        since=since,
+        until=until,
+        actor_id=user,
+        delivery_id=delivery,
+        conversation_id=conversation,
+        deliveries=deliveries_of_call(conversation) if conversation else None,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from bot.audit.events import PAYLOAD_VERSION, AuditEvent, AuditTag
 from bot.audit.log import AuditFilter, all_events, counting, newest_events, record
 from bot.observability.metrics import Metrics
+from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.store.database import Database
 from tests.audit.chains import overrule
 from tests.conftest import NOON
@@ -121,11 +122,14 @@ async def test_the_events_of_a_conversation_are_those_of_all_its_deliveries(data
     about = [replace(EVENT, delivery_id=each) for each in ("d1", "d2", "d3", None)]
     await write(database, *about)
 
+    def of(call: str) -> dict[str, object]:
+        return {"conversation_id": call, "deliveries": deliveries_of_call(call)}
+
     for asked in (read, lambda store, **wanted: read_newest(store, 9, **wanted)):
-        found = await asked(database, conversation_id="CA1")
+        found = await asked(database, **of("CA1"))
         assert [row.delivery_id for row in found] == ["d1", "d3"]
-        assert await asked(database, conversation_id="CA3") == []
-        both = await asked(database, conversation_id="CA1", delivery_id="d3")
+        assert await asked(database, **of("CA3")) == []
+        both = await asked(database, **of("CA1"), delivery_id="d3")
         assert [row.delivery_id for row in both] == ["d3"]
 
 

@@ -1,6 +1,7 @@
 """The rows of a table are read only by the package they belong to and by those above it."""
 
 import ast
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ OWNERS = {
 OWNERS_OF = {"AccessRequestRow": "access_requests", "RecentRequestRow": "store"}
 # The metrics of waiting work are of all domains, and counted in one place.
 ACROSS = {("bot/recordings/deliveries/backlog_metrics.py", "DigestRunRow")}
+# `audit verify` compares the rows of all packages with their events, whatever the columns hold.
+VERIFIES = re.compile(r"bot/audit/verify_\w+\.py")
+NAMED = re.compile(r'\b(?:FROM|JOIN|INTO|UPDATE) (\w+)|\b(?:table|untyped)\(\s*"(\w+)"')
 # The command line checks what the product has stored, as operators would.
 BY_HAND = {"bot/cli/audit.py", "bot/cli/checks/rights.py", "bot/cli/checks/stored.py"}
 
@@ -49,13 +53,30 @@ def owners() -> dict[str, str]:
 
 
 @cache
+def modules() -> dict[str, str]:
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text()
+        for path in (ROOT / "bot").rglob("*.py")
+        if path.parent.name != "tables"
+    }
+
+
+def readers_by_name() -> list[tuple[str, str]]:
+    """Every module that names a table itself, and the row of the table."""
+    rows = {getattr(tables, name).__tablename__: name for name in owners()}
+    named = (
+        (path, "".join(each)) for path, text in modules().items() for each in NAMED.findall(text)
+    )
+    return [(path, rows[name]) for path, name in named if name in rows and not VERIFIES.match(path)]
+
+
+@cache
 def readers() -> list[tuple[str, str]]:
     """Every module that imports a row, and the row."""
-    texts = {path: path.read_text() for path in (ROOT / "bot").rglob("*.py")}
     return sorted(
-        (path.relative_to(ROOT).as_posix(), each.name)
-        for path, text in texts.items()
-        if "bot.store.tables" in text and path.parent.name != "tables"
+        (path, each.name)
+        for path, text in modules().items()
+        if "bot.store.tables" in text
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ImportFrom) and node.module == "bot.store.tables"
         for each in node.names
@@ -64,8 +85,9 @@ def readers() -> list[tuple[str, str]]:
 
 
 def test_no_package_reads_the_rows_of_one_above_it():
-    found, height, of = readers(), layers(), owners()
-    assert len(found) > 30
+    found, height, of = readers() + readers_by_name(), layers(), owners()
+    assert len(readers()) > 30
+    assert len(readers_by_name()) > 5
     assert [
         (path, row)
         for path, row in found

@@ -1,9 +1,9 @@
-"""Reads deliveries for lists: of a person, of a message."""
+"""Reads deliveries for lists: of a person, of a call, of a message."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.access.policy import Outcome
@@ -46,6 +46,11 @@ async def past_deliveries(
         .limit(limit)
     )
     return tuple(_past(row) for row in await session.scalars(query))
+
+
+def deliveries_of_call(conversation_id: str) -> Select[str]:
+    """Build the query for the ids of a call's deliveries."""
+    return select(DeliveryRow.id).where(DeliveryRow.conversation_id == conversation_id)
 
 
 async def deliveries_of_message(

@@ -9,7 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from bot.audit import evidence_verifier
 from bot.audit.chain import Link
 from bot.audit.log import AuditFilter, all_events
 from bot.audit.verify import heads, verify
+from bot.recordings.deliveries.past_deliveries import deliveries_of_call
 from bot.recordings.evidence.summaries import check_summaries, delivery_summaries, time_text
 
 DELIVERIES: Final = "deliveries.jsonl"
@@ -50,6 +51,8 @@ async def pack(session: AsyncSession, path: Path, wanted: AuditFilter) -> Packed
         OSError: the file cannot be written, or exists already.
     """
     files: dict[str, str] = {}
+    if wanted.conversation_id:
+        wanted = replace(wanted, deliveries=deliveries_of_call(wanted.conversation_id))
     with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as packed:
         events = await _write(packed, files, evidence_verifier.EVENTS, _events(session, wanted))
         await _write(packed, files, DELIVERIES, delivery_summaries(session, wanted))
