@@ -50,6 +50,13 @@ def test_every_conversation_is_listed_once_with_its_first_message():
         ({**WHOLE, "skipped_shares": True}, FileShares(is_complete=False)),
         # A conversation without a message.
         ({**WHOLE, "shares": {"private": {ONE: []}}}, FileShares((SharedIn(ONE),))),
+        # What cannot be read is passed over, and what is beside it is read.
+        ({**WHOLE, "shares": [ONE], "channels": ONE, "groups": 7, "ims": None}, FileShares()),
+        (
+            {**WHOLE, "shares": {"public": 7, "private": {ONE: 7, TWO: [None, "", {"ts": 7}]}}},
+            FileShares((SharedIn(ONE), SharedIn(TWO))),
+        ),
+        ({**WHOLE, "ims": [None, 7, [], {}, "", DM]}, FileShares((SharedIn(DM),))),
     ],
 )
 def test_a_missing_field_is_unknown_and_not_false(file, found):
