@@ -69,9 +69,8 @@ class Arguments:
     def blocks(self) -> Blocks:
         """Valid blocks of a message, or none."""
         value = self.structure("blocks", error="invalid_blocks_format")
-        if not value:
-            return ()
-        refuse(check_message({"blocks": value}, unknown=self._unknown_blocks))
+        if value:
+            refuse(check_message({"blocks": value}, unknown=self._unknown_blocks))
         return tuple(value) if isinstance(value, list) else ()
 
 

@@ -93,19 +93,17 @@ class SlackPerson(AppEvents):
         }
         if action["type"] != "button":
             del action["value"]
-        container: dict[str, Any] = {
+        if view_id is not None:
+            return await self._act_in_view(user_id, view_id, action, {})
+        container = {
             "type": "message",
             "message_ts": message_ts,
             "channel_id": channel_id,
             "is_ephemeral": ephemeral,
         }
-        extra: dict[str, Any] = {}
-        if view_id is not None:
-            return await self._act_in_view(user_id, view_id, action, {})
-        if not ephemeral:
-            extra["message"] = {"type": "message", "ts": message_ts}
+        shown = {} if ephemeral else {"message": {"type": "message", "ts": message_ts}}
         return await self._interact(
-            "block_actions", user_id, channel_id, container=container, actions=[action], **extra
+            "block_actions", user_id, channel_id, container=container, actions=[action], **shown
         )
 
     async def choose_on_message(

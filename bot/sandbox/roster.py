@@ -48,9 +48,6 @@ class Roster:
         channel_id: str,
         *,
         members: Iterable[str] = (),
-        is_private: bool = False,
-        is_im: bool = False,
-        is_mpim: bool = False,
         omit: Iterable[str] = (),
         **about: Any,  # noqa: ANN401 - the dataclass checks the names
     ) -> Channel:
@@ -58,17 +55,11 @@ class Roster:
         if not CHANNEL_ID.match(channel_id):
             raise ValueError(f"{channel_id!r} is no Slack channel id")
         people = tuple(dict.fromkeys(members))
-        if is_im and not people:
+        if about.get("is_im") and not people:
             raise ValueError("a direct message is with somebody")
-        channel = Channel(
-            channel_id,
-            people,
-            is_private=is_private or is_im or is_mpim,
-            is_im=is_im,
-            is_mpim=is_mpim,
-            omit=frozenset(omit),
-            **about,
-        )
+        # Direct messages of any kind are private.
+        about["is_private"] = any(about.get(each) for each in ("is_private", "is_im", "is_mpim"))
+        channel = Channel(channel_id, people, omit=frozenset(omit), **about)
         self.channels[channel_id] = channel
         self.timeline.setdefault(channel_id, {})
         return channel

@@ -170,27 +170,22 @@ def _replies(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     return _listed(workspace, arguments, workspace.messages(channel.id, ts), f"replies-{ts}")
 
 
-_IN_LISTS = {"channels": "public_channel", "groups": "private_channel"}
-_SCOPE_OF = {
-    "public_channel": "channels:read",
-    "private_channel": "groups:read",
-    "mpim": "mpim:read",
-    "im": "im:read",
-}
+_FAMILIES = {"public_channel": "channels", "private_channel": "groups", "mpim": "mpim", "im": "im"}
 
 
 def _of_bot(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     """``users.conversations``: what the bot is a member of, by type."""
     types = arguments.text("types", "public_channel").split(",")
-    if not set(types) <= set(_SCOPE_OF):
+    if not set(types) <= set(_FAMILIES):
         raise RefusalError("invalid_types")
-    for each in types:
-        require_scope(workspace, _SCOPE_OF[each])
+    families = [_FAMILIES[each] for each in types]
+    for each in families:
+        require_scope(workspace, f"{each}:read")
     mine = [
         channel
         for channel in workspace.channels.values()
         if channel.bot_is_member
-        and _IN_LISTS.get(channel.family, channel.family) in types
+        and channel.family in families
         and not (arguments.flag("exclude_archived") and channel.is_archived)
     ]
     shown, cursor = _page(arguments, mine, "users.conversations")
