@@ -17,6 +17,11 @@ from bot.sandbox import recordings
 from tests.sandbox.page.conftest import pressed
 
 
+def sent(page, name):
+    """The last value of a hidden field."""
+    return re.findall(rf'name="{name}" value="([\w.]+)"', page)[-1]
+
+
 def audio_of(page):
     return re.findall(r'<audio[^>]* src="([^"]+)"', page)
 
@@ -60,28 +65,23 @@ async def test_a_private_note_is_seen_only_by_its_person(visitor):
 async def test_after_an_approved_request_for_access_raw_is_delivered(visitor):
     await ask(visitor, NOT_CLEARED, SUPPORT)
     page = await visitor.waits_for(">Request access<", NOT_CLEARED, SUPPORT)
-    ts = re.findall(r'name="ts" value="([\d.]+)"', page.split(">Request access<")[0])[-1]
-    button = pressed(page, "Request access")
+    ts, button = sent(page.split(">Request access<")[0], "ts"), pressed(page, "Request access")
     await visitor.does("/press", NOT_CLEARED, SUPPORT, ts=ts, private="1", pressed=button)
     page = await visitor.waits_for('role="dialog"', NOT_CLEARED, SUPPORT)
-    view = re.findall(r'name="view" value="(\w+)"', page)[-1]
+    view = sent(page, "view")
     form = {"state reason reason": "a complaint", "state hours hours": "1"}
     await visitor.does("/submit", NOT_CLEARED, SUPPORT, view=view, **form)
     assert "Your request is on its way to the admins" in await visitor.sees(NOT_CLEARED, SUPPORT)
     await visitor.does("/close", NOT_CLEARED, SUPPORT, view=view)
     assert 'role="dialog"' not in await visitor.sees(NOT_CLEARED, SUPPORT)
-    own = await _direct_messages(visitor, ADMIN)
+    page = await visitor.waits_for("in=D", ADMIN, QUALITY)
+    (own, *_) = re.findall(r"in=(D\w+)", page)
     page = await visitor.waits_for(">Approve<", ADMIN, own)
-    ts = re.findall(r'name="ts" value="([\d.]+)"', page.split(">Approve")[0])[-1]
+    ts = sent(page.split(">Approve")[0], "ts")
     await visitor.does("/press", ADMIN, own, ts=ts, pressed=pressed(page, "Approve"))
     await visitor.waits_for("admin:access:approved", ADMIN, own)
     page = await visitor.sees(NOT_CLEARED, SUPPORT)
     assert re.search(r"Agent</span><span class=\"tick yes\">cleared", page)
-
-
-async def _direct_messages(visitor, user_id):
-    page = await visitor.waits_for("in=D", user_id, QUALITY)
-    return re.search(r"in=(D\w+)", page)[1]
 
 
 async def test_why_names_the_rule_that_decided(visitor):
@@ -114,7 +114,7 @@ async def test_a_message_shortcut_opens_its_modal(visitor):
     ts = re.findall(r"why=([\d.]+)", page)[0]
     await visitor.does("/shortcut", CLEARED, QUALITY, ts=ts)
     page = await visitor.waits_for('formaction="/submit"', CLEARED, QUALITY)
-    view = re.findall(r'name="view" value="(\w+)"', page)[-1]
+    view = sent(page, "view")
     assert 'role="dialog"' not in await visitor.sees(ADMIN, QUALITY)
     await visitor.does("/close", CLEARED, QUALITY, view=view)
     assert 'role="dialog"' not in await visitor.sees(CLEARED, QUALITY)
@@ -149,14 +149,10 @@ async def test_an_open_page_receives_changes(visitor):
         lines = stream.aiter_lines()
         await anext(lines)
         await visitor.does("/say", CLEARED, QUALITY, text="hello")
-        assert "data: changed" in [line async for line in _until_data(lines)]
-
-
-async def _until_data(lines):
-    async for line in lines:
-        yield line
-        if line.startswith("data"):
-            return
+        async for line in lines:
+            if line.startswith("data"):
+                break
+        assert line == "data: changed"
 
 
 async def test_the_page_loads_nothing_from_other_hosts(visitor):
