@@ -81,8 +81,8 @@ def _story(story: Story, place: Viewpoint) -> Html:
     return tag("details", summary, form, tag("ol", *rows), *end, open=is_open, id="story")
 
 
-def _verdict(scene: Scene) -> Html:
-    if scene.is_right:
+def _verdict(end: Scene | TrialEnd) -> Html:
+    if end.is_right:
         return tag("b", "✓ as the rules say", class_="tick-yes")
     return tag("b", "✕ not as the rules say", class_="tick-no")
 
@@ -103,7 +103,5 @@ def _faults(results: Mapping[str, TrialEnd | None], place: Viewpoint) -> Html:
 def _ended(end: TrialEnd | None, place: Viewpoint) -> list[Html]:
     if end is None:
         return [tag("b", UNDER_WAY)]
-    look = "tick-yes" if end.is_right else "tick-no"
-    said = "✓ as the rules say" if end.is_right else "✕ not as the rules say"
     there = tag("a", f"see #{end.channel_name}", href=place.link(**{"in": end.channel_id}))
-    return [tag("b", said, class_=look), join(" · "), there]
+    return [_verdict(end), join(" · "), there]
