@@ -11,7 +11,7 @@ from bot.recordings.deliveries.slack_errors import ConversationUnseen
 from bot.sandbox.faults import Fault
 from bot.slack.web_api.api import SlackApi, build_client, build_session, form_of
 from bot.slack.web_api.errors import SlackError, SlackRateLimited, SlackUnclear, SlackUnreachable
-from tests.slack.conftest import ALICE, CHANNEL
+from tests.slack.conftest import ALICE, CHANNEL, answering
 from tests.tables import each_row
 
 SECRET_TEXT = "Zq7vB2nL9xK4"
@@ -117,9 +117,7 @@ async def test_a_call_may_take_half_a_minute():
 
 
 async def test_an_error_contains_nothing_of_the_request_or_the_answer(api, slack, workspace):
-    slack.faults.add(
-        Fault("chat.postMessage", status=200, body=b'{"ok": false, "error": "Zq7vB2nL9xK4!"}')
-    )
+    slack.faults.add(answering("chat.postMessage", ok=False, error=f"{SECRET_TEXT}!"))
     with pytest.raises(SlackError) as refused:
         await say(api, SECRET_TEXT)
     error = refused.value
