@@ -1,8 +1,8 @@
 """Finds the conversations named in a Slack message: in text, blocks, attachments and files.
 
 People post any payload, so it is read with limits on depth, pieces and characters. A plain UUID
-counts only in a link to Agent Studio: alerts contain many ids of requests, traces and events, and
-none of them must be offered as *the* call.
+counts only in a link that names its region or agent: alerts contain many ids of requests, traces
+and events, and none of them must be offered as *the* call.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from bot.errors import UsageError
-from bot.polyai.identifiers import MARKED_ID
+from bot.polyai.identifiers import MARKED_ID, UUID
 from bot.recordings.references.reference import AGENT_NAME, Reference, parse_reference
 from bot.recordings.references.typed_words import LABELS
 
@@ -65,9 +65,11 @@ def _from_match(match: re.Match[str]) -> Reference | None:
     if not match["link"] and not re.match(r"https?://", link, re.IGNORECASE):
         return None  # a mention, a date, a telephone number
     try:
-        return parse_reference(f"<{link}>" if match["control"] else link)
+        found = parse_reference(f"<{link}>" if match["control"] else link)
     except UsageError:
         return None  # messages contain other links too
+    is_certain = found.is_placed or not re.fullmatch(UUID, found.conversation_id)
+    return found if is_certain else None
 
 
 def _pieces(message: Mapping[str, Any]) -> Iterator[str]:

@@ -119,6 +119,7 @@ def test_what_is_not_visible_or_not_text_is_ignored(message):
         ("Has anybody listened to yesterday's calls?", []),
         (f"{UUID} id: `{UUID}` request_id={UUID} trace:{UUID} x-{UUID} {UUID}-x {UUID}.wav", []),
         (f"<https://example.com/conversations/{UUID}>", []),
+        (f"<https://status.poly.ai/?id={UUID}> poly.ai/?id={UUID}", []),
         (f"<https://example.com/calls/{CALL}|{CALL}>", []),
         (f"https://example.com/{CALL} /tmp/{CALL} {CALL}/x a@{CALL}", []),
         (f"x{CALL} {CALL}f {CALL[:-1]} a_{CALL} {CALL}_b", []),
