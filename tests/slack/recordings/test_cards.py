@@ -110,6 +110,7 @@ def test_the_card_names_requester_and_call_before_and_after_the_delivery():
         delivered(call=None),
         delivered(call=CallFacts(CALL)),
         delivered(length_seconds=None),
+        delivered(is_confirmed=False),
         *(delivered(direction=side) for side in Direction),
     ],
 )
@@ -118,6 +119,7 @@ def test_every_delivered_recording_has_a_valid_card_that_says_raw_or_redacted(re
     assert problems(message["blocks"]) == []
     said = "*Unredacted*" if result.outcome == Outcome.RAW else "*Redacted*"
     assert said in shown(message)
+    assert (wording.NOT_SHOWN_YET in shown(message)) != result.is_confirmed
     drawn = [each["action_id"] for each in buttons(message)]
     raw = [Action.TRANSCRIPT] if result.outcome == Outcome.RAW else []
     assert drawn == [Action.OTHER_SIDE, *raw, Action.DELETE]
@@ -125,11 +127,11 @@ def test_every_delivered_recording_has_a_valid_card_that_says_raw_or_redacted(re
     assert sides == {f"{side} {DELIVERY}" for side in Direction if side is not result.direction}
 
 
-def test_during_the_transfer_the_card_shows_its_progress():
-    message = cards.progress(announcement(LOUD), 99)
-    assert problems(message["blocks"]) == []
-    assert "Fetching … 99 %" in shown(message)
-    assert_harmless(message)
+def test_during_the_transfer_the_card_shows_its_progress_or_why_it_waits():
+    for message in (cards.progress(announcement(LOUD), 99), cards.waiting(announcement(), LOUD)):
+        assert problems(message["blocks"]) == []
+        assert ("Fetching … 99 %" in shown(message)) != (wording.WAITING in shown(message))
+        assert_harmless(message)
 
 
 @each_row(("kind", "heading"), [("audio", "Recording of"), ("transcript", "Transcript of")])
