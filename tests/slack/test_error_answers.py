@@ -167,6 +167,7 @@ async def test_in_a_modal_the_error_is_pushed_on_top_and_the_form_stays(answer, 
     view = {"type": "modal", "id": view_id}
     assert await answer({"type": "block_actions", "trigger_id": trigger_id, "view": view}) is None
 
+    assert len(workspace.called("views.push")) == 1
     form, on_top = workspace.views.values()
     assert "The form." in str(form.body)
     assert "A reason has" in str(on_top.body)

@@ -71,6 +71,8 @@ def test_each_decision_has_a_valid_modal_that_names_it(found, decision, goes_to_
     else:
         variant = "unredacted" if decision.outcome is Outcome.RAW else "redacted"
         assert f"*{variant}*" in words(view)
+        place = "there" if goes_to_dm else "in <#C0QUALITY0>"
+        assert (f"*{variant}* {place}" in words(view)) != (decision.reason is Reason.ASKED)
         assert "after a new decision" in words(view)
         assert ("direct messages" in words(view)) == goes_to_dm
 
