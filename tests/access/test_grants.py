@@ -197,8 +197,8 @@ async def test_the_list_shows_grants_in_force_and_optionally_ended_ones(sqlite_s
     assert await listed(team_id="T0LATER", ended=False) == []
 
 
-async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(sqlite_store):
-    given = await give(sqlite_store, ALICE, lasting=HOUR)
+async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(database):
+    given = await give(database, ALICE, lasting=HOUR)
     assert given == Grant(
         id=given.id,
         subject=subject(ALICE),
@@ -211,16 +211,17 @@ async def test_a_listed_grant_is_frozen_and_equals_the_stored_one(sqlite_store):
         revoked_by=None,
         revoked_at=None,
     )
-    async with sqlite_store.read() as session:
+    async with database.read() as session:
         assert await list_grants(session, team_id=TEAM, now=NOON, ended=False) == (given,)
     with pytest.raises(FrozenInstanceError):
         given.right = Right.ADMIN
 
-    async with sqlite_store.write() as session:
+    later = await give(database, BOB)
+    async with database.write() as session:
         await revoke(session, subject(ALICE), Right.PII, by=BOSS, now=NOON)
-    async with sqlite_store.read() as session:
+    async with database.read() as session:
         ended = await list_grants(session, team_id=TEAM, now=NOON, ended=True)
-    assert ended == (replace(given, revoked_by=BOSS, revoked_at=NOON),)
+    assert ended == (replace(given, revoked_by=BOSS, revoked_at=NOON), later)
 
 
 async def test_one_of_many_concurrent_revocations_ends_the_grant_and_the_others_fail(database):

@@ -84,3 +84,5 @@ async def test_sqlite_uses_the_indexes_even_if_nearly_all_grants_are_alike(
     assert [step for step in plans if "COVERING INDEX ix_grants_live (subject_id=?" in step]
     for index in ("ix_grants_live_groups", "ix_grants_live_admins"):
         assert [step for step in plans if f"USING INDEX {index} " in step]
+    # PostgreSQL uses the partial index only for a literal, not for a parameter.
+    assert [statement for statement, _ in sent if """"right" = 'admin'""" in statement]
