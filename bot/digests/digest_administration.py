@@ -49,7 +49,7 @@ class DigestAdministration:
 
     Each raises NotAdmin unless the actor is an admin now, and DigestUnknown if the workspace has
     no such digest. A change is made once for each trigger: a repeated request raises AlreadyDone.
-    Both refusals are audited.
+    NotAdmin and AlreadyDone are audited.
     """
 
     def __init__(
