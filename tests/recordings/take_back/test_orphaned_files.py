@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, OrphanedFile
+from bot.recordings.deliveries.orphaned_files import STAYS_UNSEEN_AFTER, OrphanedFile, OrphanedFiles
 from bot.recordings.take_back.take_back import CHECK_EVERY, UNSEEN_EVERY, UNSEEN_TRIES
 from bot.store.database import Database
 from bot.store.due_work import Due
@@ -31,6 +31,8 @@ async def setup(sqlite_store: Database) -> TakeBackSetup:
 
 
 async def test_an_orphaned_file_is_deleted_at_each_try_and_recorded_once_at_the_last(setup):
+    orphaned_files = OrphanedFiles(database=setup.database, clock=setup.clock)
+    file = await orphaned_files.read("F1")
     for later in (timedelta(0), STAYS_UNSEEN_AFTER - timedelta(seconds=1)):
         setup.now = NOON + later
         setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
@@ -41,6 +43,7 @@ async def test_an_orphaned_file_is_deleted_at_each_try_and_recorded_once_at_the_
     setup.gateway.visible["F1"] = File(CHANNEL, is_raw=True)
     for _ in range(2):
         assert await setup.take_back.delete_orphaned(DUE) is None
+    assert await orphaned_files.remove_deleted(file, "unfinished"), "as a slower worker does"
     assert await setup.payloads() == [DELETED]
     assert setup.gateway.deleted == [("F1", CHANNEL)] * 3, "it must provably be gone from there"
 
