@@ -120,8 +120,11 @@ async def test_a_summary_of_sealed_events_is_read_from_the_rows_and_says_so(data
     later = NOON + timedelta(hours=1)
     async with database.write() as session:
         assert await seal(session, TEAM, before=later, by="cli:ops", now=later)
+    async with database.write() as session:
+        for delivery_id in ("d1", "d2"):
+            await record(session, event(AuditTag.NOTIFICATION_FAILED, delivery_id))
     told = await packed(database, tmp_path / "pack.zip")
-    assert (told.events, told.faults) == (0, ())
+    assert (told.events, told.faults) == (1, ()), "of this call after the seal"
     delivery = json.loads(content(tmp_path / "pack.zip", "deliveries"))
     check = json.loads(content(tmp_path / "pack.zip", "checks"))
     assert (delivery["asked_by"], delivery["taken_back_because"]) == ("U0ALICE00", "audience")
@@ -143,14 +146,16 @@ async def test_a_delivery_that_failed_after_its_deletion_was_ordered_was_not_tak
     assert (delivery["state"], delivery["taken_back_because"]) == ("failed", None)
 
 
-async def test_a_pack_of_a_period_contains_the_events_of_that_period(database, tmp_path):
+async def test_a_pack_of_a_period_contains_what_was_recorded_in_that_period(database, tmp_path):
     await stored(database)
     told = await packed(database, tmp_path / "pack.zip", since=NOON)
     assert told.events == 5
     assert list(faults(tmp_path / "pack.zip")) == []
-    empty = await packed(database, tmp_path / "empty.zip", until=NOON)
-    assert empty.events == 0
-    assert list(faults(tmp_path / "empty.zip")) == []
+    for number, period in enumerate(({"until": NOON}, {"since": NOON + timedelta(seconds=1)})):
+        path = tmp_path / f"{number}.zip"
+        empty = await packed(database, path, **period)
+        assert (empty.events, content(path, "deliveries"), content(path, "checks")) == (0, "", "")
+        assert list(faults(path)) == []
 
 
 async def test_a_change_of_any_byte_is_found(sqlite_store, tmp_path):
