@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -119,7 +120,9 @@ async def test_a_requested_run_is_posted_once(scene):
     assert posted.payload["slot"] == local
 
 
-async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(new_scene):
+@asynccontextmanager
+async def held_report(new_scene: OpenScene) -> AsyncIterator[tuple[Scene, asyncio.Event]]:
+    """A scene with a requested run whose report is built until the event is set."""
     began, may_end = asyncio.Event(), asyncio.Event()
 
     async def slow_report(digest: Digest, period: Period) -> Report:
@@ -131,12 +134,17 @@ async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(ne
         return replace(plain_outlets(core), reporters=dict.fromkeys(DigestKind, slow_report))
 
     async with new_scene(open_outlets=slow_outlets) as scene:
-        database = database_of(scene)
-        digest = await add_digest(database)
-        await ask_for(database, digest)
+        await ask_for(database_of(scene), await add_digest(database_of(scene)))
         await began.wait()
+        yield scene, may_end
+
+
+async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(new_scene):
+    async with held_report(new_scene) as (scene, may_end):
+        database = database_of(scene)
         scene.workspace.add_channel(MOVED, members=[BOSS], is_private=True)
         scene.workspace.change_channel(CHANNEL, bot_is_member=False)
+        digest = await read_digest(database)
         store = DigestStore(database=database, clock=utc_now)
         await store.follow(digest.team_id, CHANNEL, MOVED)
         may_end.set()
@@ -146,6 +154,18 @@ async def test_a_channel_that_gets_another_id_during_the_report_gets_the_post(ne
         assert run.state == "posted"
         assert [message.ts for message in scene.workspace.messages(MOVED)] == [run.ts]
         assert (await read_digest(database)).paused_because is None
+
+
+async def test_a_channel_that_is_shared_during_the_report_gets_no_post(new_scene):
+    async with held_report(new_scene) as (scene, may_end):
+        scene.workspace.change_channel(CHANNEL, is_ext_shared=True)
+        may_end.set()
+
+        (run,) = await ended(database_of(scene))
+
+        assert run.state == "suspended"
+        assert digest_messages(scene.workspace) == []
+        assert (await read_digest(database_of(scene))).paused_because == PauseCause.EXTERNAL
 
 
 WITHOUT_THE_BOT = {"bot_is_member": False}
