@@ -134,7 +134,10 @@ class _EventCallback(_Shape):
 
 
 def is_well_formed(body: object) -> bool:
-    """Return whether a payload has the shape of its kind; one without a kind may have any."""
+    """Return whether a payload has the shape of its kind.
+
+    One with neither a kind nor a person may have any shape: no listener reads it.
+    """
     if not isinstance(body, Mapping):
         return False
     shape = _shape_of(body)
@@ -153,7 +156,7 @@ def _shape_of(body: Mapping[str, Any]) -> type[_Shape] | None:
     match body.get("type"):
         case "event_callback":
             return _EventCallback
-        case None | "url_verification":
+        case None | "url_verification" if "user" not in body:
             return None
         case _:
             return _Interaction

@@ -212,6 +212,7 @@ ANSWERS = {200, 400, 404}
 @example({})
 @example({"type": "view_submission", "view": {"blocks": 7}, "user": {"id": ALICE}})
 @example({**PRESSES[0], "actions": []})
+@example({"user": {"id": ALICE}, "view": 7})
 @example({**PRESSES[0], "user": 7})
 @example({**SHORTCUTS[0], "message": {"ts": "1", "text": {"a": 1}, "blocks": [[1]], "files": 7}})
 def test_a_mutilated_interaction_is_answered(bot, payload):
