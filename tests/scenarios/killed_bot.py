@@ -38,6 +38,7 @@ from bot.cli.stage import PLAIN_KEY, RAW_KEY, Stage, environment_of, open_stage
 from bot.digests.due_slots import CatchUp
 from bot.jobs.retry_rule import RetryRule
 from bot.jobs.work_loop import LEASE
+from bot.network import circuit
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.recordings.steps.delivery_decision import FactRetryWindow
@@ -141,6 +142,8 @@ def _be_a_bot(order: dict[str, Any]) -> None:
     ahead = timedelta(seconds=order.get("clock_ahead_seconds", 0))
     ack_window.ANSWER_SECONDS = ANSWER_SECONDS[timings]
     operations.PROBE_SECONDS = order.get("probe_seconds", operations.PROBE_SECONDS)
+    longest = order.get("longest_probe_seconds", circuit.LONGEST_PROBE_SECONDS)
+    circuit.LONGEST_PROBE_SECONDS = longest
     serving.open_application = partial(open_application, clock=lambda: utc_now() + ahead)
     settings = load_settings(order["environment"])
     configure_logging(settings.callaudio_log_format, settings.secret_values)
@@ -172,7 +175,8 @@ class Nursery:
         """Fork a bot; returns its pid.
 
         Options: ``timings``, a name of `TIMINGS`; ``clock_ahead_seconds``; ``open_files``, how many
-        the system gives it; ``probe_seconds``, the time limit of a check of the database.
+        the system gives it; ``probe_seconds``, the time limit of a check of the database;
+        ``longest_probe_seconds``, after which a host that is away is tried again at the latest.
         """
         order = {"environment": environment, "roles": asdict(roles), "log": str(log), **options}
         return self._forks.fork(order)

@@ -23,6 +23,9 @@ WELL, AWAY = 4, 9
 """Minutes of Prometheus' time before the outage, and in it; each is one scrape here."""
 NOTICED_WITHIN = 3
 COMMANDS_A_MINUTE = 4
+OUTAGE_MINUTE_SECONDS = 0.3
+LONGEST_PROBE_SECONDS = 0.05
+"""Minutes are short here, and so are the waits before a host that is away is tried again."""
 OF_DEPENDENCIES = "Callaudio(Down|DatabaseAway|NobodyWorks|SlackFails|PolyAIFails|AgentFails)"
 
 
@@ -45,6 +48,8 @@ class City:
         await asyncio.gather(*(scene.people.command(ALICE, CHANNEL, each) for each in calls))
         if self.is_well:
             await until(self._is_at_rest)  # a minute is long enough for that
+        else:
+            await asyncio.sleep(OUTAGE_MINUTE_SECONDS)
         for bot in (self.web, self.worker):
             target = f'job="callaudio",instance="{bot.port}"'
             text = await bot.metrics()
@@ -54,6 +59,8 @@ class City:
                     labels = "".join(f',{name}="{told}"' for name, told in sample.labels.items())
                     self._put(f"{sample.name}{{{target}{labels}}}", sample.value)
         self.minutes += 1
+        for values in self.series.values():  # as Prometheus does with what a scrape lacks
+            values.extend(["stale"] * (self.minutes - len(values)))
 
     async def _is_at_rest(self) -> bool:
         """Whether all is delivered and no work waits: one that does would begin an alert early."""
@@ -63,7 +70,7 @@ class City:
 
     def _put(self, series: str, value: float) -> None:
         values = self.series[series]
-        values += ["_"] * (self.minutes - len(values))  # unknown in those minutes
+        values += ["_"] * (self.minutes - len(values))  # unknown before
         values.append(f"{value:.6f}" if not math.isnan(value) else "NaN")
 
 
@@ -107,7 +114,10 @@ async def test_the_alerts_name_the_stopped_dependency_and_the_time(
     url = migrated_postgresql()
     async with new_street(database_url=url) as street, DatabaseRelay(url) as relay:
         street.environment["DATABASE_URL"] = relay.url
-        patient = {"probe_seconds": DEADLINE_SECONDS}  # a busy machine is not an outage
+        patient = {  # a busy machine is not an outage
+            "probe_seconds": DEADLINE_SECONDS,
+            "longest_probe_seconds": LONGEST_PROBE_SECONDS,
+        }
         web, worker = [await street.start(each, **patient) for each in (LISTENER, WORKER)]
         city = City(street, relay, web, worker)
         for _ in range(WELL):
