@@ -11,11 +11,11 @@ from bot.recordings.deliveries.destination import Destinations
 from bot.recordings.deliveries.file_check_schedule import FileCheckSchedule
 from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.redaction.redaction_gate import RedactionGate, Sampling
+from bot.recordings.steps.card_progress import Progress
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification
-from bot.recordings.steps.progress import Progress
 from bot.recordings.steps.sharing import Sharing
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.steps.uploading import Uploading

@@ -12,9 +12,9 @@ from bot.jobs.upkeep import CLEAN_AFTER
 from bot.jobs.work_loop import LEASE, POLL_SECONDS
 from bot.polyai.calls import LONGEST_READ_SECONDS
 from bot.recordings.redaction.redaction_gate import SAMPLED
+from bot.recordings.steps.card_progress import ProgressIntervals
 from bot.recordings.steps.delivery_decision import FactRetryWindow
 from bot.recordings.steps.notification import FIRST_WAIT
-from bot.recordings.steps.progress import ProgressIntervals
 from bot.recordings.steps.sharing import VISIBILITY_WAITS_SECONDS
 from bot.recordings.take_back.take_back import CHECK_EVERY
 from bot.recordings.transfer.transfer_speed import MinimumSpeed

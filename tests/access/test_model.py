@@ -35,11 +35,11 @@ from bot.recordings.deliveries.redaction_safety import RedactionSafety
 from bot.recordings.requests.authorization import Requester
 from bot.recordings.requests.new_request import NewRequest
 from bot.recordings.requests.request_store import RequestStore
+from bot.recordings.steps.card_progress import Progress, ProgressIntervals
 from bot.recordings.steps.completion import Completion
 from bot.recordings.steps.delivery_decision import DeliveryDecider, FactRetryWindow
 from bot.recordings.steps.delivery_steps import DeliverySteps
 from bot.recordings.steps.notification import Notification
-from bot.recordings.steps.progress import Progress, ProgressIntervals
 from bot.recordings.steps.sharing import Sharing
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.steps.uploading import Uploading

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.access.grants import Effect
-from bot.recordings.steps.progress import ProgressIntervals
+from bot.recordings.steps.card_progress import ProgressIntervals
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import Message
 from bot.sandbox.polyai_calls import Shape

@@ -11,7 +11,7 @@ from bot.recordings.deliveries.delivery import Delivery
 from bot.recordings.deliveries.naming import file_name
 from bot.recordings.deliveries.slack_files import pieces_of
 from bot.recordings.deliveries.slack_port import NewFile, SlackPort, UploadTicket
-from bot.recordings.steps.progress import Progress
+from bot.recordings.steps.card_progress import Progress
 from bot.recordings.steps.transcripts import Transcripts
 from bot.recordings.transfer.relay import Measured, Outgoing, Relay, Source
 from bot.recordings.waveform.pictures import Picture, Pictures

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from bot.concurrency.urgency import Urgency, urgency_now
 from bot.errors import CallAudioError
 from bot.recordings.deliveries.delivery import Delivery
-from bot.recordings.steps import progress as progress_module
-from bot.recordings.steps.progress import Progress, ProgressIntervals
+from bot.recordings.steps import card_progress
+from bot.recordings.steps.card_progress import Progress, ProgressIntervals
 from tests.polling import DEADLINE_SECONDS, until
 from tests.recordings.deliveries.rows import under_way
 
@@ -98,7 +98,7 @@ async def test_the_end_waits_for_an_update_under_way():
 
 
 async def test_an_update_that_hangs_is_cancelled_and_tried_again(monkeypatch):
-    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", 2 * TICK)
+    monkeypatch.setattr(card_progress, "LONGEST_UPDATE_SECONDS", 2 * TICK)
     wall = Wall()
     wall.takes_seconds = BEYOND_DEADLINE_SECONDS
     async with asyncio.timeout(DEADLINE_SECONDS), wall.transfer() as watch:
@@ -195,7 +195,7 @@ async def test_a_failing_transfer_raises_its_own_error_and_ends_its_progress():
 
 
 async def test_a_shutdown_does_not_wait_for_an_update(monkeypatch):
-    monkeypatch.setattr(progress_module, "LONGEST_UPDATE_SECONDS", BEYOND_DEADLINE_SECONDS)
+    monkeypatch.setattr(card_progress, "LONGEST_UPDATE_SECONDS", BEYOND_DEADLINE_SECONDS)
     wall = Wall()
     wall.takes_seconds = BEYOND_DEADLINE_SECONDS
 
