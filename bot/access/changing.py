@@ -26,6 +26,7 @@ from bot.store.database import Database
 from bot.store.due_work_kinds import DueWorkKind
 from bot.store.enqueue import enqueue
 from bot.store.idempotency import AlreadyDone, claim_once
+from bot.store.inserts import is_on_sqlite
 
 
 class LastAdminKept(ChangeRefused):
@@ -158,7 +159,7 @@ async def _keeping_an_admin(
     Raises:
         LastAdminKept: no admin would be left, now or after all grants have expired.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if not is_on_sqlite(session):
         # Otherwise two admins could remove each other at the same time. SQLite has one writer.
         number = func.hashtext(f"admins of {team_id}")
         await session.execute(select(func.pg_advisory_xact_lock(number)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 PAYLOAD_VERSION = 1
 
@@ -69,6 +70,12 @@ class AuditTag(StrEnum):
     CANARY_FROZEN = "worker:canary:frozen"
     CANARY_THAWED = "admin:canary:thawed"
     AUDIT_SEALED = "admin:audit:sealed"
+
+
+REQUESTS: Final = (AuditTag.DELIVERY_REQUESTED, AuditTag.DELIVERY_DOWNGRADED)
+"""The events with which a delivery begins."""
+DELETIONS: Final = (AuditTag.FILE_TAKEN_BACK, AuditTag.FILE_DELETED)
+"""The events with which the file of a delivery ends."""
 
 
 @dataclass(frozen=True, slots=True)

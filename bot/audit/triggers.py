@@ -6,6 +6,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.store.inserts import is_on_sqlite
+
 # As the migrations create them (a test compares), with single spaces.
 _SEALED: Final = (
     "EXISTS (SELECT 1 FROM audit_checkpoints AS c WHERE c.team_id = OLD.team_id AND c.seq >= "
@@ -52,7 +54,7 @@ _OF_POSTGRESQL: Final[Mapping[str, tuple[str, int, str]]] = {
 
 async def missing_triggers(session: AsyncSession) -> list[str]:
     """List the triggers that are missing, disabled or altered."""
-    if session.get_bind().dialect.name == "sqlite":
+    if is_on_sqlite(session):
         return await _missing_on_sqlite(session)
     return await _missing_on_postgresql(session)
 

@@ -8,13 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Row, and_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.audit.events import AuditTag
+from bot.audit.events import DELETIONS, REQUESTS, AuditTag
 from bot.audit.findings import ChainFault, ChainFinding, at_event, has_instead, plain, refers_to
 from bot.audit.stored import EVENTS, consecutive, mapping_of, readable, streamed, untyped
 
-_REQUESTED: Final = (AuditTag.DELIVERY_REQUESTED, AuditTag.DELIVERY_DOWNGRADED)
 _COMPARED: Final = ("user_id", "conversation_id", "outcome", "reason", "destination_channel_id")
-_TAKEN_BACK: Final = (AuditTag.FILE_TAKEN_BACK, AuditTag.FILE_DELETED)
 _DELIVERIES: Final = untyped("deliveries", "id", "team_id", "taken_back_at", *_COMPARED)
 # The columns that an event of each tag sets, and the name of each value in its payload.
 _SET: Final[dict[str, dict[str, str]]] = {
@@ -38,7 +36,7 @@ _UNAUDITED: Final = text(
     "WHERE f.team_id = d.team_id AND f.seq > (SELECT max(c.seq) FROM audit_checkpoints AS c "
     "WHERE c.team_id = d.team_id) ORDER BY f.seq LIMIT 1), FALSE) "
     "ORDER BY d.team_id, d.requested_at"
-).bindparams(requested=_REQUESTED[0], downgraded=_REQUESTED[1])
+).bindparams(requested=REQUESTS[0], downgraded=REQUESTS[1])
 # One row for each delivery that an event names as pruned. The database compares them with the
 # missing deliveries, because there may be millions. A payload of another shape names none.
 _PRUNED: Final = {
@@ -60,9 +58,7 @@ _GONE: Final = {
         "WHERE e.tag IN (:requested, :downgraded) AND p.id IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.id = e.delivery_id "
         "AND d.team_id = e.team_id) ORDER BY e.team_id, e.seq"
-    ).bindparams(
-        requested=_REQUESTED[0], downgraded=_REQUESTED[1], pruned=AuditTag.DELIVERIES_PRUNED
-    )
+    ).bindparams(requested=REQUESTS[0], downgraded=REQUESTS[1], pruned=AuditTag.DELIVERIES_PRUNED)
     for dialect, pruned in _PRUNED.items()
 }
 _WITHOUT_CHAIN: Final = text(
@@ -122,9 +118,9 @@ def _differences(events: list[Row[Any]], moves: _Moves) -> Iterator[ChainFinding
         payload = mapping_of(event.payload) or {}
         if event.tag == AuditTag.DELIVERY_REQUESTED:
             recorded["user_id"] = (event.actor_id, event)
-        if event.tag in _REQUESTED:  # so no later event was sealed away
+        if event.tag in REQUESTS:  # so no later event was sealed away
             recorded["taken_back_at"] = (None, event)
-        elif event.tag in _TAKEN_BACK:
+        elif event.tag in DELETIONS:
             recorded["taken_back_at"] = _taken_back(payload, event, recorded.get("taken_back_at"))
         for name, of_payload in _SET.get(event.tag, {}).items():
             if of_payload in payload:
@@ -164,7 +160,7 @@ def _events_with_rows(session: AsyncSession) -> AsyncIterator[Row[Any]]:
     query = (
         select(*readable(session, selected))
         .select_from(EVENTS.join(_DELIVERIES, is_its))
-        .where(events.tag.in_([*_SET, *_TAKEN_BACK]))
+        .where(events.tag.in_([*_SET, *DELETIONS]))
         .order_by(events.delivery_id, events.team_id, events.seq)
     )
     return streamed(session, query)

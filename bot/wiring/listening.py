@@ -104,18 +104,19 @@ def build_listening(stack: AsyncExitStack, core: Core) -> AsyncApp:
         agents=core.agents,
     )
     lookup_limit = LookupLimit()
+    gateway = SlackGateway(core.api, core.http)
     viewer = WaveformViewer(
         deliveries=core.deliveries,
         membership=membership,
         evaluator=core.policy_evaluator,
-        find_share=SlackGateway(core.api, core.http).find_share,
+        find_share=gateway.find_share,
         lookup_limit=lookup_limit,
     )
     previewer = DeliveryPreviewer(
         membership=membership,
         evaluator=core.policy_evaluator,
         directory=core.directory,
-        open_dm=SlackGateway(core.api, core.http).open_dm,
+        open_dm=gateway.open_dm,
         calls=CallReader(PolyAIClient(HttpGet(core.http, clock=core.clock))),
         agents=core.agents,
         lookup_limit=lookup_limit,

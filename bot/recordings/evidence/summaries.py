@@ -12,13 +12,11 @@ from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from bot.audit.events import AuditTag
+from bot.audit.events import DELETIONS, REQUESTS, AuditTag
 from bot.audit.log import AuditFilter, all_events
 from bot.audit.stored import consecutive, streamed
 from bot.store.tables import AuditEventRow, DeliveryRow, RedactionCheckRow
 
-REQUESTED: Final = (AuditTag.DELIVERY_REQUESTED, AuditTag.DELIVERY_DOWNGRADED)
-TAKEN_BACK: Final = (AuditTag.FILE_TAKEN_BACK, AuditTag.FILE_DELETED)
 SHOWN: Final = AuditTag.DELIVERY_DELIVERED
 ENDS: Final = (
     SHOWN,
@@ -57,14 +55,14 @@ async def delivery_summaries(
         .select_from(request)
         .join(event, event.delivery_id == request.delivery_id)
         .outerjoin(DeliveryRow, DeliveryRow.id == request.delivery_id)
-        .where(request.tag.in_(REQUESTED))
+        .where(request.tag.in_(REQUESTS))
         .order_by(request.id, event.id)
     )
     call = request.payload["conversation_id"].as_string()
     events = streamed(session, _within(query, wanted, call, request.occurred_at))
     async for its in consecutive(events, lambda row: row.request_id):
         yield {**summary_of(its), "source": "events", "is_pruned": bool(its[0].is_pruned)}
-    requests = select(event.id).where(event.delivery_id == DeliveryRow.id, event.tag.in_(REQUESTED))
+    requests = select(event.id).where(event.delivery_id == DeliveryRow.id, event.tag.in_(REQUESTS))
     async for row in _rows(session, DeliveryRow, wanted, ~requests.exists()):
         yield {
             "delivery": row.id,
@@ -96,7 +94,7 @@ def summary_of(events: Iterable[AuditEventRow | Row[Any]]) -> Mapping[str, Any]:
     file_id = None
     for each in events:
         payload, at = each.payload, time_text(each.occurred_at)
-        if each.tag in REQUESTED:
+        if each.tag in REQUESTS:
             found |= {
                 "delivery": each.delivery_id,
                 "team": each.team_id,
@@ -120,7 +118,7 @@ def summary_of(events: Iterable[AuditEventRow | Row[Any]]) -> Mapping[str, Any]:
             found |= {"state": each.tag.rpartition(":")[2], "error": payload.get("code")}
             if each.tag == SHOWN:
                 found |= {"destination": payload.get("channel_id"), "audible_since": at}
-        elif each.tag in TAKEN_BACK and payload.get("file_id") == file_id:  # not a dropped upload
+        elif each.tag in DELETIONS and payload.get("file_id") == file_id:  # not a dropped upload
             found |= {"audible_until": at, "taken_back_because": payload.get("cause")}
     return found
 

@@ -2,10 +2,10 @@
 
 If it is unknown whether Slack's published limits apply, as behind a gateway, they apply for a while
 after the first 429 with its ``Retry-After``. Answers to people do not wait here; all other work
-waits for a short ``Retry-After``. Checks, deliveries and upkeep also wait for their turn, take-
-backs do not, and updates of progress are skipped. Look-ups may use only a share of the limits of
-what a decision reads, so that pressing buttons cannot stop checks and deliveries, also in channels
-with thousands of members.
+waits for a short ``Retry-After``. Checks, deliveries and upkeep also wait for their turn,
+take-backs do not, and updates of progress are skipped. Look-ups may use only a share of the limits
+of what a decision reads, so that pressing buttons cannot stop checks and deliveries, also in
+channels with thousands of members.
 """
 
 import asyncio
